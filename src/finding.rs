@@ -1,0 +1,120 @@
+//! What a rule says: a finding, its evidence, its way out.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::source::Span;
+use crate::version::Major;
+
+/// How bad it is. `Off` is for settings; no finding has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Off,
+    Note,
+    Warning,
+    Error,
+}
+
+impl Severity {
+    /// One level less: for hazards that rest on something uncertain.
+    pub fn softened(self) -> Severity {
+        match self {
+            Severity::Error => Severity::Warning,
+            Severity::Warning | Severity::Note => Severity::Note,
+            Severity::Off => Severity::Off,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Off => "off",
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.word())
+    }
+}
+
+/// A place in the history that makes a finding true, with what it shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Because {
+    pub span: Span,
+    pub text: String,
+}
+
+/// One link of the path a write takes: `INSERT a` → trigger `t` → function `f` → table `b` → constraint `c`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Link {
+    pub kind: LinkKind,
+    /// As messages name it.
+    pub object: String,
+    /// Where it was made.
+    pub span: Option<Span>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkKind {
+    Write,
+    Trigger,
+    Function,
+    Table,
+    Partition,
+    Constraint,
+}
+
+impl LinkKind {
+    pub fn word(self) -> &'static str {
+        match self {
+            LinkKind::Write => "write",
+            LinkKind::Trigger => "trigger",
+            LinkKind::Function => "function",
+            LinkKind::Table => "table",
+            LinkKind::Partition => "partition",
+            LinkKind::Constraint => "constraint",
+        }
+    }
+}
+
+/// One fault at one place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    pub rule: &'static str,
+    pub severity: Severity,
+    /// False where it rests on something that could not be decided.
+    pub certain: bool,
+    /// Index of the migration in its history, and of the history; `None` for findings about files and settings.
+    pub migration: Option<MigrationRef>,
+    pub span: Span,
+    /// What will happen to which object, in one line without advice.
+    pub message: String,
+    pub because: Vec<Because>,
+    pub chain: Vec<Link>,
+    /// Objects as `quote_ident` prints them, the most important first.
+    pub objects: Vec<String>,
+    /// What to run instead: SQL for the input at hand, or words.
+    pub instead: Option<String>,
+    /// A read-only query that counts the rows that would fail.
+    pub verify: Option<String>,
+    pub stops: Vec<String>,
+    pub postgres: Vec<Major>,
+    pub databases: Vec<String>,
+    /// The kind of operation (`alter-table add-constraint`): part of the fingerprint.
+    pub operation: &'static str,
+    /// 16 hexadecimal digits, set when the report is made.
+    pub fingerprint: String,
+}
+
+/// A migration by its place in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MigrationRef {
+    pub history: usize,
+    pub migration: usize,
+}

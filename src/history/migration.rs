@@ -1,0 +1,113 @@
+//! Migrations and how their runner treats them. `project` fills these in.
+
+use crate::operation::{Comment, Script};
+use crate::source::{SourceId, Span};
+
+/// One ordered list of migrations for one set of schemas.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// Folder relative to the repository root; `.` for the root itself.
+    pub root: String,
+    pub framework: Framework,
+    pub runner: Runner,
+    /// Names of the databases it runs on; one unnamed database where nothing was said.
+    pub databases: Vec<String>,
+    /// In the order production sees them: shipped first, then judged.
+    pub migrations: Vec<Migration>,
+    /// The first migration starts from an empty database, or a base dump was read.
+    pub complete: bool,
+}
+
+/// One migration: one or two files, or a section of a file.
+#[derive(Debug, Clone)]
+pub struct Migration {
+    /// As the runner orders it: `20240101120000`, `V3_1`, `0007`; empty for a lone file.
+    pub version: String,
+    /// The rest of its name, without version and ending: part of fingerprints.
+    pub name: String,
+    pub source: SourceId,
+    pub up: Script,
+    pub down: Option<Script>,
+    pub transaction: TransactionUnit,
+    pub judged: bool,
+    /// Which deploy brings it to production, where that is known.
+    pub release: Option<String>,
+    pub comments: Vec<Comment>,
+    /// Runs whenever its text changes (Flyway's `R__`).
+    pub repeatable: bool,
+}
+
+/// Where migrations come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Framework {
+    /// SQL files in natural order.
+    Plain,
+    Diesel,
+    Sqlx,
+    GolangMigrate,
+    Goose,
+    Flyway,
+}
+
+impl Framework {
+    pub const ALL: [Framework; 6] = [
+        Framework::Plain,
+        Framework::Diesel,
+        Framework::Sqlx,
+        Framework::GolangMigrate,
+        Framework::Goose,
+        Framework::Flyway,
+    ];
+
+    /// As `plimsoll.toml` and reports name it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Framework::Plain => "plain",
+            Framework::Diesel => "diesel",
+            Framework::Sqlx => "sqlx",
+            Framework::GolangMigrate => "golang-migrate",
+            Framework::Goose => "goose",
+            Framework::Flyway => "flyway",
+        }
+    }
+}
+
+/// What statements share a transaction, unless the script says BEGIN itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionUnit {
+    /// Each statement on its own, as `psql -f` does.
+    Statement,
+    /// The whole file is sent as one query: several statements are one implicit transaction, a single one
+    /// (CREATE INDEX CONCURRENTLY) is on its own.
+    SimpleQuery,
+    /// The runner wraps the file in BEGIN … COMMIT.
+    File,
+    /// All pending files share one transaction.
+    AllPending,
+}
+
+/// What a runner does beside running statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Runner {
+    pub after_failure: AfterFailure,
+    /// Shipped files must not change: allows belong into `plimsoll.toml`.
+    pub checksums: bool,
+    pub has_down: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// The next run starts the failed migration again from its first statement.
+    RunsAgain,
+    /// The database is marked dirty: a person must repair it.
+    MarkedDirty,
+}
+
+/// A file that could not be read as a migration.
+#[derive(Debug, Clone)]
+pub struct UnreadFile {
+    pub path: String,
+    pub span: Option<Span>,
+    pub reason: String,
+    pub judged: bool,
+}

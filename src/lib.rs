@@ -1,0 +1,13 @@
+//! plimsoll reads a project's migration history and says which migration will break production.
+
+pub mod error;
+pub mod finding;
+pub mod history;
+pub mod operation;
+pub mod project;
+pub mod report;
+pub mod schema;
+pub mod server;
+pub mod settings;
+pub mod source;
+pub mod version;

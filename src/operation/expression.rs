@@ -1,0 +1,529 @@
+//! Expressions, queries and writes: as much of them as plimsoll asks about.
+//!
+//! The trees are ours, so that nothing outside `read::sql` depends on a parser's types. What has no
+//! node of its own becomes [`Expr::Other`] with its children: a question about it answers "unknown",
+//! never "no".
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Ident, Name, TypeName};
+use crate::source::Span;
+
+/// An expression as written, with its tree.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    /// The source text, without surrounding white space.
+    pub text: Arc<str>,
+    pub span: Span,
+    pub tree: Expr,
+}
+
+/// Two expressions are equal where their trees are, wherever they stand.
+impl PartialEq for Expression {
+    fn eq(&self, other: &Expression) -> bool {
+        self.tree == other.tree
+    }
+}
+
+/// The tree of an expression. Operators are as written; keyword operators are upper case.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expr {
+    /// `qualifier.name`; `qualifier` is the last part before the name: a table, an alias, `new`, `old`.
+    Column {
+        qualifier: Option<Ident>,
+        name: Ident,
+    },
+    /// `qualifier.*` as a value: `NEW.*`, a whole row.
+    Row {
+        qualifier: Ident,
+    },
+    Constant(Constant),
+    /// `$1`, `$2`.
+    Parameter(Arc<str>),
+    Call {
+        function: Name,
+        arguments: Vec<Expr>,
+    },
+    Unary {
+        operator: Arc<str>,
+        operand: Box<Expr>,
+    },
+    Binary {
+        operator: Arc<str>,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    /// Flattened: never holds another `And` directly.
+    And(Vec<Expr>),
+    /// Flattened likewise.
+    Or(Vec<Expr>),
+    Not(Box<Expr>),
+    IsNull(Box<Expr>),
+    /// `a IS [NOT] DISTINCT FROM b` is `Distinct`, negated by `Not`.
+    Distinct(Box<Expr>, Box<Expr>),
+    /// `value IN (list)`; `NOT IN` is wrapped in `Not`.
+    In {
+        value: Box<Expr>,
+        list: Vec<Expr>,
+    },
+    InQuery {
+        value: Box<Expr>,
+        query: Box<Query>,
+    },
+    Exists(Box<Query>),
+    Subquery(Box<Query>),
+    Cast {
+        value: Box<Expr>,
+        to: TypeName,
+    },
+    /// A row or list constructor: `(a, b)`, `ARRAY[a, b]`.
+    List(Vec<Expr>),
+    Case {
+        branches: Vec<(Expr, Expr)>,
+        otherwise: Option<Box<Expr>>,
+    },
+    /// Anything else: its text with white space folded, and the expressions in it.
+    Other {
+        text: Arc<str>,
+        parts: Vec<Expr>,
+    },
+}
+
+/// A literal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Constant {
+    Null,
+    Bool(bool),
+    /// As written, without a sign.
+    Number(Arc<str>),
+    /// Decoded.
+    String(Arc<str>),
+    /// `DEFAULT` as a value in INSERT or UPDATE.
+    Default,
+}
+
+impl Expr {
+    /// Calls `visit` on this expression and all below it, subqueries' own expressions excluded.
+    pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
+        visit(self);
+        for child in self.children() {
+            child.walk(visit);
+        }
+    }
+
+    /// The expressions directly below, in order of writing.
+    pub fn children(&self) -> Vec<&Expr> {
+        match self {
+            Expr::Column { .. }
+            | Expr::Row { .. }
+            | Expr::Constant(_)
+            | Expr::Parameter(_)
+            | Expr::Exists(_)
+            | Expr::Subquery(_) => Vec::new(),
+            Expr::Call { arguments: list, .. }
+            | Expr::And(list)
+            | Expr::Or(list)
+            | Expr::List(list)
+            | Expr::Other { parts: list, .. } => list.iter().collect(),
+            Expr::Unary { operand: one, .. }
+            | Expr::Not(one)
+            | Expr::IsNull(one)
+            | Expr::Cast { value: one, .. }
+            | Expr::InQuery { value: one, .. } => vec![one],
+            Expr::Binary { left, right, .. } | Expr::Distinct(left, right) => vec![left, right],
+            Expr::In { value, list } => std::iter::once(&**value).chain(list).collect(),
+            Expr::Case { branches, otherwise } => {
+                let branches = branches.iter().flat_map(|(condition, value)| [condition, value]);
+                branches.chain(otherwise.as_deref()).collect()
+            }
+        }
+    }
+
+    /// The queries in this expression, at any depth.
+    pub fn queries(&self) -> Vec<&Query> {
+        let mut found = Vec::new();
+        self.walk(&mut |expr| match expr {
+            Expr::InQuery { query, .. } | Expr::Exists(query) | Expr::Subquery(query) => found.push(&**query),
+            _ => {}
+        });
+        found
+    }
+
+    /// The columns named, each once, in order of first appearance.
+    pub fn columns(&self) -> Vec<&Ident> {
+        let mut found: Vec<&Ident> = Vec::new();
+        self.walk(&mut |expr| {
+            if let Expr::Column { name, .. } = expr
+                && !found.contains(&name)
+            {
+                found.push(name);
+            }
+        });
+        found
+    }
+
+    /// The functions called, as named.
+    pub fn calls(&self) -> Vec<&Name> {
+        let mut found = Vec::new();
+        self.walk(&mut |expr| {
+            if let Expr::Call { function, .. } = expr {
+                found.push(function);
+            }
+        });
+        found
+    }
+
+    /// A plain column reference, whatever its qualifier; casts are looked through.
+    pub fn as_column(&self) -> Option<(Option<&Ident>, &Ident)> {
+        match self {
+            Expr::Column { qualifier, name } => Some((qualifier.as_ref(), name)),
+            Expr::Cast { value, .. } => value.as_column(),
+            _ => None,
+        }
+    }
+
+    pub fn is_null_constant(&self) -> bool {
+        match self {
+            Expr::Constant(Constant::Null) => true,
+            Expr::Cast { value, .. } => value.is_null_constant(),
+            _ => false,
+        }
+    }
+}
+
+/// A SELECT, or several joined by UNION and the like.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Query {
+    pub with: Vec<CommonTable>,
+    pub outputs: Vec<Output>,
+    pub from: Vec<FromItem>,
+    pub filter: Option<Expr>,
+    /// DISTINCT, GROUP BY, HAVING or an aggregate: rows are merged.
+    pub merges_rows: bool,
+    /// LIMIT, OFFSET or FETCH.
+    pub limited: bool,
+    /// FOR UPDATE and the like, the strongest named.
+    pub row_lock: Option<RowLock>,
+    /// UNION, INTERSECT, EXCEPT: the other arms; `outputs`, `from` and `filter` are the first one's.
+    pub arms: Vec<Query>,
+    /// Rows written out: `VALUES (…), (…)`.
+    pub values: Vec<Vec<Expr>>,
+    /// `INTO target` of PL/pgSQL or SELECT INTO.
+    pub into: Option<Name>,
+}
+
+/// One column of a query's result.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    Value {
+        value: Expr,
+        alias: Option<Ident>,
+    },
+    /// `*` or `qualifier.*`.
+    All {
+        qualifier: Option<Ident>,
+    },
+}
+
+/// `WITH name AS (…)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommonTable {
+    pub name: Ident,
+    pub body: CommonTableBody,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum CommonTableBody {
+    Query(Box<Query>),
+    Write(Box<Write>),
+}
+
+/// One item of FROM or USING, with how it is joined to those before it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FromItem {
+    pub source: FromSource,
+    pub alias: Option<Ident>,
+    pub join: Join,
+    pub on: Option<Expr>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum FromSource {
+    Relation {
+        name: Name,
+        only: bool,
+    },
+    Query(Box<Query>),
+    Function {
+        name: Name,
+        arguments: Vec<Expr>,
+    },
+    /// `(VALUES …)`, table samples and others.
+    Other,
+}
+
+impl FromItem {
+    /// The name that column references use for this item.
+    pub fn label(&self) -> Option<&Ident> {
+        self.alias.as_ref().or(match &self.source {
+            FromSource::Relation { name, .. } | FromSource::Function { name, .. } => Some(&name.name),
+            FromSource::Query(_) | FromSource::Other => None,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Join {
+    /// The first item, or one after a comma.
+    None,
+    Inner,
+    Left,
+    Right,
+    Full,
+    Cross,
+}
+
+/// Row locks, weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowLock {
+    KeyShare,
+    Share,
+    NoKeyUpdate,
+    Update,
+}
+
+impl Query {
+    /// The relations read by this query at any depth, as named; names of its own WITH are left out.
+    pub fn reads(&self) -> Vec<&Name> {
+        let mut found = Vec::new();
+        self.collect_reads(&mut found);
+        let own: Vec<&Ident> = self.with.iter().map(|table| &table.name).collect();
+        found.retain(|name| name.schema.is_some() || !own.contains(&&name.name));
+        found
+    }
+
+    fn collect_reads<'a>(&'a self, found: &mut Vec<&'a Name>) {
+        for table in &self.with {
+            match &table.body {
+                CommonTableBody::Query(query) => found.extend(query.reads()),
+                CommonTableBody::Write(write) => found.extend(write.reads()),
+            }
+        }
+        for item in &self.from {
+            item.collect_reads(found);
+        }
+        for expr in self.expressions() {
+            for query in expr.queries() {
+                found.extend(query.reads());
+            }
+        }
+        for arm in &self.arms {
+            found.extend(arm.reads());
+        }
+    }
+
+    /// The expressions of this query's own level: outputs, filter, VALUES.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        let outputs = self.outputs.iter().filter_map(|output| match output {
+            Output::Value { value, .. } => Some(value),
+            Output::All { .. } => None,
+        });
+        outputs.chain(&self.filter).chain(self.values.iter().flatten()).collect()
+    }
+
+    /// The writes in this query's WITH.
+    pub fn writes(&self) -> Vec<&Write> {
+        let own = self.with.iter().filter_map(|table| match &table.body {
+            CommonTableBody::Write(write) => Some(&**write),
+            CommonTableBody::Query(_) => None,
+        });
+        own.collect()
+    }
+
+    /// The functions called anywhere in this query, subqueries included.
+    pub fn calls(&self) -> Vec<&Name> {
+        let mut found = Vec::new();
+        for expr in self.expressions() {
+            found.extend(expr.calls());
+            for query in expr.queries() {
+                found.extend(query.calls());
+            }
+        }
+        for item in &self.from {
+            match &item.source {
+                FromSource::Function { name, arguments } => {
+                    found.push(name);
+                    found.extend(arguments.iter().flat_map(Expr::calls));
+                }
+                FromSource::Query(query) => found.extend(query.calls()),
+                FromSource::Relation { .. } | FromSource::Other => {}
+            }
+            found.extend(item.on.iter().flat_map(Expr::calls));
+        }
+        for table in &self.with {
+            match &table.body {
+                CommonTableBody::Query(query) => found.extend(query.calls()),
+                CommonTableBody::Write(write) => found.extend(write.calls()),
+            }
+        }
+        found.extend(self.arms.iter().flat_map(Query::calls));
+        found
+    }
+}
+
+impl FromItem {
+    fn collect_reads<'a>(&'a self, found: &mut Vec<&'a Name>) {
+        match &self.source {
+            FromSource::Relation { name, .. } => found.push(name),
+            FromSource::Query(query) => found.extend(query.reads()),
+            FromSource::Function { arguments, .. } => {
+                found.extend(arguments.iter().flat_map(Expr::queries).flat_map(Query::reads));
+            }
+            FromSource::Other => {}
+        }
+        if let Some(on) = &self.on {
+            found.extend(on.queries().into_iter().flat_map(Query::reads));
+        }
+    }
+}
+
+/// A statement that changes rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    pub kind: WriteKind,
+    pub target: Name,
+    pub alias: Option<Ident>,
+    pub only: bool,
+    pub with: Vec<CommonTable>,
+    /// INSERT and COPY: the column list; empty means all columns in order.
+    pub columns: Vec<Ident>,
+    /// INSERT: where its rows come from.
+    pub rows: Rows,
+    /// UPDATE: `SET column = value`, in order. A row assignment from a subquery has one entry per column.
+    pub assignments: Vec<(Ident, Expr)>,
+    /// UPDATE … FROM, DELETE … USING, MERGE … USING.
+    pub from: Vec<FromItem>,
+    pub filter: Option<Expr>,
+    pub on_conflict: Option<OnConflict>,
+    /// MERGE: what its WHEN branches do.
+    pub merge: Vec<WriteKind>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WriteKind {
+    Insert,
+    Update,
+    Delete,
+    Merge,
+    /// COPY … FROM.
+    Copy,
+}
+
+/// The rows of an INSERT.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rows {
+    /// Not an INSERT, or rows given at run time (COPY, MERGE).
+    None,
+    /// DEFAULT VALUES.
+    Defaults,
+    /// Literal rows: the first one, and how many there are. Later ones say nothing new.
+    Values {
+        first: Vec<Expr>,
+        count: usize,
+    },
+    Query(Box<Query>),
+}
+
+/// `ON CONFLICT (columns) | ON CONSTRAINT name DO …`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OnConflict {
+    pub columns: Vec<Ident>,
+    pub constraint: Option<Ident>,
+    /// `None`: DO NOTHING.
+    pub update: Option<Vec<(Ident, Expr)>>,
+    pub filter: Option<Expr>,
+}
+
+impl Write {
+    pub fn new(kind: WriteKind, target: Name) -> Write {
+        Write {
+            kind,
+            target,
+            alias: None,
+            only: false,
+            with: Vec::new(),
+            columns: Vec::new(),
+            rows: Rows::None,
+            assignments: Vec::new(),
+            from: Vec::new(),
+            filter: None,
+            on_conflict: None,
+            merge: Vec::new(),
+        }
+    }
+
+    /// The expressions of this write's own level.
+    pub fn expressions(&self) -> Vec<&Expr> {
+        let assigned = self.assignments.iter().map(|(_, value)| value);
+        let values = match &self.rows {
+            Rows::Values { first, .. } => first.as_slice(),
+            Rows::None | Rows::Defaults | Rows::Query(_) => &[],
+        };
+        let conflict = self.on_conflict.iter().flat_map(|conflict| {
+            let updates = conflict.update.iter().flatten().map(|(_, value)| value);
+            updates.chain(&conflict.filter)
+        });
+        assigned.chain(values).chain(conflict).chain(&self.filter).collect()
+    }
+
+    /// The relations read (not the target), as named.
+    pub fn reads(&self) -> Vec<&Name> {
+        let mut found = Vec::new();
+        for table in &self.with {
+            match &table.body {
+                CommonTableBody::Query(query) => found.extend(query.reads()),
+                CommonTableBody::Write(write) => found.extend(write.reads()),
+            }
+        }
+        if let Rows::Query(query) = &self.rows {
+            found.extend(query.reads());
+        }
+        for item in &self.from {
+            item.collect_reads(&mut found);
+        }
+        found.extend(self.expressions().into_iter().flat_map(Expr::queries).flat_map(Query::reads));
+        let own: Vec<&Ident> = self.with.iter().map(|table| &table.name).collect();
+        found.retain(|name| name.schema.is_some() || !own.contains(&&name.name));
+        found
+    }
+
+    /// This write and those in its WITH, in the order they run.
+    pub fn all(&self) -> Vec<&Write> {
+        let nested = self.with.iter().filter_map(|table| match &table.body {
+            CommonTableBody::Write(write) => Some(write.all()),
+            CommonTableBody::Query(_) => None,
+        });
+        nested.flatten().chain(std::iter::once(self)).collect()
+    }
+
+    pub fn calls(&self) -> Vec<&Name> {
+        let mut found: Vec<&Name> = self.expressions().into_iter().flat_map(Expr::calls).collect();
+        if let Rows::Query(query) = &self.rows {
+            found.extend(query.calls());
+        }
+        found
+    }
+}
+
+impl fmt::Display for WriteKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            WriteKind::Insert => "INSERT",
+            WriteKind::Update => "UPDATE",
+            WriteKind::Delete => "DELETE",
+            WriteKind::Merge => "MERGE",
+            WriteKind::Copy => "COPY",
+        })
+    }
+}

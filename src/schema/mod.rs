@@ -1,0 +1,249 @@
+//! The schema: what the catalog would hold at one point of the history, and how operations change it.
+//!
+//! Questions stand here; [`Schema::apply`] is the only transition. No opinions, no data: what rows a table
+//! holds is `data`'s.
+
+mod apply;
+mod model;
+
+pub use model::*;
+
+use imbl::OrdMap;
+
+use crate::operation::{Ident, Name, QualifiedName};
+use crate::version::Major;
+
+impl Schema {
+    /// An empty database with the schema `public`.
+    pub fn new(major: Major) -> Schema {
+        Schema {
+            major,
+            complete: false,
+            search_path: vec![Ident::new("public")],
+            next_id: 1,
+            schemas: OrdMap::new(),
+            relations: OrdMap::new(),
+            relation_names: OrdMap::new(),
+            constraints: OrdMap::new(),
+            triggers: OrdMap::new(),
+            functions: OrdMap::new(),
+            function_names: OrdMap::new(),
+            types: OrdMap::new(),
+            type_names: OrdMap::new(),
+            extensions: OrdMap::new(),
+            gone: OrdMap::new(),
+        }
+    }
+
+    /// The relation a name means now, through search_path where it has no schema.
+    pub fn find(&self, name: &Name) -> Option<&Relation> {
+        let id = match &name.schema {
+            Some(schema) => self.relation_names.get(&QualifiedName::new(schema.clone(), name.name.clone())),
+            None => std::iter::once(&Ident::new("pg_temp"))
+                .chain(&self.search_path)
+                .find_map(|schema| self.relation_names.get(&QualifiedName::new(schema.clone(), name.name.clone()))),
+        };
+        id.map(|id| self.relation(*id))
+    }
+
+    /// The table a name means.
+    pub fn find_table(&self, name: &Name) -> Option<&Relation> {
+        self.find(name).filter(|relation| relation.as_table().is_some())
+    }
+
+    /// A relation by id; ids of dropped relations are never asked for.
+    pub fn relation(&self, id: RelationId) -> &Relation {
+        &self.relations[&id]
+    }
+
+    pub fn get_relation(&self, id: RelationId) -> Option<&Relation> {
+        self.relations.get(&id).map(|relation| &**relation)
+    }
+
+    pub fn constraint(&self, id: ConstraintId) -> &Constraint {
+        &self.constraints[&id]
+    }
+
+    pub fn get_constraint(&self, id: ConstraintId) -> Option<&Constraint> {
+        self.constraints.get(&id).map(|constraint| &**constraint)
+    }
+
+    pub fn trigger(&self, id: TriggerId) -> &Trigger {
+        &self.triggers[&id]
+    }
+
+    pub fn get_trigger(&self, id: TriggerId) -> Option<&Trigger> {
+        self.triggers.get(&id).map(|trigger| &**trigger)
+    }
+
+    pub fn function(&self, id: FunctionId) -> &Function {
+        &self.functions[&id]
+    }
+
+    pub fn relations(&self) -> impl Iterator<Item = &Relation> {
+        self.relations.values().map(|relation| &**relation)
+    }
+
+    pub fn tables(&self) -> impl Iterator<Item = (&Relation, &Table)> {
+        self.relations().filter_map(|relation| Some((relation, relation.as_table()?)))
+    }
+
+    pub fn constraints(&self) -> impl Iterator<Item = &Constraint> {
+        self.constraints.values().map(|constraint| &**constraint)
+    }
+
+    pub fn triggers(&self) -> impl Iterator<Item = &Trigger> {
+        self.triggers.values().map(|trigger| &**trigger)
+    }
+
+    pub fn functions(&self) -> impl Iterator<Item = &Function> {
+        self.functions.values().map(|function| &**function)
+    }
+
+    pub fn types(&self) -> impl Iterator<Item = &Type> {
+        self.types.values().map(|one| &**one)
+    }
+
+    /// The constraints of a table, in the order they were made.
+    pub fn constraints_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> {
+        let ids = self.get_relation(table).and_then(Relation::as_table).map(|table| table.constraints.as_slice());
+        ids.unwrap_or_default().iter().map(|id| self.constraint(*id))
+    }
+
+    pub fn find_constraint(&self, table: RelationId, name: &Ident) -> Option<&Constraint> {
+        self.constraints_of(table).find(|constraint| constraint.name == *name)
+    }
+
+    /// The triggers of a table, clones included, by name as PostgreSQL fires them.
+    pub fn triggers_of(&self, table: RelationId) -> Vec<&Trigger> {
+        let ids = match self.get_relation(table).map(|relation| &relation.kind) {
+            Some(RelationKind::Table(table)) => table.triggers.as_slice(),
+            Some(RelationKind::View(view)) => view.triggers.as_slice(),
+            _ => &[],
+        };
+        let mut triggers: Vec<&Trigger> = ids.iter().map(|id| self.trigger(*id)).collect();
+        triggers.sort_by(|one, other| one.name.cmp(&other.name));
+        triggers
+    }
+
+    /// Functions of that name, all overloads.
+    pub fn find_functions(&self, name: &Name) -> Vec<&Function> {
+        let ids = match &name.schema {
+            Some(schema) => self.function_names.get(&QualifiedName::new(schema.clone(), name.name.clone())),
+            None => self
+                .search_path
+                .iter()
+                .find_map(|schema| self.function_names.get(&QualifiedName::new(schema.clone(), name.name.clone()))),
+        };
+        ids.into_iter().flatten().map(|id| self.function(*id)).collect()
+    }
+
+    pub fn find_type(&self, name: &Name) -> Option<&Type> {
+        let id = match &name.schema {
+            Some(schema) => self.type_names.get(&QualifiedName::new(schema.clone(), name.name.clone())),
+            None => self
+                .search_path
+                .iter()
+                .find_map(|schema| self.type_names.get(&QualifiedName::new(schema.clone(), name.name.clone()))),
+        };
+        id.map(|id| &*self.types[id])
+    }
+
+    /// What became of a name that is no more.
+    pub fn gone(&self, name: &Name) -> Option<&Gone> {
+        match &name.schema {
+            Some(schema) => self.gone.get(&QualifiedName::new(schema.clone(), name.name.clone())),
+            None => self
+                .search_path
+                .iter()
+                .find_map(|schema| self.gone.get(&QualifiedName::new(schema.clone(), name.name.clone()))),
+        }
+    }
+
+    /// All partitions below a table, at every level, in order of their bounds' making; the table itself is not one.
+    pub fn partitions(&self, table: RelationId) -> Vec<RelationId> {
+        let mut found = Vec::new();
+        let mut open = vec![table];
+        while let Some(next) = open.pop() {
+            let Some(parent) = self.get_relation(next).and_then(Relation::as_table) else { continue };
+            if parent.kind != TableKind::Partitioned {
+                continue;
+            }
+            found.extend(&parent.children);
+            open.extend(parent.children.iter().rev());
+        }
+        found
+    }
+
+    /// The top of the partition tree that a table belongs to; itself where it is no partition.
+    pub fn partition_root(&self, table: RelationId) -> RelationId {
+        let mut at = table;
+        while let Some(partition) =
+            self.get_relation(at).and_then(Relation::as_table).and_then(|table| table.partition_of.as_ref())
+        {
+            at = partition.parent;
+        }
+        at
+    }
+
+    /// A column's name, for messages.
+    pub fn column_name(&self, table: RelationId, column: ColumnId) -> Ident {
+        let found = self.get_relation(table).and_then(Relation::as_table).and_then(|table| table.column_by_id(column));
+        found.map_or_else(|| Ident::new("?"), |column| column.name.clone())
+    }
+}
+
+impl Relation {
+    pub fn as_table(&self) -> Option<&Table> {
+        match &self.kind {
+            RelationKind::Table(table) => Some(table),
+            RelationKind::Index(_) | RelationKind::Sequence(_) | RelationKind::View(_) | RelationKind::Other => None,
+        }
+    }
+
+    pub fn as_index(&self) -> Option<&Index> {
+        match &self.kind {
+            RelationKind::Index(index) => Some(index),
+            RelationKind::Table(_) | RelationKind::Sequence(_) | RelationKind::View(_) | RelationKind::Other => None,
+        }
+    }
+
+    pub fn as_view(&self) -> Option<&View> {
+        match &self.kind {
+            RelationKind::View(view) => Some(view),
+            RelationKind::Table(_) | RelationKind::Sequence(_) | RelationKind::Index(_) | RelationKind::Other => None,
+        }
+    }
+
+    pub fn is_partitioned(&self) -> bool {
+        self.as_table().is_some_and(|table| table.kind == TableKind::Partitioned)
+    }
+}
+
+impl Table {
+    pub fn column(&self, name: &Ident) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == *name)
+    }
+
+    pub fn column_by_id(&self, id: ColumnId) -> Option<&Column> {
+        self.columns.iter().find(|column| column.id == id)
+    }
+}
+
+impl Constraint {
+    pub fn as_foreign(&self) -> Option<&ForeignRow> {
+        match &self.kind {
+            ConstraintRow::Foreign(key) => Some(key),
+            ConstraintRow::Check { .. }
+            | ConstraintRow::NotNull
+            | ConstraintRow::Primary { .. }
+            | ConstraintRow::Unique { .. }
+            | ConstraintRow::Exclude { .. } => None,
+        }
+    }
+
+    /// Stands on its own: dropping a parent's constraint does not drop it.
+    pub fn is_standalone(&self) -> bool {
+        self.parent.is_none() && self.inherited == 0
+    }
+}

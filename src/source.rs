@@ -1,0 +1,223 @@
+//! Files, places in them, and the one conversion from bytes to lines and columns.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+/// Names one file among [`Sources`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(u32);
+
+/// Bytes `start..end` of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    pub source: SourceId,
+    pub start: u32,
+    pub end: u32,
+}
+
+impl Span {
+    /// The smallest span that holds both; `other` must lie in the same file.
+    pub fn to(self, other: Span) -> Span {
+        Span { source: self.source, start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
+    pub fn contains(self, other: Span) -> bool {
+        self.source == other.source && self.start <= other.start && other.end <= self.end
+    }
+}
+
+/// 1-based line and column; columns count Unicode scalars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    pub line: u32,
+    pub column: u32,
+}
+
+/// One file: its path relative to the repository root, with `/`, and its text.
+#[derive(Debug)]
+pub struct Source {
+    pub path: String,
+    pub text: Arc<str>,
+    line_starts: OnceLock<Vec<u32>>,
+}
+
+impl Source {
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(at, _)| at as u32 + 1)).collect()
+        })
+    }
+}
+
+/// All files of a run. A file is at most 4 GiB; `project` refuses larger ones.
+#[derive(Debug, Default)]
+pub struct Sources {
+    files: Vec<Source>,
+}
+
+impl Sources {
+    pub fn add(&mut self, path: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
+        let id = SourceId(self.files.len() as u32);
+        self.files.push(Source { path: path.into(), text: text.into(), line_starts: OnceLock::new() });
+        id
+    }
+
+    pub fn get(&self, id: SourceId) -> &Source {
+        &self.files[id.0 as usize]
+    }
+
+    pub fn path(&self, id: SourceId) -> &str {
+        &self.get(id).path
+    }
+
+    /// The text at a span.
+    pub fn text(&self, span: Span) -> &str {
+        &self.get(span.source).text[span.start as usize..span.end as usize]
+    }
+
+    /// The whole file as a piece to read.
+    pub fn piece(&self, id: SourceId) -> Piece {
+        let text = self.get(id).text.clone();
+        Piece { source: id, segments: vec![Segment { decoded: 0, source: 0 }], text }
+    }
+
+    /// Where `offset` (bytes) lies. Offsets inside a character count as its start.
+    pub fn position(&self, source: SourceId, offset: u32) -> Position {
+        let file = self.get(source);
+        let starts = file.line_starts();
+        let line = starts.partition_point(|start| *start <= offset) - 1;
+        let before = &file.text.as_bytes()[starts[line] as usize..(offset as usize).min(file.text.len())];
+        // Continuation bytes (10xxxxxx) belong to the scalar that began before them.
+        let scalars = before.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
+        Position { line: line as u32 + 1, column: scalars as u32 + 1 }
+    }
+
+    pub fn start(&self, span: Span) -> Position {
+        self.position(span.source, span.start)
+    }
+
+    pub fn end(&self, span: Span) -> Position {
+        self.position(span.source, span.end)
+    }
+}
+
+/// From `decoded` on (bytes of a piece's text), the text stands at `source` of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Segment {
+    decoded: u32,
+    source: u32,
+}
+
+/// A text to read, with the way back to the file: a whole file, a section of it, a function's body,
+/// a decoded string literal.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    source: SourceId,
+    text: Arc<str>,
+    segments: Vec<Segment>,
+}
+
+impl Piece {
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn source(&self) -> SourceId {
+        self.source
+    }
+
+    /// The place in the file of a range of this piece's text.
+    pub fn span(&self, range: Range<usize>) -> Span {
+        Span {
+            source: self.source,
+            start: self.offset(range.start),
+            end: self.offset(range.end).max(self.offset(range.start)),
+        }
+    }
+
+    fn offset(&self, decoded: usize) -> u32 {
+        let decoded = decoded as u32;
+        let at = self.segments.partition_point(|segment| segment.decoded <= decoded).max(1) - 1;
+        let segment = self.segments[at];
+        segment.source + (decoded - segment.decoded)
+    }
+
+    /// The part `range` of this piece, read on its own.
+    pub fn part(&self, range: Range<usize>) -> Piece {
+        let mut part = PieceBuilder::new(self.source);
+        part.copy(self, range);
+        part.finish()
+    }
+}
+
+/// Builds a piece whose text differs from the file: unescaped literals, substituted templates.
+#[derive(Debug)]
+pub struct PieceBuilder {
+    source: SourceId,
+    text: String,
+    segments: Vec<Segment>,
+}
+
+impl PieceBuilder {
+    pub fn new(source: SourceId) -> PieceBuilder {
+        PieceBuilder { source, text: String::new(), segments: Vec::new() }
+    }
+
+    /// Appends a part of another piece, unchanged, with its places.
+    pub fn copy(&mut self, from: &Piece, range: Range<usize>) {
+        let base = self.text.len() as u32;
+        let first = Segment { decoded: base, source: from.offset(range.start) };
+        let inner = from
+            .segments
+            .iter()
+            .filter(|segment| (segment.decoded as usize) > range.start && (segment.decoded as usize) < range.end);
+        let shifted = inner
+            .map(|segment| Segment { decoded: base + segment.decoded - range.start as u32, source: segment.source });
+        self.segments.push(first);
+        self.segments.extend(shifted);
+        self.text.push_str(&from.text[range]);
+    }
+
+    /// Appends text that stands for what the file has at `offset` (of the file).
+    pub fn substitute(&mut self, text: &str, offset: u32) {
+        self.segments.push(Segment { decoded: self.text.len() as u32, source: offset });
+        self.text.push_str(text);
+    }
+
+    pub fn finish(mut self) -> Piece {
+        if self.segments.is_empty() {
+            self.segments.push(Segment { decoded: 0, source: 0 });
+        }
+        Piece { source: self.source, text: self.text.into(), segments: self.segments }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_count_scalars_and_lines_start_at_one() {
+        let mut sources = Sources::default();
+        let id = sources.add("a.sql", "é = 1;\r\nb\n");
+        assert_eq!(sources.position(id, 0), Position { line: 1, column: 1 });
+        assert_eq!(sources.position(id, 3), Position { line: 1, column: 3 });
+        assert_eq!(sources.position(id, 9), Position { line: 2, column: 1 });
+        assert_eq!(sources.position(id, 11), Position { line: 3, column: 1 });
+    }
+
+    #[test]
+    fn pieces_lead_back_to_the_file() {
+        let mut sources = Sources::default();
+        let id = sources.add("a.sql", "do 'x''y'; z");
+        let file = sources.piece(id);
+        let mut body = PieceBuilder::new(id);
+        body.copy(&file, 4..6);
+        body.copy(&file, 7..8);
+        let body = body.finish();
+        assert_eq!(body.text(), "x'y");
+        assert_eq!(body.span(2..3), Span { source: id, start: 7, end: 8 });
+        assert_eq!(body.part(2..3).span(0..1).start, 7);
+    }
+}
