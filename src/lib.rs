@@ -6,6 +6,7 @@ pub mod history;
 pub mod operation;
 pub mod project;
 pub mod report;
+pub mod rules;
 pub mod schema;
 pub mod server;
 pub mod settings;
