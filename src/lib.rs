@@ -5,6 +5,7 @@ pub mod finding;
 pub mod history;
 pub mod operation;
 pub mod project;
+pub mod read;
 pub mod report;
 pub mod rules;
 pub mod schema;

@@ -1,0 +1,4 @@
+//! Texts become scripts: SQL and the bodies of routines. Nothing here knows a schema or an opinion.
+
+pub mod plpgsql;
+pub mod sql;

@@ -1,0 +1,4 @@
+//! SQL text to operations: lexer, statements, PostgreSQL's grammar of definitions and utilities.
+
+pub mod expression;
+pub mod lexer;
