@@ -3,6 +3,8 @@
 use crate::operation::{Comment, Script};
 use crate::source::{SourceId, Span};
 
+pub use crate::settings::Framework;
+
 /// One ordered list of migrations for one set of schemas.
 #[derive(Debug, Clone)]
 pub struct History {
@@ -35,41 +37,6 @@ pub struct Migration {
     pub comments: Vec<Comment>,
     /// Runs whenever its text changes (Flyway's `R__`).
     pub repeatable: bool,
-}
-
-/// Where migrations come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Framework {
-    /// SQL files in natural order.
-    Plain,
-    Diesel,
-    Sqlx,
-    GolangMigrate,
-    Goose,
-    Flyway,
-}
-
-impl Framework {
-    pub const ALL: [Framework; 6] = [
-        Framework::Plain,
-        Framework::Diesel,
-        Framework::Sqlx,
-        Framework::GolangMigrate,
-        Framework::Goose,
-        Framework::Flyway,
-    ];
-
-    /// As `plimsoll.toml` and reports name it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Framework::Plain => "plain",
-            Framework::Diesel => "diesel",
-            Framework::Sqlx => "sqlx",
-            Framework::GolangMigrate => "golang-migrate",
-            Framework::Goose => "goose",
-            Framework::Flyway => "flyway",
-        }
-    }
 }
 
 /// What statements share a transaction, unless the script says BEGIN itself.

@@ -1,0 +1,202 @@
+//! What the user set: `plimsoll.toml` and flags, checked and typed. `project` finds and opens the file;
+//! nothing here touches the disk.
+
+mod document;
+mod framework;
+mod names;
+mod pattern;
+mod read;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::finding::Severity;
+use crate::operation::{Ident, Name};
+use crate::source::{SourceId, Span};
+use crate::version::VersionRange;
+
+pub use framework::Framework;
+pub use names::{read_ident, read_name, take_name};
+pub use pattern::PathPattern;
+pub use read::{KEYS, SettingsFile};
+
+/// Settings of a run, all checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub postgres: VersionRange,
+    pub fail_on: Severity,
+    pub preset: Preset,
+    /// By rule id, from `[rules]`.
+    pub rules: BTreeMap<String, Severity>,
+    /// Where `[rules]`, `[[overrides]]`, `[[allow]]` and `unallowable` name a rule.
+    pub rules_named: Vec<(String, Span)>,
+    pub overrides: Vec<Override>,
+    pub large_tables: Vec<Name>,
+    pub small_tables: Vec<Name>,
+    /// Tables whose partitions are made at run time.
+    pub dynamic_partitions: Vec<Name>,
+    /// The server or role sets a lock_timeout: `lock-timeout-missing` is silent.
+    pub lock_timeout_set: bool,
+    pub strict_reading: bool,
+    pub facts: Vec<Fact>,
+    pub allows: Vec<Allow>,
+    pub unallowable: Vec<String>,
+    /// The runner, where it was named; else `project` detects it.
+    pub framework: Option<Framework>,
+    /// Folders and files of migrations, relative to the repository root.
+    pub paths: Vec<String>,
+    pub databases: Vec<Database>,
+    pub releases: Vec<Release>,
+    /// Folders of further rule pages, relative to the repository root.
+    pub extra_rules: Vec<String>,
+    /// Files that describe a Rails project's own migration methods, relative to the repository root.
+    pub vocabularies: Vec<String>,
+    /// The file of findings that are known, relative to the repository root.
+    pub baseline: Option<String>,
+    /// The settings file among the run's sources.
+    pub file: Option<SourceId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preset {
+    Default,
+    /// Rules that are off by default speak too.
+    Strict,
+}
+
+/// `[[overrides]]`: severities for some files only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Override {
+    pub paths: Vec<PathPattern>,
+    pub rules: BTreeMap<String, Severity>,
+}
+
+/// A database, and the folders whose histories run on it; all of them where none is named.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Database {
+    pub name: String,
+    pub paths: Vec<PathPattern>,
+}
+
+/// Migrations that reach production in one deploy, in the order of the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Release {
+    pub name: String,
+    /// Path globs and versions.
+    pub migrations: Vec<PathPattern>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            postgres: VersionRange::default(),
+            fail_on: Severity::Error,
+            preset: Preset::Default,
+            rules: BTreeMap::new(),
+            rules_named: Vec::new(),
+            overrides: Vec::new(),
+            large_tables: Vec::new(),
+            small_tables: Vec::new(),
+            dynamic_partitions: Vec::new(),
+            lock_timeout_set: false,
+            strict_reading: false,
+            facts: Vec::new(),
+            allows: Vec::new(),
+            unallowable: Vec::new(),
+            framework: None,
+            paths: Vec::new(),
+            databases: Vec::new(),
+            releases: Vec::new(),
+            extra_rules: Vec::new(),
+            vocabularies: Vec::new(),
+            baseline: None,
+            file: None,
+        }
+    }
+}
+
+/// What the command line says; it wins over the file.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// The settings file; not looked for where it is named.
+    pub config: Option<PathBuf>,
+    pub postgres: Option<VersionRange>,
+    pub fail_on: Option<Severity>,
+    pub preset: Option<Preset>,
+    pub strict_reading: bool,
+    pub framework: Option<Framework>,
+    /// `--rule id=severity`, in the order given.
+    pub rules: Vec<(String, Severity)>,
+    pub baseline: Option<String>,
+    pub since: Option<String>,
+    pub after: Option<String>,
+}
+
+impl Settings {
+    /// Takes what the flags say.
+    pub fn with(mut self, flags: &Flags) -> Settings {
+        self.postgres = flags.postgres.unwrap_or(self.postgres);
+        self.fail_on = flags.fail_on.unwrap_or(self.fail_on);
+        self.preset = flags.preset.unwrap_or(self.preset);
+        self.strict_reading |= flags.strict_reading;
+        self.framework = flags.framework.or(self.framework);
+        self.rules.extend(flags.rules.iter().cloned());
+        if flags.baseline.is_some() {
+            self.baseline = flags.baseline.clone();
+        }
+        self
+    }
+
+    /// The severity that the settings give a rule in a file, where they give one.
+    pub fn severity(&self, rule: &str, path: &str) -> Option<Severity> {
+        let overridden = self.overrides.iter().rev().find_map(|entry| {
+            let severity = entry.rules.get(rule)?;
+            entry.paths.iter().any(|pattern| pattern.matches_path(path)).then_some(*severity)
+        });
+        overridden.or_else(|| self.rules.get(rule).copied())
+    }
+}
+
+/// What a person states: `backfilled public.t [from public.s] [columns a, b] [where …]: reason`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    pub span: Span,
+    pub table: Name,
+    pub source: Option<Name>,
+    pub columns: Vec<Ident>,
+    /// The text after `where`.
+    pub filter: Option<String>,
+    pub reason: Option<String>,
+}
+
+/// A suppression from a comment or from `[[allow]]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Allow {
+    /// The comment, or the entry in the settings file.
+    pub span: Span,
+    pub rule: String,
+    pub reason: Option<String>,
+    pub scope: AllowScope,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum AllowScope {
+    /// The statement whose text, or the line after the comment, this is.
+    Statement(Span),
+    /// The whole file of `span`.
+    File,
+    /// A migration by path glob or version, and objects where they are named.
+    Migration { pattern: String, object: Option<String> },
+}
+
+impl AllowScope {
+    /// A whole migration is meant, and this one is it.
+    pub fn is_for_migration(&self, path: &str, version: &str) -> bool {
+        match self {
+            AllowScope::Migration { pattern, .. } => {
+                PathPattern::new(pattern, "").is_ok_and(|pattern| pattern.matches_migration(path, version))
+            }
+            AllowScope::Statement(_) | AllowScope::File => false,
+        }
+    }
+}
