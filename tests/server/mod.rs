@@ -6,7 +6,7 @@ mod private;
 mod statements;
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -105,12 +105,16 @@ impl Database {
     }
 
     /// Runs the `*.sql` files of a folder by name, each as `psql -f` does in a session of its own.
-    /// The error names the file that was refused.
-    pub fn run_folder(&self, folder: &Path) -> Result<(), (String, Box<Refusal>)> {
-        for path in sql_files(folder) {
-            let sql = std::fs::read_to_string(&path).expect("a migration can be read");
-            let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
-            self.run_script(&sql).map_err(|refusal| (name, refusal))?;
+    pub fn run_folder(&self, folder: &Path) -> Result<(), Box<Refusal>> {
+        self.run_files(&sql_files(folder))
+    }
+
+    /// Runs files in the given order; the refusal names the file.
+    pub fn run_files(&self, files: &[PathBuf]) -> Result<(), Box<Refusal>> {
+        for path in files {
+            let sql = std::fs::read_to_string(path).expect("a migration is UTF-8");
+            let file = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+            self.run_script(&sql).map_err(|refusal| Box::new(Refusal { file, ..*refusal }))?;
         }
         Ok(())
     }
@@ -134,7 +138,7 @@ impl Drop for Database {
 }
 
 /// The `*.sql` files of a folder by name; files that undo (`*.down.sql`) are left out.
-pub fn sql_files(folder: &Path) -> Vec<std::path::PathBuf> {
+pub fn sql_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry can be read").path()).collect();
     files.retain(|path| path.extension().is_some_and(|ending| ending == "sql"));
@@ -156,6 +160,8 @@ pub fn run(client: &mut Client, sql: &str) -> Result<(), Box<Refusal>> {
 /// Why the server refused a statement; empty where it said nothing.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Refusal {
+    /// The migration, where one was run.
+    pub file: String,
     pub statement: String,
     /// The SQLSTATE.
     pub code: String,
@@ -174,6 +180,7 @@ impl Refusal {
         };
         let text = |part: Option<&str>| part.unwrap_or_default().to_string();
         Refusal {
+            file: String::new(),
             statement,
             code: said.code().code().to_string(),
             message: said.message().to_string(),

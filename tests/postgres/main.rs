@@ -1,5 +1,7 @@
 //! Proves on a real server what the rules say about PostgreSQL.
 
+mod incident;
+#[path = "../server/mod.rs"]
 mod server;
 
 use server::{Server, statements};
