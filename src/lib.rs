@@ -4,6 +4,7 @@ pub mod error;
 pub mod finding;
 pub mod history;
 pub mod operation;
+pub mod output;
 pub mod project;
 pub mod read;
 pub mod report;

@@ -13,6 +13,7 @@ pub struct Report {
     /// The least severity that makes a run fail.
     pub fail_on: Severity,
     pub histories: Vec<HistorySummary>,
+    /// Sorted by their places.
     pub migrations: Vec<MigrationSummary>,
     /// Sorted by history, migration, place, rule.
     pub findings: Vec<Finding>,
@@ -74,6 +75,12 @@ impl Report {
     pub fn outcome(&self) -> Outcome {
         let failing = self.findings.iter().any(|finding| finding.severity >= self.fail_on);
         if failing { Outcome::Findings } else { Outcome::Clean }
+    }
+
+    /// The migration at a place; `migrations` is in the order of their places.
+    pub fn migration(&self, at: MigrationRef) -> Option<&MigrationSummary> {
+        let index = self.migrations.binary_search_by_key(&at, |migration| migration.at).ok()?;
+        Some(&self.migrations[index])
     }
 
     pub fn count(&self, severity: Severity) -> usize {

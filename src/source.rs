@@ -39,7 +39,11 @@ pub struct Source {
     pub path: String,
     pub text: Arc<str>,
     line_starts: OnceLock<Vec<u32>>,
+    /// Scalars before each [`CHUNK`] of bytes, so that positions on very long lines stay cheap.
+    scalars: OnceLock<Vec<u32>>,
 }
+
+const CHUNK: usize = 4096;
 
 impl Source {
     fn line_starts(&self) -> &[u32] {
@@ -47,6 +51,21 @@ impl Source {
             let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
             std::iter::once(0).chain(ends.map(|(at, _)| at as u32 + 1)).collect()
         })
+    }
+
+    /// Scalars that begin before the byte at `offset`.
+    fn scalars_before(&self, offset: usize) -> u32 {
+        // Continuation bytes (10xxxxxx) belong to the scalar that began before them.
+        let count = |bytes: &[u8]| bytes.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u32;
+        let bytes = self.text.as_bytes();
+        let chunks = self.scalars.get_or_init(|| {
+            let sums = bytes.chunks(CHUNK).scan(0, |sum, chunk| {
+                *sum += count(chunk);
+                Some(*sum)
+            });
+            std::iter::once(0).chain(sums).collect()
+        });
+        chunks[offset / CHUNK] + count(&bytes[offset / CHUNK * CHUNK..offset])
     }
 }
 
@@ -59,12 +78,22 @@ pub struct Sources {
 impl Sources {
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
         let id = SourceId(self.files.len() as u32);
-        self.files.push(Source { path: path.into(), text: text.into(), line_starts: OnceLock::new() });
+        self.files.push(Source {
+            path: path.into(),
+            text: text.into(),
+            line_starts: OnceLock::new(),
+            scalars: OnceLock::new(),
+        });
         id
     }
 
     pub fn get(&self, id: SourceId) -> &Source {
         &self.files[id.0 as usize]
+    }
+
+    /// The file at a path.
+    pub fn find(&self, path: &str) -> Option<SourceId> {
+        self.files.iter().position(|file| file.path == path).map(|index| SourceId(index as u32))
     }
 
     pub fn path(&self, id: SourceId) -> &str {
@@ -87,10 +116,20 @@ impl Sources {
         let file = self.get(source);
         let starts = file.line_starts();
         let line = starts.partition_point(|start| *start <= offset) - 1;
-        let before = &file.text.as_bytes()[starts[line] as usize..(offset as usize).min(file.text.len())];
-        // Continuation bytes (10xxxxxx) belong to the scalar that began before them.
-        let scalars = before.iter().filter(|byte| **byte & 0xC0 != 0x80).count();
-        Position { line: line as u32 + 1, column: scalars as u32 + 1 }
+        let scalars =
+            file.scalars_before((offset as usize).min(file.text.len())) - file.scalars_before(starts[line] as usize);
+        Position { line: line as u32 + 1, column: scalars + 1 }
+    }
+
+    /// A line by its 1-based number, without its line break. Lines past the end are empty.
+    pub fn line(&self, source: SourceId, line: u32) -> Span {
+        let file = self.get(source);
+        let starts = file.line_starts();
+        let length = file.text.len() as u32;
+        let start = starts.get(line as usize - 1).copied().unwrap_or(length);
+        let end = starts.get(line as usize).copied().unwrap_or(length);
+        let text = &file.text[start as usize..end as usize];
+        Span { source, start, end: start + text.trim_end_matches(['\n', '\r']).len() as u32 }
     }
 
     pub fn start(&self, span: Span) -> Position {
@@ -205,6 +244,16 @@ mod tests {
         assert_eq!(sources.position(id, 3), Position { line: 1, column: 3 });
         assert_eq!(sources.position(id, 9), Position { line: 2, column: 1 });
         assert_eq!(sources.position(id, 11), Position { line: 3, column: 1 });
+    }
+
+    #[test]
+    fn positions_on_long_lines_count_scalars() {
+        let mut sources = Sources::default();
+        let id = sources.add("a.sql", format!("x\n{}", "é".repeat(5000)));
+        assert_eq!(sources.position(id, 2 + 2 * 4999), Position { line: 2, column: 5000 });
+        assert_eq!(sources.position(id, 2 + 2 * 5000), Position { line: 2, column: 5001 });
+        assert_eq!(sources.line(id, 1), Span { source: id, start: 0, end: 1 });
+        assert_eq!(sources.line(id, 3), Span { source: id, start: 10002, end: 10002 });
     }
 
     #[test]

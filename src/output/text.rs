@@ -1,0 +1,102 @@
+//! Text from inputs, made safe to show: nothing in a file may move a cursor, recolour or reorder a line.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// One line: line breaks and every character that a terminal acts on, or that hides, become visible.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_inert) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            _ if is_inert(character) => shown.push(character),
+            // The pictures of the C0 controls stand in their order from U+2400 on.
+            '\0'..='\u{1f}' => shown.push(char::from_u32(0x2400 + character as u32).unwrap_or('\u{fffd}')),
+            '\u{7f}' => shown.push('\u{2421}'),
+            // Writing to a String cannot fail.
+            _ => drop(write!(shown, "<U+{:04X}>", character as u32)),
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Several lines: as [`visible`], but line breaks (`\n`, `\r\n`) stay.
+pub fn visible_lines(text: &str) -> String {
+    let lines: Vec<Cow<str>> = text.lines().map(visible).collect();
+    lines.join("\n")
+}
+
+/// Shown as it is by every terminal, in its place.
+pub(super) fn is_inert(character: char) -> bool {
+    !matches!(character,
+        '\0'..='\u{8}' | '\n'..='\u{1f}' | '\u{7f}'..='\u{9f}'
+        // Soft hyphen, Arabic letter mark, Mongolian vowel separator: not shown.
+        | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        // Zero widths and marks, separators, embeddings and overrides, isolates, byte order mark, tags.
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Breaks prose at spaces. Words longer than a line stay whole, and lines that read as code are left alone.
+pub(super) fn wrap(text: &str, width: usize) -> String {
+    let lines: Vec<String> = text.lines().map(|line| wrap_line(line, width)).collect();
+    lines.join("\n")
+}
+
+fn wrap_line(line: &str, width: usize) -> String {
+    if line.chars().count() <= width || reads_as_code(line) {
+        return line.to_owned();
+    }
+    let mut wrapped = String::with_capacity(line.len() + 8);
+    let mut column = 0;
+    for word in line.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            wrapped.push('\n');
+            column = 0;
+        } else if column > 0 {
+            wrapped.push(' ');
+            column += 1;
+        }
+        wrapped.push_str(word);
+        column += length;
+    }
+    wrapped
+}
+
+/// A line of SQL or Ruby to be pasted: breaking it could change a literal.
+fn reads_as_code(line: &str) -> bool {
+    const VERBS: &[&str] = &[
+        "ALTER", "BEGIN", "CALL", "COMMIT", "CREATE", "DELETE", "DO", "DROP", "INSERT", "LOCK", "REINDEX", "SELECT",
+        "SET", "TRUNCATE", "UPDATE", "WITH",
+    ];
+    let first = line.split([' ', ';']).next().unwrap_or_default();
+    line.starts_with([' ', '\t']) || line.ends_with(';') || line.starts_with("--") || VERBS.contains(&first)
+}
+
+/// `1 error`, `2 errors`.
+pub(super) fn counted(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_act_on_is_shown() {
+        assert_eq!(visible("plain\tütf"), "plain\tütf");
+        assert_eq!(visible("a\u{1b}[31m\r\n"), "a␛[31m␍␊");
+        assert_eq!(visible("\u{9b}31m\u{202e}x\u{7f}"), "<U+009B>31m<U+202E>x␡");
+        assert_eq!(visible_lines("a\r\nb\u{8}"), "a\nb␈");
+    }
+
+    #[test]
+    fn prose_breaks_and_code_does_not() {
+        assert_eq!(wrap("one two three\nfour", 8), "one two\nthree\nfour");
+        assert_eq!(wrap("SELECT 'one two three';", 8), "SELECT 'one two three';");
+        assert_eq!(wrap("überlanges-wort x", 4), "überlanges-wort\nx");
+    }
+}
