@@ -1,10 +1,14 @@
 //! Reports, schemas and graphs for readers and machines. One file per format; formats only format.
 
+mod create;
+mod definition;
 mod excerpt;
 mod human;
 mod json;
+mod schema;
 mod text;
 
+pub use schema::{SchemaFormat, render as render_schema};
 pub use text::{visible, visible_lines};
 
 use std::io::{self, Write};

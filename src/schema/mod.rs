@@ -104,6 +104,16 @@ impl Schema {
         self.types.values().map(|one| &**one)
     }
 
+    /// Schemas (namespaces) by name.
+    pub fn schemas(&self) -> impl Iterator<Item = &Ident> {
+        self.schemas.keys()
+    }
+
+    /// Extensions by name.
+    pub fn extensions(&self) -> impl Iterator<Item = &Ident> {
+        self.extensions.keys()
+    }
+
     /// The constraints of a table, in the order they were made.
     pub fn constraints_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> {
         let ids = self.get_relation(table).and_then(Relation::as_table).map(|table| table.constraints.as_slice());
