@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod finding;
+pub mod graph;
 pub mod history;
 pub mod operation;
 pub mod output;

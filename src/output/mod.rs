@@ -3,11 +3,13 @@
 mod create;
 mod definition;
 mod excerpt;
+mod graph;
 mod human;
 mod json;
 mod schema;
 mod text;
 
+pub use graph::{GraphFormat, render as render_graph};
 pub use schema::{SchemaFormat, render as render_schema};
 pub use text::{visible, visible_lines};
 

@@ -1,0 +1,202 @@
+//! A graph as DOT, Mermaid or JSON. Nodes go by numbers of their own; names from inputs stand in escaped labels only.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::definition::relation_name;
+use super::json;
+use super::text::visible;
+use crate::graph::{Edge, Graph, Node, Part};
+use crate::schema::{Relation, TableKind};
+
+const VERSION: u32 = 1;
+
+/// How a graph is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum GraphFormat {
+    Dot,
+    Mermaid,
+    Json,
+}
+
+impl GraphFormat {
+    pub const ALL: [GraphFormat; 3] = [GraphFormat::Dot, GraphFormat::Mermaid, GraphFormat::Json];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            GraphFormat::Dot => "dot",
+            GraphFormat::Mermaid => "mermaid",
+            GraphFormat::Json => "json",
+        }
+    }
+}
+
+/// Writes a part of a graph.
+pub fn render(graph: &Graph<'_>, part: &Part, format: GraphFormat, into: &mut dyn Write) -> io::Result<()> {
+    let document = document(graph, part);
+    match format {
+        GraphFormat::Dot => dot(&document, into),
+        GraphFormat::Mermaid => mermaid(&document, into),
+        GraphFormat::Json => json::write(&document, into),
+    }
+}
+
+#[derive(Serialize)]
+struct Document {
+    version: u32,
+    nodes: Vec<NodeRow>,
+    edges: Vec<EdgeRow>,
+    /// Connected tables and views that are not shown for their number.
+    left_out: usize,
+}
+
+#[derive(Serialize)]
+struct NodeRow {
+    id: String,
+    kind: &'static str,
+    name: String,
+    /// False for a function whose body may touch more than is shown.
+    clear: bool,
+}
+
+#[derive(Serialize)]
+struct EdgeRow {
+    from: String,
+    to: String,
+    kind: &'static str,
+    /// The constraint, or how a function writes.
+    detail: Option<String>,
+}
+
+fn document(graph: &Graph<'_>, part: &Part) -> Document {
+    let mut named: Vec<(&'static str, String, Node)> =
+        part.nodes.iter().map(|node| (kind(graph, *node), name(graph, *node), *node)).collect();
+    named.sort();
+    let ids: BTreeMap<Node, String> =
+        named.iter().enumerate().map(|(at, (_, _, node))| (*node, format!("n{at}"))).collect();
+    let mut edges: Vec<(usize, usize, EdgeRow)> = Vec::new();
+    let order: BTreeMap<Node, usize> = named.iter().enumerate().map(|(at, (_, _, node))| (*node, at)).collect();
+    for (from, to, edge) in &part.edges {
+        let row =
+            EdgeRow { from: ids[from].clone(), to: ids[to].clone(), kind: edge.word(), detail: detail(graph, *edge) };
+        edges.push((order[from], order[to], row));
+    }
+    edges.sort_by(|(from, to, row), (other_from, other_to, other)| {
+        (from, to, row.kind, &row.detail).cmp(&(other_from, other_to, other.kind, &other.detail))
+    });
+    let nodes = named.into_iter().map(|(kind, name, node)| NodeRow {
+        id: ids[&node].clone(),
+        kind,
+        name,
+        clear: !matches!(node, Node::Function(id) if graph.is_unclear(id)),
+    });
+    Document {
+        version: VERSION,
+        nodes: nodes.collect(),
+        edges: edges.into_iter().map(|(_, _, row)| row).collect(),
+        left_out: part.left_out,
+    }
+}
+
+fn kind(graph: &Graph<'_>, node: Node) -> &'static str {
+    match node {
+        Node::Relation(id) => match graph.schema().get_relation(id).and_then(Relation::as_table) {
+            Some(table) if table.partition_of.is_some() => "partition",
+            Some(table) if table.kind == TableKind::Partitioned => "partitioned",
+            Some(_) => "table",
+            None => "view",
+        },
+        Node::Trigger(_) => "trigger",
+        Node::Function(_) => "function",
+    }
+}
+
+fn name(graph: &Graph<'_>, node: Node) -> String {
+    let schema = graph.schema();
+    match node {
+        Node::Relation(id) => relation_name(schema, id),
+        Node::Trigger(id) => {
+            let trigger = schema.trigger(id);
+            format!("{} on {}", trigger.name, relation_name(schema, trigger.table))
+        }
+        Node::Function(id) => format!("{}()", schema.function(id).name),
+    }
+}
+
+fn detail(graph: &Graph<'_>, edge: Edge) -> Option<String> {
+    match edge {
+        Edge::References(key) => Some(graph.schema().constraint(key).name.to_string()),
+        Edge::Writes(kind) => Some(kind.to_string()),
+        Edge::PartitionOf | Edge::Fires | Edge::Calls | Edge::Reads => None,
+    }
+}
+
+fn label(row: &EdgeRow) -> String {
+    match &row.detail {
+        Some(detail) => format!("{} {}", row.kind, visible(detail)),
+        None => row.kind.to_owned(),
+    }
+}
+
+fn left_out(count: usize) -> String {
+    format!("{count} further connected tables are left out: name one with --table")
+}
+
+fn dot(document: &Document, into: &mut dyn Write) -> io::Result<()> {
+    let quoted = |text: &str| format!("\"{}\"", visible(text).replace('\\', "\\\\").replace('"', "\\\""));
+    writeln!(into, "digraph schema {{")?;
+    writeln!(into, "  rankdir=LR;")?;
+    if document.left_out > 0 {
+        writeln!(into, "  label={};", quoted(&left_out(document.left_out)))?;
+    }
+    for node in &document.nodes {
+        let shape = match node.kind {
+            "trigger" => "cds",
+            "function" => "component",
+            "view" => "note",
+            _ => "box",
+        };
+        let style = if node.clear { "" } else { ", style=dashed" };
+        writeln!(into, "  {} [label={}, shape={shape}{style}];", node.id, quoted(&node.name))?;
+    }
+    for edge in &document.edges {
+        writeln!(into, "  {} -> {} [label={}];", edge.from, edge.to, quoted(&label(edge)))?;
+    }
+    writeln!(into, "}}")
+}
+
+fn mermaid(document: &Document, into: &mut dyn Write) -> io::Result<()> {
+    writeln!(into, "flowchart LR")?;
+    if document.left_out > 0 {
+        writeln!(into, "  %% {}", left_out(document.left_out))?;
+    }
+    for node in &document.nodes {
+        let text = entities(&node.name);
+        let shape = match node.kind {
+            "trigger" => format!("{{{{\"{text}\"}}}}"),
+            "function" => format!("([\"{text}\"])"),
+            "view" => format!("[/\"{text}\"/]"),
+            _ => format!("[\"{text}\"]"),
+        };
+        writeln!(into, "  {}{shape}", node.id)?;
+    }
+    for edge in &document.edges {
+        writeln!(into, "  {} -->|\"{}\"| {}", edge.from, entities(&label(edge)), edge.to)?;
+    }
+    Ok(())
+}
+
+/// Everything but letters, digits and a few harmless signs as Mermaid's numbered entities: labels are HTML to it.
+fn entities(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in visible(text).chars() {
+        if character.is_alphanumeric() || " ._-,()".contains(character) {
+            escaped.push(character);
+        } else {
+            escaped.push_str(&format!("#{};", character as u32));
+        }
+    }
+    escaped
+}
