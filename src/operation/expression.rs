@@ -211,6 +211,8 @@ pub struct Query {
     pub values: Vec<Vec<Expr>>,
     /// `INTO target` of PL/pgSQL or SELECT INTO.
     pub into: Option<Name>,
+    /// PL/pgSQL's further targets, one per further output.
+    pub into_rest: Vec<Name>,
 }
 
 /// One column of a query's result.
@@ -439,6 +441,10 @@ pub enum Rows {
 #[derive(Debug, Clone, PartialEq)]
 pub struct OnConflict {
     pub columns: Vec<Ident>,
+    /// Elements of the target that are no plain columns.
+    pub expressions: Vec<Expr>,
+    /// `ON CONFLICT (…) WHERE …`: only a partial unique index with this predicate is meant.
+    pub index_filter: Option<Expr>,
     pub constraint: Option<Ident>,
     /// `None`: DO NOTHING.
     pub update: Option<Vec<(Ident, Expr)>>,

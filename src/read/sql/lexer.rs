@@ -159,7 +159,10 @@ impl<'a> Lexer<'a> {
 
     fn word(&mut self) -> Token {
         let rest = &self.text.as_bytes()[self.at..];
-        let length = rest.iter().position(|byte| !continues_word(*byte)).unwrap_or(rest.len());
+        // A `$` belongs to a name, but `${` begins a template.
+        let ends =
+            |(at, byte): (usize, &u8)| !continues_word(*byte) || (*byte == b'$' && rest.get(at + 1) == Some(&b'{'));
+        let length = rest.iter().enumerate().position(ends).unwrap_or(rest.len());
         self.token(Kind::Word, self.at + length)
     }
 
@@ -422,6 +425,7 @@ mod tests {
         assert_eq!(kinds(":'v'")[0], (Kind::Variable, ":'v'"));
         assert_eq!(kinds("${a.b}.t")[0], (Kind::Template, "${a.b}"));
         assert_eq!(kinds("{{ index .Options \"x\" }}.t")[0].0, Kind::Template);
+        assert_eq!(kinds("t_${a}")[1], (Kind::Template, "${a}"));
         assert_eq!(kinds("{a")[0].0, Kind::Stray);
     }
 

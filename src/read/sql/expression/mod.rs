@@ -1,0 +1,131 @@
+//! Expressions, queries and writes: PostgreSQL's text to our trees, by way of sqlparser. Positions inside a tree are
+//! not kept. What sqlparser rejects is read by its tokens as far as they say anything.
+
+mod fallback;
+mod guard;
+mod lower;
+mod prepare;
+mod query;
+mod types;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+
+use sqlparser::dialect::PostgreSqlDialect;
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Token as Foreign;
+
+use self::lower::{ConflictTarget, Lowering};
+use self::prepare::{Form, Prepared, Tokens, prepare};
+use crate::operation::{Expr, Expression, Query, Rows, Write};
+use crate::source::Piece;
+
+/// More than the guard lets through: the guard speaks first.
+const RECURSION: usize = 1_000;
+
+/// Reads an expression; what cannot be read is [`Expr::Other`] with the columns it names.
+pub fn expression(piece: &Piece, range: Range<usize>) -> Expression {
+    let whole = &piece.text()[range.clone()];
+    let text = whole.trim();
+    let start = range.start + (whole.len() - whole.trim_start().len());
+    Expression { text: text.into(), span: piece.span(start..start + text.len()), tree: tree(text) }
+}
+
+/// Reads a query: SELECT, WITH, VALUES, TABLE.
+pub fn query(piece: &Piece, range: Range<usize>) -> Result<Query, String> {
+    read_query(&piece.text()[range], false)
+}
+
+/// Reads INSERT, UPDATE, DELETE or MERGE, with what stands in their WITH.
+pub fn write(piece: &Piece, range: Range<usize>) -> Result<Write, String> {
+    read_write(&piece.text()[range], false)
+}
+
+/// A query in PL/pgSQL, where INTO names variables.
+pub(crate) fn query_into_variables(piece: &Piece, range: Range<usize>) -> Result<Query, String> {
+    read_query(&piece.text()[range], true)
+}
+
+/// A write in PL/pgSQL, where RETURNING may go INTO variables.
+pub(crate) fn write_into_variables(piece: &Piece, range: Range<usize>) -> Result<Write, String> {
+    read_write(&piece.text()[range], true)
+}
+
+fn tree(text: &str) -> Expr {
+    let tokens = Tokens::new(text);
+    read_expression(&tokens).unwrap_or_else(|_| fallback::expression(&tokens))
+}
+
+fn read_expression(tokens: &Tokens<'_>) -> Result<Expr, String> {
+    let prepared = prepare(tokens, Form::Expression, false)?;
+    let mut parser = parser(&prepared.text)?;
+    let expr = parser.parse_expr().map_err(|error| error.to_string())?;
+    at_end(&parser)?;
+    Lowering::new(tokens.text.len(), Vec::new()).expr(&expr, 0)
+}
+
+fn read_query(text: &str, variables: bool) -> Result<Query, String> {
+    let tokens = Tokens::new(text);
+    let prepared = prepare(&tokens, Form::Query, variables)?;
+    let mut parser = parser(&prepared.text)?;
+    let query = parser.parse_query().map_err(|error| error.to_string())?;
+    at_end(&parser)?;
+    let mut query = lowering(&prepared).query(&query, 0)?;
+    let mut into = prepared.into.into_iter();
+    if let Some(first) = into.next() {
+        query.into = Some(first);
+        query.into_rest = into.collect();
+    }
+    Ok(query)
+}
+
+fn read_write(text: &str, variables: bool) -> Result<Write, String> {
+    let tokens = Tokens::new(text);
+    parsed_write(&tokens, variables).or_else(|reason| fallback::write(&tokens).ok_or(reason))
+}
+
+fn parsed_write(tokens: &Tokens<'_>, variables: bool) -> Result<Write, String> {
+    let prepared = prepare(tokens, Form::Write, variables)?;
+    let mut parser = parser(&prepared.text)?;
+    let statement = parser.parse_statement().map_err(|error| error.to_string())?;
+    at_end(&parser)?;
+    let mut write = lowering(&prepared).write(&statement, 0)?;
+    if let (Rows::Values { count, .. }, Some(rows)) = (&mut write.rows, prepared.rows) {
+        *count = rows;
+    }
+    Ok(write)
+}
+
+fn lowering(prepared: &Prepared<'_>) -> Lowering {
+    let conflicts = prepared.conflicts.iter().map(|(list, filter)| conflict_target(list, *filter));
+    Lowering::new(prepared.text.len(), conflicts.collect())
+}
+
+fn conflict_target(list: &str, filter: Option<&str>) -> ConflictTarget {
+    let mut target = ConflictTarget { filter: filter.map(tree), ..ConflictTarget::default() };
+    let tokens = Tokens::new(list);
+    for (from, to) in fallback::split(&tokens, 0, tokens.list.len()) {
+        let plain = tokens.name_end(from) == to && to == from + 1;
+        match tokens.ident(from).filter(|_| plain) {
+            Some(column) => target.columns.push(column),
+            // COLLATE and operator classes: no expression to sqlparser, hence read by tokens.
+            None => target.expressions.push(tree(tokens.slice(from, to))),
+        }
+    }
+    target
+}
+
+fn parser(text: &str) -> Result<Parser<'static>, String> {
+    static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
+    Parser::new(&DIALECT).with_recursion_limit(RECURSION).try_with_sql(text).map_err(|error| error.to_string())
+}
+
+fn at_end(parser: &Parser<'_>) -> Result<(), String> {
+    match &parser.peek_token_ref().token {
+        Foreign::EOF => Ok(()),
+        other => Err(format!("unexpected {other}")),
+    }
+}
