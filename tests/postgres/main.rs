@@ -1,5 +1,6 @@
 //! Proves on a real server what the rules say about PostgreSQL.
 
+mod fixtures;
 mod incident;
 #[path = "../server/mod.rs"]
 mod server;
