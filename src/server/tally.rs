@@ -1,0 +1,218 @@
+//! Collects one statement's effects: takes the rows of `facts` and the relations that play their roles.
+
+use super::facts::{self, Form, Role};
+use super::{DataCheck, DataCheckKind, Effects, IndexBuild, Rewrite, RewriteKind, Scan, SessionFacts};
+use crate::operation::{Ident, LockMode, Name};
+use crate::schema::{Relation, RelationId, RelationKind, Schema, Table, TableKind};
+use crate::version::Major;
+
+pub(super) struct Tally<'a> {
+    pub schema: &'a Schema,
+    pub major: Major,
+    pub session: &'a SessionFacts,
+    pub effects: Effects,
+    /// Which action of an ALTER TABLE is looked at.
+    pub action: Option<usize>,
+}
+
+/// Who plays which role in one statement.
+pub(super) type Cast<'a> = &'a [(Role, &'a [RelationId])];
+
+impl<'a> Tally<'a> {
+    pub fn new(schema: &'a Schema, major: Major, session: &'a SessionFacts) -> Tally<'a> {
+        Tally { schema, major, session, effects: Effects::default(), action: None }
+    }
+
+    /// Takes over what the fact of `form` says, for the relations that play its roles.
+    pub fn take(&mut self, form: Form, cast: Cast<'_>) {
+        let Some(fact) = facts::find(form, self.major) else { return };
+        let playing = |role: Role| {
+            let of_role = cast.iter().filter(move |(played, _)| *played == role);
+            of_role.flat_map(|(_, relations)| relations.iter().copied())
+        };
+        for (role, mode) in fact.locks {
+            for relation in playing(*role) {
+                self.lock(relation, *mode);
+            }
+        }
+        for relation in fact.scans.iter().flat_map(|role| playing(*role)) {
+            self.scan(relation);
+        }
+        if let Some((role, kind)) = fact.rewrites {
+            for relation in playing(role) {
+                self.rewrite(relation, kind, true);
+            }
+        }
+        self.effects.outside_transaction |= fact.outside_transaction;
+        self.effects.waits_for_all_transactions |= fact.waits_for_all_transactions;
+    }
+
+    /// Keeps the strongest lock on each relation, in the order of the first.
+    pub fn lock(&mut self, relation: RelationId, mode: LockMode) {
+        match self.effects.locks.iter_mut().find(|(locked, _)| *locked == relation) {
+            Some((_, held)) => *held = mode.max(*held),
+            None => self.effects.locks.push((relation, mode)),
+        }
+    }
+
+    /// Only what has storage can be read: the partitioned parent has none.
+    pub fn scan(&mut self, relation: RelationId) {
+        let known = self.effects.scans.iter().any(|scan| scan.relation == relation && scan.action == self.action);
+        if self.has_rows(relation) && !known {
+            let scan = Scan { relation, held: LockMode::AccessShare, action: self.action };
+            self.effects.scans.push(scan);
+        }
+    }
+
+    /// Rewriting rows builds all indexes of the table and locks them.
+    pub fn rewrite(&mut self, relation: RelationId, kind: RewriteKind, certain: bool) {
+        if !self.has_rows(relation) {
+            return;
+        }
+        if kind == RewriteKind::Rows {
+            for index in self.indexes_of(relation) {
+                self.lock(index, LockMode::AccessExclusive);
+                self.build(relation, Some(index));
+            }
+        }
+        match self.effects.rewrites.iter_mut().find(|rewrite| rewrite.relation == relation) {
+            Some(known) => known.certain |= certain,
+            None => self.effects.rewrites.push(Rewrite { relation, kind, certain, action: self.action }),
+        }
+    }
+
+    pub fn build(&mut self, table: RelationId, index: Option<RelationId>) {
+        let known = index.is_some() && self.effects.index_builds.iter().any(|build| build.index == index);
+        if self.has_rows(table) && !known {
+            self.effects.index_builds.push(IndexBuild { table, index, action: self.action });
+        }
+    }
+
+    pub fn check(
+        &mut self,
+        relation: RelationId,
+        kind: DataCheckKind,
+        constraint: Option<&Ident>,
+        state: &'static str,
+    ) {
+        let constraint = constraint.cloned();
+        self.effects.validates.push(DataCheck { relation, kind, constraint, state, action: self.action });
+    }
+
+    /// A query is planned over all indexes of the tables it reads or changes, under the table's own mode; since 16
+    /// over those of the partitioned parent, too (measured: fk.t_to_q.add).
+    pub fn plan(&mut self, relation: RelationId, mode: LockMode) {
+        if self.is_partitioned(relation) && self.major < Major(16) {
+            return;
+        }
+        for index in self.indexes_of(relation) {
+            self.lock(index, mode);
+        }
+    }
+
+    /// The scans learn which lock is held in the end: an ALTER TABLE takes its strongest at once.
+    pub fn finish(mut self) -> Effects {
+        let held = |effects: &Effects, relation| effects.lock_on(relation).unwrap_or(LockMode::AccessShare);
+        let mut scans = std::mem::take(&mut self.effects.scans);
+        scans.retain(|scan| {
+            let rewritten = self.effects.rewrites.iter().find(|rewrite| rewrite.relation == scan.relation);
+            rewritten.is_none_or(|rewrite| rewrite.kind != RewriteKind::Rows)
+        });
+        for scan in &mut scans {
+            scan.held = held(&self.effects, scan.relation);
+        }
+        self.effects.scans = scans;
+        self.effects
+    }
+
+    // What the schema says about the relations at hand.
+
+    pub fn find(&self, name: &Name) -> Option<RelationId> {
+        self.schema.find(name).map(|relation| relation.id)
+    }
+
+    pub fn relation(&self, relation: RelationId) -> Option<&'a Relation> {
+        self.schema.get_relation(relation)
+    }
+
+    pub fn table(&self, relation: RelationId) -> Option<&'a Table> {
+        self.relation(relation).and_then(Relation::as_table)
+    }
+
+    pub fn is_partitioned(&self, relation: RelationId) -> bool {
+        self.table(relation).is_some_and(|table| table.kind == TableKind::Partitioned)
+    }
+
+    fn has_rows(&self, relation: RelationId) -> bool {
+        match self.relation(relation).map(|relation| &relation.kind) {
+            Some(RelationKind::Table(table)) => table.kind == TableKind::Plain,
+            Some(RelationKind::View(view)) => view.materialized,
+            Some(RelationKind::Other) => true,
+            Some(RelationKind::Index(_) | RelationKind::Sequence(_)) | None => false,
+        }
+    }
+
+    pub fn indexes_of(&self, relation: RelationId) -> Vec<RelationId> {
+        match self.relation(relation).map(|relation| &relation.kind) {
+            Some(RelationKind::Table(table)) => table.indexes.clone(),
+            Some(RelationKind::View(view)) => view.indexes.clone(),
+            Some(RelationKind::Index(_) | RelationKind::Sequence(_) | RelationKind::Other) | None => Vec::new(),
+        }
+    }
+
+    pub fn indexes_of_all(&self, relations: &[RelationId]) -> Vec<RelationId> {
+        relations.iter().flat_map(|relation| self.indexes_of(*relation)).collect()
+    }
+
+    /// All tables below, at every level: partitions, or children by INHERITS.
+    pub fn below(&self, relation: RelationId) -> Vec<RelationId> {
+        let mut found: Vec<RelationId> = Vec::new();
+        let mut open = vec![relation];
+        while let Some(next) = open.pop() {
+            let children = self.table(next).map(|table| table.children.as_slice()).unwrap_or_default();
+            for child in children.iter().rev().filter(|child| !found.contains(child) && **child != relation) {
+                open.push(*child);
+            }
+            if next != relation {
+                found.push(next);
+            }
+        }
+        found
+    }
+
+    /// The partitions of a partitioned table; a plain table's children by INHERITS are none.
+    pub fn partitions(&self, relation: RelationId) -> Vec<RelationId> {
+        if self.is_partitioned(relation) { self.below(relation) } else { Vec::new() }
+    }
+
+    /// The table itself, and its partitions.
+    pub fn tree(&self, relation: RelationId) -> Vec<RelationId> {
+        std::iter::once(relation).chain(self.partitions(relation)).collect()
+    }
+
+    /// Sequences that columns of the table own.
+    pub fn sequences_of(&self, relation: RelationId) -> Vec<RelationId> {
+        let columns = self.table(relation).map(|table| table.columns.as_slice()).unwrap_or_default();
+        columns.iter().filter_map(|column| column.sequence).collect()
+    }
+
+    /// Views over a relation, and views over those.
+    pub fn views_over(&self, relation: RelationId) -> Vec<RelationId> {
+        let mut found: Vec<RelationId> = Vec::new();
+        let mut open = vec![relation];
+        while let Some(next) = open.pop() {
+            let views = match self.relation(next).map(|relation| &relation.kind) {
+                Some(RelationKind::Table(table)) => table.views.as_slice(),
+                Some(RelationKind::View(view)) => view.views.as_slice(),
+                Some(RelationKind::Index(_) | RelationKind::Sequence(_) | RelationKind::Other) | None => &[],
+            };
+            for view in views {
+                if !found.contains(view) {
+                    found.push(*view);
+                    open.push(*view);
+                }
+            }
+        }
+        found
+    }
+}
