@@ -106,6 +106,8 @@ pub struct Finding {
     pub stops: Vec<String>,
     pub postgres: Vec<Major>,
     pub databases: Vec<String>,
+    /// What the fault is about: findings of one rule and one migration about the same are one.
+    pub fault: String,
     /// The kind of operation (`alter-table add-constraint`): part of the fingerprint.
     pub operation: &'static str,
     /// 16 hexadecimal digits, set when the report is made.
@@ -117,4 +119,49 @@ pub struct Finding {
 pub struct MigrationRef {
     pub history: usize,
     pub migration: usize,
+}
+
+impl Finding {
+    pub fn because(&mut self, span: Span, text: impl Into<String>) -> &mut Finding {
+        self.because.push(Because { span, text: text.into() });
+        self
+    }
+
+    pub fn link(&mut self, kind: LinkKind, object: impl Into<String>, span: Option<Span>) -> &mut Finding {
+        self.chain.push(Link { kind, object: object.into(), span });
+        self
+    }
+
+    pub fn object(&mut self, object: impl fmt::Display) -> &mut Finding {
+        let object = object.to_string();
+        if !self.objects.contains(&object) {
+            self.objects.push(object);
+        }
+        self
+    }
+
+    /// Findings of this rule and migration with the same fault become one.
+    pub fn one_per(&mut self, fault: impl Into<String>) -> &mut Finding {
+        self.fault = fault.into();
+        self
+    }
+
+    pub fn instead(&mut self, text: impl Into<String>) -> &mut Finding {
+        self.instead = Some(text.into());
+        self
+    }
+
+    pub fn verify(&mut self, query: impl Into<String>) -> &mut Finding {
+        self.verify = Some(query.into());
+        self
+    }
+
+    /// One level less where `certain` is false.
+    pub fn if_certain(&mut self, certain: bool) -> &mut Finding {
+        if !certain && self.certain {
+            self.certain = false;
+            self.severity = self.severity.softened();
+        }
+        self
+    }
 }

@@ -1,5 +1,7 @@
 //! The report: findings after suppression, what was relied on, what was not read. Outputs only format it.
 
+use std::collections::BTreeMap;
+
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::Framework;
 use crate::settings::{Allow, Fact};
@@ -85,5 +87,39 @@ impl Report {
 
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+/// Gives each finding its fingerprint: a stable hash of rule, migration name without its version, operation kind,
+/// objects, and the ordinal among equals inside the migration. Never of lines or messages.
+pub fn fingerprint(findings: &mut [Finding], migration_name: &dyn Fn(MigrationRef) -> String) {
+    let mut seen: BTreeMap<u64, u32> = BTreeMap::new();
+    for finding in findings {
+        let name = finding.migration.map(migration_name).unwrap_or_default();
+        let mut hash = Fnv::new();
+        for part in [finding.rule, &name, finding.operation] {
+            hash.part(part);
+        }
+        finding.objects.iter().for_each(|object| hash.part(object));
+        let ordinal = seen.entry(hash.0).or_default();
+        hash.part(&ordinal.to_string());
+        *ordinal += 1;
+        finding.fingerprint = format!("{:016x}", hash.0);
+    }
+}
+
+/// FNV-1a, 64 bits: the same on every machine and in every release, which std's hasher is not.
+struct Fnv(u64);
+
+impl Fnv {
+    fn new() -> Fnv {
+        Fnv(0xcbf2_9ce4_8422_2325)
+    }
+
+    /// Adds a part, ended by a byte that no text holds.
+    fn part(&mut self, text: &str) {
+        for byte in text.bytes().chain([0xff]) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
     }
 }

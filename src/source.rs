@@ -108,7 +108,7 @@ impl Sources {
     /// The whole file as a piece to read.
     pub fn piece(&self, id: SourceId) -> Piece {
         let text = self.get(id).text.clone();
-        Piece { source: id, segments: vec![Segment { decoded: 0, source: 0 }], text }
+        Piece { stands_at: None, source: id, segments: vec![Segment { decoded: 0, source: 0 }], text }
     }
 
     /// Where `offset` (bytes) lies. Offsets inside a character count as its start.
@@ -152,6 +152,8 @@ struct Segment {
 /// a decoded string literal.
 #[derive(Debug, Clone)]
 pub struct Piece {
+    /// Text made at run time: all of it leads to the statement that makes it.
+    stands_at: Option<Span>,
     source: SourceId,
     text: Arc<str>,
     segments: Vec<Segment>,
@@ -166,8 +168,16 @@ impl Piece {
         self.source
     }
 
+    /// A text that no file has: every place in it leads to `at`, the statement that makes it.
+    pub fn made_at(text: &str, at: Span) -> Piece {
+        Piece { stands_at: Some(at), source: at.source, text: text.into(), segments: Vec::new() }
+    }
+
     /// The place in the file of a range of this piece's text.
     pub fn span(&self, range: Range<usize>) -> Span {
+        if let Some(at) = self.stands_at {
+            return at;
+        }
         Span {
             source: self.source,
             start: self.offset(range.start),
@@ -184,6 +194,9 @@ impl Piece {
 
     /// The part `range` of this piece, read on its own.
     pub fn part(&self, range: Range<usize>) -> Piece {
+        if let Some(at) = self.stands_at {
+            return Piece::made_at(&self.text[range], at);
+        }
         let mut part = PieceBuilder::new(self.source);
         part.copy(self, range);
         part.finish()
@@ -193,6 +206,7 @@ impl Piece {
 /// Builds a piece whose text differs from the file: unescaped literals, substituted templates.
 #[derive(Debug)]
 pub struct PieceBuilder {
+    stands_at: Option<Span>,
     source: SourceId,
     text: String,
     segments: Vec<Segment>,
@@ -200,11 +214,16 @@ pub struct PieceBuilder {
 
 impl PieceBuilder {
     pub fn new(source: SourceId) -> PieceBuilder {
-        PieceBuilder { source, text: String::new(), segments: Vec::new() }
+        PieceBuilder { stands_at: None, source, text: String::new(), segments: Vec::new() }
     }
 
     /// Appends a part of another piece, unchanged, with its places.
     pub fn copy(&mut self, from: &Piece, range: Range<usize>) {
+        if let Some(at) = from.stands_at {
+            self.stands_at = Some(at);
+            self.text.push_str(&from.text[range]);
+            return;
+        }
         let base = self.text.len() as u32;
         let first = Segment { decoded: base, source: from.offset(range.start) };
         let inner = from
@@ -228,7 +247,7 @@ impl PieceBuilder {
         if self.segments.is_empty() {
             self.segments.push(Segment { decoded: 0, source: 0 });
         }
-        Piece { source: self.source, text: self.text.into(), segments: self.segments }
+        Piece { stands_at: self.stands_at, source: self.source, text: self.text.into(), segments: self.segments }
     }
 }
 

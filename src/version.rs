@@ -91,6 +91,29 @@ fn version(text: &str) -> Result<(Major, Option<u8>), String> {
     Ok((Major(major), minor))
 }
 
+impl VersionRange {
+    /// The majors of the range in groups whose catalogs follow the same rules: what a replay of one says holds for
+    /// its group. Differences: triggers of partitions (13, 15), keys of partitioned tables (17), NOT NULL rows and
+    /// merging of keys (18).
+    pub fn state_classes(self) -> Vec<Vec<Major>> {
+        let class = |major: Major| match major.0 {
+            ..=12 => 0,
+            13 | 14 => 1,
+            15 | 16 => 2,
+            17 => 3,
+            _ => 4,
+        };
+        let mut classes: Vec<Vec<Major>> = Vec::new();
+        for major in self.majors() {
+            match classes.last_mut() {
+                Some(last) if class(last[0]) == class(major) => last.push(major),
+                _ => classes.push(vec![major]),
+            }
+        }
+        classes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -52,6 +52,7 @@ fn shared() -> (Sources, Report) {
         stops: vec!["after the first statement: nothing is left".to_owned()],
         postgres: vec![Major(14), Major(15)],
         databases: vec!["main".to_owned()],
+        fault: String::new(),
         operation: "alter-table add-constraint",
         fingerprint: "0123456789abcdef".to_owned(),
     };

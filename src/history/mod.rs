@@ -1,5 +1,12 @@
-//! Histories of migrations, replayed: what a rule sees is a [`Step`].
+//! Histories of migrations, replayed: what a rule sees is a [`Step`], a [`Unit`] or a [`Whole`] migration.
 
+mod condition;
 mod migration;
+mod replay;
+mod session;
+mod step;
 
 pub use migration::*;
+pub use replay::{Event, UnreadStep, replay};
+pub use session::*;
+pub use step::*;

@@ -140,6 +140,53 @@ impl Expr {
         }
     }
 
+    /// A copy in which `replace` has put other expressions in the place of some; below those it does not look.
+    pub fn map(&self, replace: &mut dyn FnMut(&Expr) -> Option<Expr>) -> Expr {
+        if let Some(other) = replace(self) {
+            return other;
+        }
+        let mut all = |list: &[Expr]| list.iter().map(|item| item.map(replace)).collect::<Vec<Expr>>();
+        match self {
+            Expr::Column { .. }
+            | Expr::Row { .. }
+            | Expr::Constant(_)
+            | Expr::Parameter(_)
+            | Expr::Exists(_)
+            | Expr::Subquery(_) => self.clone(),
+            Expr::Call { function, arguments } => Expr::Call { function: function.clone(), arguments: all(arguments) },
+            Expr::And(list) => Expr::And(all(list)),
+            Expr::Or(list) => Expr::Or(all(list)),
+            Expr::List(list) => Expr::List(all(list)),
+            Expr::Other { text, parts } => Expr::Other { text: text.clone(), parts: all(parts) },
+            Expr::Unary { operator, operand } => {
+                Expr::Unary { operator: operator.clone(), operand: Box::new(operand.map(replace)) }
+            }
+            Expr::Not(one) => Expr::Not(Box::new(one.map(replace))),
+            Expr::IsNull(one) => Expr::IsNull(Box::new(one.map(replace))),
+            Expr::Cast { value, to } => Expr::Cast { value: Box::new(value.map(replace)), to: to.clone() },
+            Expr::InQuery { value, query } => {
+                Expr::InQuery { value: Box::new(value.map(replace)), query: query.clone() }
+            }
+            Expr::Binary { operator, left, right } => Expr::Binary {
+                operator: operator.clone(),
+                left: Box::new(left.map(replace)),
+                right: Box::new(right.map(replace)),
+            },
+            Expr::Distinct(left, right) => Expr::Distinct(Box::new(left.map(replace)), Box::new(right.map(replace))),
+            Expr::In { value, list } => {
+                let value = Box::new(value.map(replace));
+                Expr::In { value, list: list.iter().map(|item| item.map(replace)).collect() }
+            }
+            Expr::Case { branches, otherwise } => Expr::Case {
+                branches: branches
+                    .iter()
+                    .map(|(condition, value)| (condition.map(replace), value.map(replace)))
+                    .collect(),
+                otherwise: otherwise.as_ref().map(|value| Box::new(value.map(replace))),
+            },
+        }
+    }
+
     /// The queries in this expression, at any depth.
     pub fn queries(&self) -> Vec<&Query> {
         let mut found = Vec::new();

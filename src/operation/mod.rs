@@ -5,6 +5,7 @@ mod expression;
 mod name;
 mod script;
 mod types;
+mod word;
 
 pub use expression::*;
 pub use name::*;

@@ -1,4 +1,5 @@
 //! Texts become scripts: SQL and the bodies of routines. Nothing here knows a schema or an opinion.
 
+pub mod dynamic;
 pub mod plpgsql;
 pub mod sql;

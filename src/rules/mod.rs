@@ -1,3 +1,139 @@
 //! Opinions: one page each in `rules/`, and the checks behind them.
+//!
+//! A rule asks [`Step`], [`Unit`] or [`Whole`]; it does no I/O, cannot fail and never sees an output format.
 
 pub mod page;
+
+pub mod reading;
+mod say;
+
+mod fk_before_backfill;
+
+use std::sync::LazyLock;
+
+use crate::finding::{Finding, MigrationRef, Severity};
+use crate::history::{Context, Step, Unit, Whole};
+use crate::operation::Origin;
+use crate::source::Span;
+use crate::version::Major;
+use page::Page;
+
+/// One rule: its page, and what it asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    pub id: &'static str,
+    text: &'static str,
+    pub check: Check,
+}
+
+/// What a rule looks at.
+#[derive(Debug, Clone, Copy)]
+pub enum Check {
+    /// Each operation at its place.
+    Step(fn(&Step, &mut Findings)),
+    /// What other sessions see at once: when a transaction ends, or after a statement outside of any.
+    Unit(fn(&Unit, &mut Findings)),
+    /// A migration that is over.
+    Whole(fn(&Whole, &mut Findings)),
+    /// Said by the analysis itself, about what was read, allowed or stated.
+    Analysis,
+}
+
+macro_rules! rule {
+    ($id:literal, $check:expr) => {
+        Rule { id: $id, text: include_str!(concat!("../../rules/", $id, ".md")), check: $check }
+    };
+}
+
+/// All rules, by id.
+pub const BUILT_IN: &[Rule] = &[rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check))];
+
+static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
+    let read = |rule: &Rule| Page::parse(rule.id, rule.text);
+    // A page that cannot be read is a fault of the build; the catalogue's test names it.
+    BUILT_IN.iter().filter_map(|rule| read(rule).ok()).collect()
+});
+
+impl Rule {
+    pub fn find(id: &str) -> Option<&'static Rule> {
+        BUILT_IN.iter().find(|rule| rule.id == id)
+    }
+
+    /// The page as written.
+    pub fn text(&self) -> &'static str {
+        self.text
+    }
+
+    pub fn page(&self) -> &'static Page {
+        let place = PAGES.iter().position(|page| page.id == self.id);
+        // Every built-in page reads: `tests/catalogue.rs`.
+        &PAGES[place.unwrap_or_default()]
+    }
+}
+
+/// Where a rule puts its findings.
+#[derive(Debug)]
+pub struct Findings {
+    rule: &'static str,
+    severity: Severity,
+    migration: MigrationRef,
+    majors: Vec<Major>,
+    found: Vec<Finding>,
+}
+
+impl Findings {
+    pub fn new(rule: &'static str, severity: Severity, context: &Context) -> Findings {
+        Findings { rule, severity, migration: context.at, majors: context.majors.to_vec(), found: Vec::new() }
+    }
+
+    /// A finding at a step; what is uncertain softens it by one level.
+    pub fn report(
+        &mut self,
+        at: &Origin,
+        operation: &'static str,
+        certain: bool,
+        message: impl Into<String>,
+    ) -> &mut Finding {
+        let finding = bare(self.rule, self.severity, Some(self.migration), at.span, operation, message.into());
+        self.found.push(finding);
+        let last = self.found.len() - 1;
+        let finding = &mut self.found[last];
+        finding.postgres = self.majors.clone();
+        finding.if_certain(certain);
+        finding
+    }
+
+    pub fn into_found(self) -> Vec<Finding> {
+        self.found
+    }
+}
+
+/// A finding without evidence yet.
+pub fn bare(
+    rule: &'static str,
+    severity: Severity,
+    migration: Option<MigrationRef>,
+    span: Span,
+    operation: &'static str,
+    message: String,
+) -> Finding {
+    Finding {
+        rule,
+        severity,
+        certain: true,
+        migration,
+        span,
+        message,
+        because: Vec::new(),
+        chain: Vec::new(),
+        objects: Vec::new(),
+        instead: None,
+        verify: None,
+        stops: Vec::new(),
+        postgres: Vec::new(),
+        databases: Vec::new(),
+        fault: String::new(),
+        operation,
+        fingerprint: String::new(),
+    }
+}

@@ -5,6 +5,7 @@
 
 mod apply;
 mod model;
+mod since;
 
 pub use model::*;
 

@@ -1,0 +1,108 @@
+//! Copies: tables that a trigger keeps, row for row, like another one. By shape, never by name.
+
+use std::sync::Arc;
+
+use super::{Data, Feed, FeedKind, Moment, Value};
+use crate::operation::Ident;
+use crate::schema::{ColumnId, ConstraintRow, IndexKey, RelationId, Schema, TriggerId};
+
+/// A table whose unique key is the source's key: one row of the copy for each row of the source.
+#[derive(Debug, Clone)]
+pub struct Copy {
+    pub source: RelationId,
+    /// The whole table, where the feed writes to a partition.
+    pub table: RelationId,
+    /// Copy column and source column of the key.
+    pub key: Vec<(Ident, Ident)>,
+    pub trigger: TriggerId,
+    /// Since when rows inserted into the source reach the copy; `None`: since before the history.
+    pub since: Option<Moment>,
+    pub certain: bool,
+}
+
+impl Data {
+    /// The copies that triggers keep now.
+    pub fn copies(&self, schema: &Schema) -> Vec<Copy> {
+        self.feeds(schema).iter().filter_map(|feed| self.copy_of(schema, feed)).collect()
+    }
+
+    /// The copy that a table is, or is a partition of.
+    pub fn copy(&self, schema: &Schema, table: RelationId) -> Option<Copy> {
+        let root = schema.partition_root(table);
+        let feeds: Arc<[Feed]> = self.feeds(schema);
+        let ours = feeds.iter().filter(|feed| schema.partition_root(feed.target) == root);
+        ours.filter_map(|feed| self.copy_of(schema, feed)).next()
+    }
+
+    fn copy_of(&self, schema: &Schema, feed: &Feed) -> Option<Copy> {
+        let insert =
+            feed.writes.iter().find(|write| write.events.insert && matches!(write.kind, FeedKind::Insert { .. }))?;
+        let table = schema.partition_root(feed.target);
+        let from_source = |column: &Ident| match insert.value_of(column) {
+            Some(Value::Source(source)) => Some(source.clone()),
+            _ => None,
+        };
+        let source_keys = unique_keys(schema, feed.source);
+        let key = unique_keys(schema, table).into_iter().find_map(|columns| {
+            let pairs: Option<Vec<(Ident, Ident)>> = columns
+                .iter()
+                .map(|column| {
+                    let name = schema.column_name(table, *column);
+                    from_source(&name).map(|source| (name, source))
+                })
+                .collect();
+            let pairs = pairs?;
+            let maps_source_key = source_keys.iter().any(|key| {
+                key.iter().all(|column| {
+                    let name = schema.column_name(feed.source, *column);
+                    pairs.iter().any(|(_, source)| *source == name)
+                })
+            });
+            // The keys of a table that the history did not make are not known.
+            let unknown = source_keys.is_empty()
+                && schema
+                    .get_relation(feed.source)
+                    .and_then(|source| source.as_table())
+                    .is_some_and(|table| !table.columns_known);
+            (maps_source_key || unknown).then_some(pairs)
+        })?;
+        let since = self.fed_since.get(&(feed.source, table)).or_else(|| self.triggers_made.get(&feed.trigger));
+        Some(Copy {
+            source: feed.source,
+            table,
+            key,
+            trigger: feed.trigger,
+            since: since.copied(),
+            certain: feed.certain,
+        })
+    }
+}
+
+/// The column sets that are unique in a table: keys and whole unique indexes.
+pub fn unique_keys(schema: &Schema, table: RelationId) -> Vec<Vec<ColumnId>> {
+    let constraints = schema.constraints_of(table).filter_map(|constraint| match constraint.kind {
+        ConstraintRow::Primary { .. } | ConstraintRow::Unique { .. } => Some(constraint.columns.clone()),
+        ConstraintRow::Check { .. }
+        | ConstraintRow::NotNull
+        | ConstraintRow::Exclude { .. }
+        | ConstraintRow::Foreign(_) => None,
+    });
+    let mut keys: Vec<Vec<ColumnId>> = constraints.collect();
+    let indexes = schema.get_relation(table).and_then(|table| table.as_table()).map(|table| table.indexes.as_slice());
+    for id in indexes.unwrap_or_default() {
+        let Some(index) = schema.get_relation(*id).and_then(|relation| relation.as_index()) else { continue };
+        if !index.unique || index.filter.is_some() || index.constraint.is_some() {
+            continue;
+        }
+        let columns: Option<Vec<ColumnId>> = index
+            .parts
+            .iter()
+            .map(|part| match part.key {
+                IndexKey::Column(column) => Some(column),
+                IndexKey::Expression(_) => None,
+            })
+            .collect();
+        keys.extend(columns);
+    }
+    keys
+}

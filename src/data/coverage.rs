@@ -1,0 +1,147 @@
+//! Whether a copy holds all rows of its source: the question that constraints rest on.
+
+use super::{Copy, Data, Fill, Moment};
+use crate::operation::{Bound, BoundValue, Expr, Expression, KeyPart};
+use crate::schema::{Existence, RelationId, Schema};
+use crate::settings::Fact;
+
+/// What is known of the rows that a source had before its trigger fed the copy.
+#[derive(Debug, Clone)]
+pub enum Coverage<'a> {
+    /// All are in the copy.
+    Complete,
+    /// A person says so.
+    Stated(&'a Fact),
+    /// A fill left out the rows that do not meet its filter.
+    Filtered(&'a Fill),
+    /// The fill ran before the trigger: rows written between are in neither.
+    Gap(&'a Fill),
+    /// A fill took rows, but which ones cannot be told.
+    Unclear(&'a Fill),
+    /// Nothing in the history fills it.
+    Missing,
+}
+
+impl Coverage<'_> {
+    pub fn is_complete(&self) -> bool {
+        matches!(self, Coverage::Complete | Coverage::Stated(_))
+    }
+}
+
+impl Data {
+    /// How much of its source's rows a copy, or one partition of it, holds.
+    pub fn coverage<'a>(&'a self, schema: &Schema, copy: &Copy, part: RelationId) -> Coverage<'a> {
+        if let Some(fact) = self.facts.iter().find(|fact| states(fact, schema, copy)) {
+            return Coverage::Stated(fact);
+        }
+        if self.source_was_new(schema, copy) {
+            return Coverage::Complete;
+        }
+        let whole = self.best_fill(schema, copy, copy.table, None);
+        if whole.is_complete() || !schema.relation(copy.table).is_partitioned() {
+            return whole;
+        }
+        let parts = if part == copy.table { schema.partitions(copy.table) } else { vec![part] };
+        let leaves = parts.into_iter().filter(|id| !schema.relation(*id).is_partitioned());
+        let mut worst = None;
+        for leaf in leaves {
+            let own = self.best_fill(schema, copy, leaf, bound_of(schema, leaf));
+            if !own.is_complete() {
+                // What fills the whole table says more than the absence of a fill for this partition.
+                return if matches!(own, Coverage::Missing) { whole } else { own };
+            }
+            worst = Some(own);
+        }
+        worst.unwrap_or(whole)
+    }
+
+    /// The source and the trigger came in one release and no migration wrote rows between.
+    fn source_was_new(&self, schema: &Schema, copy: &Copy) -> bool {
+        let (Some(made), Some(since)) = (self.made(copy.source), copy.since) else { return false };
+        let created = schema
+            .get_relation(copy.source)
+            .is_some_and(|source| matches!(source.existence, Existence::Created { .. }));
+        let rows_before = self.first_rows.get(&copy.source).is_some_and(|rows| rows.step < since.step)
+            || self.fills_of(copy.source).iter().any(|fill| fill.moment.step < since.step);
+        created && made.release == since.release && !rows_before
+    }
+
+    /// What the fills of one relation cover; `bound` is what all rows of a partition meet anyway.
+    fn best_fill(&self, schema: &Schema, copy: &Copy, target: RelationId, bound: Option<Expr>) -> Coverage<'_> {
+        let source_root = schema.partition_root(copy.source);
+        let ours = self.fills_of(target).iter().filter(|fill| {
+            fill.source == copy.source
+                || schema.get_relation(fill.source).is_some() && schema.partition_root(fill.source) == source_root
+        });
+        let mut best = Coverage::Missing;
+        for fill in ours {
+            let covered = self.judge(fill, copy.since, bound.as_ref());
+            if rank(&covered) < rank(&best) {
+                best = covered;
+            }
+        }
+        best
+    }
+
+    fn judge<'a>(&self, fill: &'a Fill, since: Option<Moment>, bound: Option<&Expr>) -> Coverage<'a> {
+        if fill.partial || !fill.certain {
+            return Coverage::Unclear(fill);
+        }
+        let all_rows = fill.filter.iter().all(|conjunct| {
+            bound.is_some_and(|bound| {
+                crate::predicate::filter_implies_filter(bound, conjunct) == crate::predicate::Answer::Yes
+            })
+        });
+        if !all_rows {
+            return Coverage::Filtered(fill);
+        }
+        // In one transaction with the trigger the gap is short and another rule's matter.
+        let before_trigger = since.is_some_and(|since| fill.moment.step < since.step && fill.moment.unit != since.unit);
+        if before_trigger { Coverage::Gap(fill) } else { Coverage::Complete }
+    }
+}
+
+fn rank(coverage: &Coverage) -> u8 {
+    match coverage {
+        Coverage::Complete | Coverage::Stated(_) => 0,
+        Coverage::Unclear(_) => 1,
+        Coverage::Filtered(_) => 2,
+        Coverage::Gap(_) => 3,
+        Coverage::Missing => 4,
+    }
+}
+
+/// A fact covers a copy when it names it whole: without columns and without `where`.
+fn states(fact: &Fact, schema: &Schema, copy: &Copy) -> bool {
+    let names = |name: &crate::operation::Name, id: RelationId| {
+        schema.find(name).is_some_and(|relation| schema.partition_root(relation.id) == id)
+    };
+    names(&fact.table, copy.table)
+        && fact.filter.is_none()
+        && fact.source.as_ref().is_none_or(|source| names(source, schema.partition_root(copy.source)))
+}
+
+/// A LIST partition's bound as a condition over its key column.
+fn bound_of(schema: &Schema, partition: RelationId) -> Option<Expr> {
+    let table = schema.get_relation(partition)?.as_table()?;
+    let place = table.partition_of.as_ref()?;
+    let key = schema.relation(place.parent).as_table()?.partition_by.as_ref()?;
+    let [KeyPart::Column(column)] = key.parts.as_slice() else { return None };
+    let column = || Box::new(Expr::Column { qualifier: None, name: column.clone() });
+    match &place.bound {
+        Bound::List(values) => {
+            Some(Expr::In { value: column(), list: values.iter().map(|value| value.tree.clone()).collect() })
+        }
+        Bound::Range { from, to } => {
+            let value = |bound: &[BoundValue]| match bound {
+                [BoundValue::Value(Expression { tree, .. })] => Some(Box::new(tree.clone())),
+                _ => None,
+            };
+            let at_least = value(from).map(|right| Expr::Binary { operator: ">=".into(), left: column(), right });
+            let below = value(to).map(|right| Expr::Binary { operator: "<".into(), left: column(), right });
+            let both: Vec<Expr> = at_least.into_iter().chain(below).collect();
+            (!both.is_empty()).then_some(Expr::And(both))
+        }
+        Bound::Hash { .. } | Bound::Default => None,
+    }
+}

@@ -1,0 +1,166 @@
+//! The session that runs a migration: its settings and its open transaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::State;
+use crate::operation::{Ident, LockMode, Origin, Set, SetScope};
+use crate::schema::RelationId;
+use crate::server::SessionFacts;
+
+/// What SET and BEGIN have made of the session so far.
+#[derive(Debug, Clone, Default)]
+pub struct Session {
+    /// By lower-case name: what SET gave, until RESET.
+    settings: BTreeMap<Arc<str>, Setting>,
+    pub transaction: Option<Box<OpenTransaction>>,
+}
+
+#[derive(Debug, Clone)]
+struct Setting {
+    values: Vec<Arc<str>>,
+    by: Origin,
+    /// What it falls back to when the transaction ends, where SET LOCAL hid it.
+    local_over: Option<Option<Box<Setting>>>,
+}
+
+/// A transaction block, written out or implied by the runner.
+#[derive(Debug, Clone)]
+pub struct OpenTransaction {
+    /// The first step in it, or the BEGIN.
+    pub since: Origin,
+    /// The runner's own, rather than a BEGIN in the script.
+    pub implied: bool,
+    /// The state that ROLLBACK brings back.
+    pub before: State,
+    /// Name, state, steps of the unit and locks at that point.
+    pub savepoints: Vec<(Ident, State, usize, usize)>,
+    /// In the order they were taken; ROLLBACK TO releases those after the savepoint.
+    pub locks: Vec<HeldLock>,
+}
+
+/// A lock that an open transaction holds, with the step that took it.
+#[derive(Debug, Clone)]
+pub struct HeldLock {
+    pub relation: RelationId,
+    pub mode: LockMode,
+    pub by: Origin,
+}
+
+impl Session {
+    pub fn set(&mut self, set: &Set, by: &Origin) {
+        if set.scope == SetScope::Later {
+            return;
+        }
+        if &*set.name == "all" {
+            self.settings.clear();
+            return;
+        }
+        // SET LOCAL outside a transaction block warns and does nothing (SET, "Notes").
+        let local = set.scope == SetScope::Local;
+        if local && self.transaction.is_none() {
+            return;
+        }
+        let old = self.settings.remove(&set.name);
+        let local_over = local.then(|| match old {
+            Some(Setting { local_over: Some(over), .. }) => over,
+            other => other.map(Box::new),
+        });
+        match (&set.values, local_over) {
+            (Some(values), local_over) => {
+                let setting = Setting { values: values.clone(), by: by.clone(), local_over };
+                self.settings.insert(set.name.clone(), setting);
+            }
+            (None, Some(Some(over))) => {
+                self.settings.insert(set.name.clone(), *over);
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// The value of a setting, where the script gave one, and who did.
+    pub fn setting(&self, name: &str) -> Option<(&[Arc<str>], &Origin)> {
+        self.settings.get(name).map(|setting| (setting.values.as_slice(), &setting.by))
+    }
+
+    /// A lock_timeout that ends a wait is in force.
+    pub fn has_lock_timeout(&self) -> bool {
+        self.setting("lock_timeout").is_some_and(|(values, _)| {
+            let text = values.first().map_or("0", |value| &**value);
+            text.trim_start_matches('0').starts_with(|digit: char| digit.is_ascii_digit())
+        })
+    }
+
+    /// The search_path in force.
+    pub fn search_path(&self) -> Vec<Ident> {
+        let Some((values, _)) = self.setting("search_path") else { return vec![Ident::new("public")] };
+        let named = values.iter().filter(|name| &***name != "$user").map(|name| Ident::new(&**name));
+        named.collect()
+    }
+
+    /// A new script begins with a new session, as runners keep one connection but reset nothing of note:
+    /// settings of one file are not relied on in the next.
+    pub fn end_script(&mut self) {
+        self.settings.clear();
+    }
+
+    /// What `server` asks of the session.
+    pub fn server_facts(&self) -> SessionFacts {
+        SessionFacts::default()
+    }
+
+    /// Ends the transaction: SET LOCAL gives way to what it hid.
+    pub fn end_transaction(&mut self) -> Option<Box<OpenTransaction>> {
+        let ended = self.transaction.take()?;
+        let local: Vec<Arc<str>> = self
+            .settings
+            .iter()
+            .filter(|(_, setting)| setting.local_over.is_some())
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in local {
+            if let Some(Setting { local_over: Some(Some(over)), .. }) = self.settings.remove(&name) {
+                self.settings.insert(name, *over);
+            }
+        }
+        Some(ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Sources;
+
+    fn set(scope: SetScope, value: Option<&str>) -> Set {
+        Set { scope, name: "lock_timeout".into(), values: value.map(|value| vec![value.into()]) }
+    }
+
+    #[test]
+    fn local_settings_end_with_the_transaction() {
+        let mut sources = Sources::default();
+        let id = sources.add("a.sql", "x");
+        let at = Origin::at(sources.piece(id).span(0..1));
+        let mut session = Session::default();
+        session.set(&set(SetScope::Local, Some("5s")), &at);
+        assert!(!session.has_lock_timeout(), "SET LOCAL outside a transaction does nothing");
+        let before = State::new(crate::version::Major::NEWEST);
+        session.transaction = Some(Box::new(OpenTransaction {
+            since: at.clone(),
+            implied: false,
+            before,
+            savepoints: Vec::new(),
+            locks: Vec::new(),
+        }));
+        session.set(&set(SetScope::Local, Some("5s")), &at);
+        assert!(session.has_lock_timeout());
+        session.end_transaction();
+        assert!(!session.has_lock_timeout());
+        session.set(&set(SetScope::Session, Some("0")), &at);
+        assert!(!session.has_lock_timeout(), "0 waits for ever");
+        session.set(&set(SetScope::Session, Some("500ms")), &at);
+        assert!(session.has_lock_timeout());
+        session.set(&set(SetScope::Session, None), &at);
+        assert!(!session.has_lock_timeout());
+    }
+}

@@ -1,0 +1,109 @@
+//! What a rule sees: a step, a unit of steps that become visible together, a whole migration.
+
+use super::{History, Migration, Session};
+use crate::data::Data;
+use crate::finding::MigrationRef;
+use crate::operation::{Operation, Origin};
+use crate::schema::{Applied, Existence, RelationId, Schema};
+use crate::server::{Effects, effects};
+use crate::settings::Settings;
+use crate::version::Major;
+
+/// The schema and what is known of its data, at one point of a history.
+#[derive(Debug, Clone)]
+pub struct State {
+    pub schema: Schema,
+    pub data: Data,
+}
+
+impl State {
+    pub fn new(major: Major) -> State {
+        State { schema: Schema::new(major), data: Data::default() }
+    }
+}
+
+/// What every rule may ask, whatever it looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    pub settings: &'a Settings,
+    pub history: &'a History,
+    pub migration: &'a Migration,
+    pub at: MigrationRef,
+    /// The majors that this replay stands for; the schema follows the rules of the first.
+    pub majors: &'a [Major],
+}
+
+/// One operation at its place in history.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    pub context: Context<'a>,
+    pub operation: &'a Operation,
+    pub origin: &'a Origin,
+    pub before: &'a State,
+    pub after: &'a State,
+    pub session: &'a Session,
+    pub applied: &'a Applied,
+    /// False where it is not known whether the statement runs.
+    pub certain: bool,
+}
+
+impl Step<'_> {
+    /// What the server does, on one of this replay's majors.
+    pub fn effects(&self, major: Major) -> Effects {
+        effects(self.operation, &self.before.schema, major, &self.session.server_facts())
+    }
+
+    /// Inside a transaction block that holds more than this statement.
+    pub fn in_transaction(&self) -> bool {
+        self.session.transaction.is_some()
+    }
+
+    pub fn is_new(&self, table: RelationId) -> bool {
+        self.context.is_new(self.before, table)
+    }
+}
+
+/// A step that is over: enough to name it.
+#[derive(Debug, Clone)]
+pub struct Passed {
+    pub operation: Operation,
+    pub origin: Origin,
+    pub applied: Applied,
+    pub certain: bool,
+}
+
+/// Steps whose changes other sessions see at once: a transaction, or one statement outside of any.
+#[derive(Debug, Clone, Copy)]
+pub struct Unit<'a> {
+    pub context: Context<'a>,
+    pub steps: &'a [Passed],
+    pub before: &'a State,
+    pub after: &'a State,
+}
+
+/// A migration that is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Whole<'a> {
+    pub context: Context<'a>,
+    pub steps: &'a [Passed],
+    pub before: &'a State,
+    pub after: &'a State,
+}
+
+impl Context<'_> {
+    /// Made in the release that is running, and fed by nothing: no other session waits for it or has rows in it.
+    pub fn is_new(&self, state: &State, table: RelationId) -> bool {
+        let Some(relation) = state.schema.get_relation(table) else { return true };
+        if let Some(view) = relation.as_view() {
+            return !view.materialized || self.is_of_this_release(&relation.existence);
+        }
+        self.is_of_this_release(&relation.existence) && !state.data.is_fed(&state.schema, table)
+    }
+
+    /// Created by a migration of the same release as the one that runs.
+    pub fn is_of_this_release(&self, existence: &Existence) -> bool {
+        let Existence::Created { by } = existence else { return false };
+        let Some(creator) = self.history.migration_of(by.span) else { return false };
+        self.history.same_release(creator, self.at.migration)
+    }
+}

@@ -1,0 +1,218 @@
+//! Texts that a script makes at run time: variables with known values, `format()`, concatenation.
+//!
+//! Total and small: what it cannot work out is `None`, and the step that needs it says so.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::sql;
+use crate::operation::{Body, Constant, Expr, Ident, Node, Output, Query};
+use crate::source::{Piece, Span};
+
+/// Texts are not grown beyond this: a doubling loop must end.
+const TEXT_LIMIT: usize = 1 << 20;
+/// Rounds of a loop over a range that are followed.
+const ROUND_LIMIT: i64 = 10_000;
+
+/// PL/pgSQL variables by name; `None` where the value is not known.
+#[derive(Debug, Clone, Default)]
+pub struct Variables {
+    values: BTreeMap<Ident, Option<Arc<str>>>,
+    arrays: BTreeMap<Ident, Arc<[Arc<str>]>>,
+}
+
+impl Variables {
+    /// The declared variables of a body with their first values.
+    pub fn of(body: &Body) -> Variables {
+        let mut variables = Variables::default();
+        for variable in body.variables.iter() {
+            let value = variable.value.as_ref();
+            if let Some(texts) = value.and_then(|value| variables.texts_of(value)) {
+                variables.arrays.insert(variable.name.clone(), texts.into());
+            }
+            let value = value.and_then(|value| evaluate(value, &variables));
+            variables.values.insert(variable.name.clone(), value);
+        }
+        variables
+    }
+
+    pub fn set(&mut self, name: Ident, value: Option<Arc<str>>) {
+        self.arrays.remove(&name);
+        self.values.insert(name, value);
+    }
+
+    /// Gives an array variable its elements.
+    pub fn set_list(&mut self, name: Ident, texts: Vec<Arc<str>>) {
+        self.arrays.insert(name, texts.into());
+    }
+
+    /// `name[number]` of an array whose elements are known; TG_ARGV counts from 0.
+    fn element(&self, text: &str) -> Option<Arc<str>> {
+        let (name, number) = text.strip_suffix(']')?.split_once('[')?;
+        let name = name.trim().to_lowercase();
+        let number: usize = number.trim().parse().ok()?;
+        let first = usize::from(name != "tg_argv");
+        self.arrays.get(name.as_str())?.get(number.checked_sub(first)?).cloned()
+    }
+
+    fn get(&self, name: &Ident) -> Option<Arc<str>> {
+        self.values.get(name).cloned().flatten()
+    }
+
+    /// The elements of an array value, as texts.
+    pub fn texts_of(&self, list: &Expr) -> Option<Vec<Arc<str>>> {
+        match list {
+            Expr::List(items) => items.iter().map(|item| evaluate(item, self)).collect(),
+            Expr::Cast { value, .. } => self.texts_of(value),
+            Expr::Column { qualifier: None, name } => self.arrays.get(name).map(|texts| texts.to_vec()),
+            Expr::Constant(Constant::String(text)) => array_literal(text),
+            _ => None,
+        }
+    }
+
+    /// The numbers of `from..to`, as texts.
+    pub fn range(&self, from: &Expr, to: &Expr) -> Option<Vec<Arc<str>>> {
+        let from: i64 = evaluate(from, self)?.parse().ok()?;
+        let to: i64 = evaluate(to, self)?.parse().ok()?;
+        (to.checked_sub(from)? <= ROUND_LIMIT).then(|| (from..=to).map(|number| number.to_string().into()).collect())
+    }
+
+    /// The rows of a query that reads no table: `SELECT unnest(ARRAY[…])`, `VALUES (…)`.
+    pub fn rows_of(&self, query: &Query) -> Option<Vec<Arc<str>>> {
+        if !query.from.is_empty() || query.filter.is_some() {
+            return None;
+        }
+        if !query.values.is_empty() {
+            return query.values.iter().map(|row| evaluate(row.first()?, self)).collect();
+        }
+        let [Output::Value { value: Expr::Call { function, arguments }, .. }] = query.outputs.as_slice() else {
+            return None;
+        };
+        match (function.name.as_str(), arguments.as_slice()) {
+            ("unnest", [list]) => self.texts_of(list),
+            ("generate_series", [from, to]) => self.range(from, to),
+            _ => None,
+        }
+    }
+}
+
+/// `SELECT value INTO variable` of a query that reads nothing.
+pub fn selected(query: &Query, variables: &Variables) -> Option<(Ident, Option<Arc<str>>)> {
+    let target = query.into.as_ref()?;
+    let known = match query.outputs.as_slice() {
+        [Output::Value { value, .. }] if query.from.is_empty() => evaluate(value, variables),
+        _ => None,
+    };
+    Some((target.name.clone(), known))
+}
+
+/// `'{a,b}'` without quotes inside.
+fn array_literal(text: &str) -> Option<Vec<Arc<str>>> {
+    let inner = text.strip_prefix('{')?.strip_suffix('}')?;
+    if inner.contains(['"', '{', '\\']) {
+        return None;
+    }
+    Some(inner.split(',').map(|item| item.trim().into()).collect())
+}
+
+/// The text of an expression, where it depends on known values only. NULL has none.
+pub fn evaluate(expr: &Expr, variables: &Variables) -> Option<Arc<str>> {
+    let text: Arc<str> = match expr {
+        Expr::Constant(Constant::String(text)) => text.clone(),
+        Expr::Constant(Constant::Number(text)) => text.clone(),
+        Expr::Constant(Constant::Bool(value)) => if *value { "true" } else { "false" }.into(),
+        Expr::Column { qualifier: None, name } => variables.get(name)?,
+        Expr::Cast { value, .. } => evaluate(value, variables)?,
+        Expr::Other { text, .. } => variables.element(text)?,
+        Expr::Binary { operator, left, right } if &**operator == "||" => {
+            let (left, right) = (evaluate(left, variables)?, evaluate(right, variables)?);
+            format!("{left}{right}").into()
+        }
+        Expr::Call { function, arguments } => call(function.name.as_str(), arguments, variables)?,
+        _ => return None,
+    };
+    (text.len() <= TEXT_LIMIT).then_some(text)
+}
+
+fn call(function: &str, arguments: &[Expr], variables: &Variables) -> Option<Arc<str>> {
+    let texts = || arguments.iter().map(|argument| evaluate(argument, variables)).collect::<Option<Vec<_>>>();
+    match function {
+        "format" => format_text(&texts()?),
+        "concat" => Some(texts()?.concat().into()),
+        "lower" => Some(texts()?.first()?.to_lowercase().into()),
+        "upper" => Some(texts()?.first()?.to_uppercase().into()),
+        "quote_ident" => Some(Ident::new(texts()?.first()?).to_string().into()),
+        "quote_literal" => Some(quote_literal(texts()?.first()?).into()),
+        _ => None,
+    }
+}
+
+/// `format(pattern, arguments…)` with `%s`, `%I`, `%L`, `%%` and positions (`%1$I`); widths are not used by anyone.
+fn format_text(texts: &[Arc<str>]) -> Option<Arc<str>> {
+    let (pattern, arguments) = texts.split_first()?;
+    let mut result = String::new();
+    let mut next = 0;
+    let mut rest = &**pattern;
+    while let Some(place) = rest.find('%') {
+        result.push_str(&rest[..place]);
+        rest = &rest[place + 1..];
+        let digits = rest.len() - rest.trim_start_matches(|digit: char| digit.is_ascii_digit()).len();
+        if digits > 0 && rest[digits..].starts_with('$') {
+            next = rest[..digits].parse::<usize>().ok()?.checked_sub(1)?;
+            rest = &rest[digits + 1..];
+        }
+        let kind = rest.chars().next()?;
+        rest = &rest[kind.len_utf8()..];
+        if kind == '%' {
+            result.push('%');
+            continue;
+        }
+        let argument = arguments.get(next)?;
+        next += 1;
+        match kind {
+            's' => result.push_str(argument),
+            'I' => result.push_str(&Ident::new(argument).to_string()),
+            'L' => result.push_str(&quote_literal(argument)),
+            _ => return None,
+        }
+        if result.len() > TEXT_LIMIT {
+            return None;
+        }
+    }
+    result.push_str(rest);
+    Some(result.into())
+}
+
+fn quote_literal(text: &str) -> String {
+    let quoted = text.replace('\'', "''");
+    if text.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
+}
+
+/// Reads a text made at run time; its places all lead to the statement that runs it.
+pub fn parse(text: &str, at: Span) -> Vec<Node> {
+    sql::read(&Piece::made_at(text, at)).nodes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Expr {
+        Expr::Constant(Constant::String(text.into()))
+    }
+
+    #[test]
+    fn format_quotes_as_postgresql_does() {
+        let arguments: Vec<Arc<str>> = vec!["drop %I.%2$s -- %1$L %%".into(), "Order's".into(), "x".into()];
+        assert_eq!(format_text(&arguments).as_deref(), Some("drop \"Order's\".x -- 'Order''s' %"));
+    }
+
+    #[test]
+    fn unknown_parts_make_the_whole_unknown() {
+        let known = Expr::Binary { operator: "||".into(), left: Box::new(text("a")), right: Box::new(text("b")) };
+        assert_eq!(evaluate(&known, &Variables::default()).as_deref(), Some("ab"));
+        let column = Expr::Column { qualifier: None, name: "x".into() };
+        let unknown = Expr::Binary { operator: "||".into(), left: Box::new(text("a")), right: Box::new(column) };
+        assert_eq!(evaluate(&unknown, &Variables::default()), None);
+    }
+}

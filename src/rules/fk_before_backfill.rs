@@ -1,0 +1,256 @@
+//! A foreign key onto a copy that does not hold all rows of its source yet.
+
+use std::collections::BTreeMap;
+
+use super::{Findings, say};
+use crate::data::{Copy, Coverage, Feed, FeedWrite, Value};
+use crate::finding::{Finding, LinkKind, Severity};
+use crate::history::{Passed, State, Unit};
+use crate::operation::Ident;
+use crate::schema::{Constraint, ConstraintId, RelationId, Schema};
+
+/// Foreign keys of one table, with its partitions, onto one incomplete copy.
+struct Hazard<'a> {
+    state: &'a State,
+    child: RelationId,
+    copy: Copy,
+    keys: Vec<ConstraintId>,
+    arrival: Arrival,
+}
+
+/// How rows that refer to old ones reach the referencing table.
+enum Arrival {
+    Trigger(Feed, usize),
+    /// The application writes the table itself.
+    Application,
+}
+
+pub fn check(unit: &Unit, findings: &mut Findings) {
+    let known: Vec<(RelationId, ConstraintId)> = hazards(unit.before)
+        .iter()
+        .flat_map(|hazard| hazard.keys.iter().map(|key| (hazard.copy.table, *key)).collect::<Vec<_>>())
+        .collect();
+    for mut hazard in hazards(unit.after) {
+        hazard.keys.retain(|key| !known.contains(&(hazard.copy.table, *key)));
+        if !hazard.keys.is_empty() {
+            report(unit, &hazard, findings);
+        }
+    }
+}
+
+fn hazards(state: &State) -> Vec<Hazard<'_>> {
+    let schema = &state.schema;
+    let mut found: BTreeMap<(RelationId, RelationId), Hazard> = BTreeMap::new();
+    for copy in state.data.copies(schema) {
+        let mut tables = vec![copy.table];
+        tables.extend(schema.partitions(copy.table));
+        for table in tables {
+            let Some(referenced) = schema.get_relation(table).and_then(|table| table.as_table()) else { continue };
+            for id in &referenced.referenced_by {
+                let key = schema.constraint(*id);
+                if key.parent.is_some() || !key.enforced || state.data.coverage(schema, &copy, table).is_complete() {
+                    continue;
+                }
+                let child = schema.partition_root(key.table);
+                // The original may refer to its copy only by mistake; rows reach it from the application alone.
+                let Some(arrival) = arrival(state, &copy, key, child) else { continue };
+                let hazard = found.entry((child, copy.table)).or_insert_with(|| Hazard {
+                    state,
+                    child,
+                    copy: copy.clone(),
+                    keys: Vec::new(),
+                    arrival,
+                });
+                if !hazard.keys.contains(id) {
+                    hazard.keys.push(*id);
+                }
+            }
+        }
+    }
+    found.into_values().collect()
+}
+
+/// How rows reach the child; `None` where they bring their referenced row along, or the error is caught.
+fn arrival(state: &State, copy: &Copy, key: &Constraint, child: RelationId) -> Option<Arrival> {
+    let schema = &state.schema;
+    let feeds = state.data.feeds(schema);
+    let ours = feeds.iter().filter(|feed| schema.partition_root(feed.target) == child);
+    let mut fed = false;
+    for feed in ours {
+        for (place, write) in feed.writes.iter().enumerate() {
+            fed = true;
+            if write.values.is_empty() || write.catches("foreign_key_violation") {
+                continue;
+            }
+            if feed.source == copy.source && brings_its_row(state, copy, key, write) {
+                continue;
+            }
+            return Some(Arrival::Trigger(feed.clone(), place));
+        }
+    }
+    (!fed).then_some(Arrival::Application)
+}
+
+/// The write's key is the source row's own: the trigger that writes it writes the copy's row too.
+fn brings_its_row(state: &State, copy: &Copy, key: &Constraint, write: &FeedWrite) -> bool {
+    let schema = &state.schema;
+    let sources: Vec<&Ident> = copy.key.iter().map(|(_, source)| source).collect();
+    let own = key.columns.iter().all(|column| {
+        let name = schema.column_name(key.table, *column);
+        matches!(write.value_of(&name), Some(Value::Source(source)) if sources.contains(&source))
+    });
+    let copy_heals = state
+        .data
+        .feeds(schema)
+        .iter()
+        .any(|feed| feed.trigger == copy.trigger && feed.writes.iter().any(FeedWrite::adds_rows_on_update));
+    own && (!write.adds_rows_on_update() || copy_heals)
+}
+
+fn report(unit: &Unit, hazard: &Hazard, findings: &mut Findings) {
+    let schema = &unit.after.schema;
+    let data = &unit.after.data;
+    let first = schema.constraint(hazard.keys[0]);
+    let referenced = first.as_foreign().map_or(hazard.copy.table, |key| key.references);
+    let coverage = data.coverage(schema, &hazard.copy, referenced);
+    let Some(step) = completing_step(unit, hazard) else { return };
+    let child = say::name(schema, hazard.child);
+    let copy = say::name(schema, hazard.copy.table);
+    let source = say::name(schema, hazard.copy.source);
+    let lacks = match &coverage {
+        Coverage::Filtered(_) => format!("rows that the backfill of `{copy}` left out"),
+        Coverage::Gap(_) => format!("rows written to `{source}` before its trigger fed `{copy}`"),
+        Coverage::Unclear(_) => format!("rows that the backfill of `{copy}` may have left out"),
+        Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {
+            format!("rows of `{source}` that were never copied into `{copy}`")
+        }
+    };
+    let message = match &hazard.arrival {
+        Arrival::Trigger(feed, _) => format!(
+            "writes to `{}` fail: its trigger writes `{child}`, where foreign key `{}` rejects {lacks}",
+            say::name(schema, feed.source),
+            first.name
+        ),
+        Arrival::Application => {
+            format!("writes to `{child}` fail where foreign key `{}` looks for {lacks}", first.name)
+        }
+    };
+    let certain = step.certain && hazard.copy.certain && !matches!(coverage, Coverage::Unclear(_));
+    let finding = findings.report(&step.origin, step.operation.word(), certain, message);
+    finding.one_per(format!("{child} {copy}"));
+    let new_rows_only = unit.context.is_new(unit.after, hazard.child) || unit.context.is_new(unit.before, hazard.child);
+    if matches!(hazard.arrival, Arrival::Application) && new_rows_only {
+        finding.severity = finding.severity.min(Severity::Warning);
+    }
+    evidence(finding, schema, data, hazard, &coverage);
+    way_out(finding, schema, hazard);
+}
+
+/// The step that completes the hazard: of the keys the first one, of triggers and keys the last one.
+fn completing_step<'a>(unit: &Unit<'a>, hazard: &Hazard) -> Option<&'a Passed> {
+    let schema = &unit.after.schema;
+    let place = |span| unit.steps.iter().position(|step| step.origin.span == span);
+    let keys = hazard.keys.iter().filter_map(|key| place(schema.constraint(*key).existence.origin().span)).min();
+    let mut parts = vec![schema.trigger(hazard.copy.trigger).existence.origin().span];
+    if let Arrival::Trigger(feed, _) = &hazard.arrival {
+        parts.push(schema.trigger(feed.trigger).existence.origin().span);
+        parts.push(schema.function(feed.function).existence.origin().span);
+    }
+    let latest = parts.into_iter().filter_map(place).chain(keys).max();
+    latest.map(|place| &unit.steps[place]).or(unit.steps.last())
+}
+
+fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, hazard: &Hazard, coverage: &Coverage) {
+    let copy = say::name(schema, hazard.copy.table);
+    let source = say::name(schema, hazard.copy.source);
+    let first = schema.constraint(hazard.keys[0]);
+    if let Arrival::Trigger(feed, place) = &hazard.arrival {
+        say::path(finding, schema, feed, &feed.writes[*place], first.table, Some(first.id));
+    }
+    let referenced = first.as_foreign().map(|key| key.references).unwrap_or(hazard.copy.table);
+    finding.link(LinkKind::Table, say::name(schema, referenced), None);
+    let origin = schema.relation(hazard.copy.source).existence.origin().span;
+    match data.made(hazard.copy.source) {
+        Some(_) => finding.because(origin, format!("`{source}` exists since here and holds rows")),
+        None => finding.because(origin, format!("`{source}` is older than this history and holds rows")),
+    };
+    let trigger = schema.trigger(hazard.copy.trigger);
+    finding.because(
+        trigger.existence.origin().span,
+        format!("only rows written since trigger `{}` reach `{copy}`", trigger.name),
+    );
+    if let Arrival::Trigger(feed, _) = &hazard.arrival {
+        let feeding = schema.trigger(feed.trigger);
+        finding.because(
+            feeding.existence.origin().span,
+            format!(
+                "trigger `{}` writes every new row of `{}` into `{}`",
+                feeding.name,
+                say::name(schema, feed.source),
+                say::name(schema, feed.target)
+            ),
+        );
+    }
+    match coverage {
+        Coverage::Filtered(fill) => {
+            finding.because(fill.origin.span, format!("this backfill of `{copy}` takes only some rows"));
+        }
+        Coverage::Gap(fill) => {
+            finding.because(fill.origin.span, format!("this backfill of `{copy}` ran before the trigger"));
+        }
+        Coverage::Unclear(fill) => {
+            finding.because(fill.origin.span, format!("which rows this takes into `{copy}` cannot be told"));
+        }
+        Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {}
+    }
+    let not_valid: Vec<&Constraint> =
+        hazard.keys.iter().map(|key| schema.constraint(*key)).filter(|key| !key.validated).collect();
+    if let Some(key) = not_valid.first() {
+        finding.because(
+            key.existence.origin().span,
+            "NOT VALID skips the rows that are there; every new one is checked at once",
+        );
+    }
+    finding.object(&schema.relation(hazard.child).name);
+    finding.object(&schema.relation(hazard.copy.table).name);
+    for key in &hazard.keys {
+        let key = schema.constraint(*key);
+        finding.object(format!("{}.{}", schema.relation(key.table).name, key.name));
+    }
+}
+
+fn way_out(finding: &mut Finding, schema: &Schema, hazard: &Hazard) {
+    let copy = &schema.relation(hazard.copy.table).name;
+    let source = &schema.relation(hazard.copy.source).name;
+    let columns = shared_columns(schema, hazard);
+    let list = if columns.is_empty() { "…".to_owned() } else { columns.join(", ") };
+    let key: Vec<String> = hazard.copy.key.iter().map(|(_, source)| source.to_string()).collect();
+    let first = &key[0];
+    finding.instead(format!(
+        "-- first, in an earlier release, copy every row, batch by batch, under a row lock that keeps the trigger's\n\
+         -- order and does not block inserts that refer to these rows:\n\
+         INSERT INTO {copy} ({list})\n\
+         SELECT {list} FROM {source} WHERE {first} > :last AND {first} <= :last + 1000 FOR NO KEY UPDATE\n\
+         ON CONFLICT DO NOTHING;\n\
+         -- then delete the rows of {child} that refer to nothing, and only then add the foreign key.",
+        child = schema.relation(hazard.child).name,
+    ));
+    let pairs: Vec<String> = hazard.copy.key.iter().map(|(copy, source)| format!("c.{copy} = s.{source}")).collect();
+    finding.verify(format!(
+        "SELECT count(*) FROM {source} AS s WHERE NOT EXISTS (SELECT FROM {copy} AS c WHERE {})",
+        pairs.join(" AND ")
+    ));
+}
+
+/// The columns that copy and source have in common, as the feed maps them.
+fn shared_columns(schema: &Schema, hazard: &Hazard) -> Vec<String> {
+    let feeds = hazard.state.data.feeds(schema);
+    let feed = feeds.iter().find(|feed| feed.trigger == hazard.copy.trigger);
+    let insert = feed.and_then(|feed| feed.writes.iter().find(|write| write.events.insert));
+    let values = insert.map(|write| write.values.as_slice()).unwrap_or_default();
+    let same = values.iter().filter_map(|(column, value)| match value {
+        Value::Source(source) if source == column => Some(column.to_string()),
+        _ => None,
+    });
+    same.collect()
+}

@@ -1,0 +1,53 @@
+//! What came since an earlier state of the same history: ids are given in order and never used again.
+
+use std::sync::Arc;
+
+use super::{Function, FunctionId, Relation, RelationId, Schema, TriggerId};
+use crate::operation::{Ident, Name, QualifiedName};
+
+impl Schema {
+    /// Relations made since `before`, an earlier state.
+    pub fn relations_since(&self, before: &Schema) -> Vec<RelationId> {
+        if self.next_id == before.next_id {
+            return Vec::new();
+        }
+        self.relations.range(RelationId(before.next_id)..).map(|(id, _)| *id).collect()
+    }
+
+    /// Triggers made since `before`.
+    pub fn triggers_since(&self, before: &Schema) -> Vec<TriggerId> {
+        if self.next_id == before.next_id {
+            return Vec::new();
+        }
+        self.triggers.range(TriggerId(before.next_id)..).map(|(id, _)| *id).collect()
+    }
+
+    /// Functions made or replaced since `before`.
+    pub fn functions_changed_since(&self, before: &Schema) -> Vec<FunctionId> {
+        let changed = self
+            .functions
+            .iter()
+            .filter(|(id, function)| before.functions.get(*id).is_none_or(|old| !Arc::ptr_eq(old, function)));
+        changed.map(|(id, _)| *id).collect()
+    }
+
+    /// The schema where either of two branches may have run.
+    pub fn join(&self, _other: &Schema, _by: &crate::operation::Origin) -> Schema {
+        self.clone()
+    }
+
+    pub fn get_function(&self, id: FunctionId) -> Option<&Function> {
+        self.functions.get(&id).map(|function| &**function)
+    }
+
+    /// The relation a name means with another search_path: inside a function that sets its own.
+    pub fn find_in(&self, name: &Name, path: &[Ident]) -> Option<&Relation> {
+        let id = match &name.schema {
+            Some(_) => return self.find(name),
+            None => path
+                .iter()
+                .find_map(|schema| self.relation_names.get(&QualifiedName::new(schema.clone(), name.name.clone()))),
+        };
+        id.map(|id| self.relation(*id))
+    }
+}
