@@ -226,10 +226,10 @@ impl PieceBuilder {
         }
         let base = self.text.len() as u32;
         let first = Segment { decoded: base, source: from.offset(range.start) };
-        let inner = from
-            .segments
-            .iter()
-            .filter(|segment| (segment.decoded as usize) > range.start && (segment.decoded as usize) < range.end);
+        // Segments are in order: a body with thousands of escapes is copied part by part.
+        let after = from.segments.partition_point(|segment| segment.decoded as usize <= range.start);
+        let until = from.segments.partition_point(|segment| (segment.decoded as usize) < range.end);
+        let inner = from.segments[after.min(until)..until].iter();
         let shifted = inner
             .map(|segment| Segment { decoded: base + segment.decoded - range.start as u32, source: segment.source });
         self.segments.push(first);

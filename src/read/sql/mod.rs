@@ -1,20 +1,141 @@
 //! SQL text to operations: lexer, statements, PostgreSQL's grammar of definitions and utilities.
+//! Expressions, queries and writes are read by `expression`.
 
+mod alter;
+mod alter_table;
+mod column;
+mod constraint;
+pub mod cursor;
+mod data_type;
+mod drop;
 pub mod expression;
+mod index;
+mod keywords;
 pub mod lexer;
 pub mod literal;
+mod meta;
+mod privileges;
+mod routine;
+mod sequence;
+mod set;
+pub mod split;
+pub mod statement;
+mod table;
+mod transaction;
+mod trigger;
+mod types;
+mod unread;
+mod utility;
+mod view;
 
-use crate::operation::{Comment, Node};
-use crate::source::Piece;
+use std::ops::Range;
 
-/// A text read: its statements in order, its comments, and how many statements there are.
-#[derive(Debug, Clone, Default)]
+use cursor::Cursor;
+use lexer::{Kind, Lexer, Token};
+use split::{Long, LongRows, Part, Splitter};
+
+use crate::operation::{Comment, Node, Operation, Rows, Statement, Transaction, TypeName, Unread, WriteKind};
+use crate::source::{Piece, PieceBuilder};
+
+/// What a text holds.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct SqlText {
     pub nodes: Vec<Node>,
     pub comments: Vec<Comment>,
+    /// All statements, the unread ones too.
     pub statements: usize,
 }
 
-pub fn read(_piece: &Piece) -> SqlText {
-    SqlText::default()
+/// Reads a file, or a part of one.
+pub fn read(piece: &Piece) -> SqlText {
+    let mut splitter = Splitter::new(piece);
+    let mut reader = meta::Reader::default();
+    while let Some(part) = splitter.next_part() {
+        match part {
+            Part::Meta(token) => reader.meta(piece, token),
+            Part::Statement => reader.statement(statement(piece, &splitter.tokens), chains(piece, &splitter.tokens)),
+            Part::Long(long) => reader.statement(long_statement(piece, &splitter.tokens, long), false),
+            Part::Executed => reader.statement(executed(piece, &splitter.tokens), false),
+        }
+    }
+    let comments = splitter.comments;
+    let (nodes, statements) = reader.finish();
+    SqlText { nodes, comments, statements }
+}
+
+/// Reads one statement, without its `;`.
+pub fn read_statement(piece: &Piece, range: Range<usize>) -> Statement {
+    let lexer = Lexer::from(&piece.text()[..range.end], range.start);
+    let tokens: Vec<Token> = lexer.filter(|token| token.kind != Kind::Comment).collect();
+    if tokens.is_empty() {
+        let reason = "nothing stands here".into();
+        let operation = Operation::Unread(Unread { reason, touches: Vec::new(), everything: false });
+        return Statement { span: piece.span(range), operation };
+    }
+    statement(piece, &tokens)
+}
+
+/// Reads the name of a type that makes up all of `range`.
+pub fn type_name(piece: &Piece, range: Range<usize>) -> Option<TypeName> {
+    let lexer = Lexer::from(&piece.text()[..range.end], range.start);
+    let tokens: Vec<Token> = lexer.filter(|token| token.kind != Kind::Comment).collect();
+    let mut cursor = Cursor::new(piece, &tokens);
+    let data_type = cursor.type_name().ok()?;
+    cursor.is_done().then_some(data_type)
+}
+
+fn statement(piece: &Piece, tokens: &[Token]) -> Statement {
+    let cursor = Cursor::new(piece, tokens);
+    Statement { span: cursor.span(0..tokens.len()), operation: statement::read(cursor) }
+}
+
+/// COMMIT AND CHAIN and ROLLBACK AND CHAIN begin the next transaction at once.
+fn chains(piece: &Piece, tokens: &[Token]) -> bool {
+    let cursor = Cursor::new(piece, tokens);
+    cursor.is_any(&["commit", "rollback", "end", "abort"]) && cursor.chains()
+}
+
+fn executed(piece: &Piece, tokens: &[Token]) -> Statement {
+    let read = statement(piece, tokens);
+    let reason = "psql runs the result of this query (\\gexec)".into();
+    Statement { operation: Operation::Unread(Unread { reason, touches: Vec::new(), everything: true }), ..read }
+}
+
+/// A statement too long to keep: of an INSERT its target, columns, first row, count of rows and what follows
+/// them; nothing of others.
+fn long_statement(piece: &Piece, tokens: &[Token], long: Long) -> Statement {
+    let start = tokens.first().map_or(0, |token| token.start as usize);
+    let span = piece.span(start..long.end);
+    let Some(rows) = long.rows else {
+        let unread = unread::unread(&Cursor::new(piece, tokens), "the statement is too long to read".to_owned());
+        return Statement { span, operation: Operation::Unread(unread) };
+    };
+    let mut operation = statement(&insert_head(piece, start, long.end, rows)).operation;
+    if let Operation::Write(write) = &mut operation
+        && write.kind == WriteKind::Insert
+        && let Rows::Values { count, .. } = &mut write.rows
+    {
+        *count = rows.count;
+    }
+    return Statement { span, operation };
+
+    fn statement(head: &Piece) -> Statement {
+        read_statement(head, 0..head.text().len())
+    }
+}
+
+/// The INSERT with its first row only.
+fn insert_head(piece: &Piece, start: usize, end: usize, rows: LongRows) -> Piece {
+    let mut head = PieceBuilder::new(piece.source());
+    head.copy(piece, start..rows.first_end);
+    if rows.last_end < end {
+        head.substitute(" ", piece.span(rows.last_end..end).start);
+        head.copy(piece, rows.last_end..end);
+    }
+    head.finish()
+}
+
+/// Whether COMMIT or ROLLBACK was read.
+pub(crate) fn ends_transaction(operation: &Operation) -> bool {
+    matches!(operation, Operation::Transaction(Transaction::Commit | Transaction::Rollback))
 }
