@@ -1,7 +1,33 @@
-//! From paths to histories: which files are migrations, in which order, run how.
+//! From paths to histories: which files are migrations, in which order, run how, and which are judged.
+//! Reads files and asks git; runs nothing else.
+
+mod assemble;
+mod dialect;
+mod entries;
+mod git;
+mod judge;
+mod layout;
+mod load;
+mod manifest;
+mod names;
+mod order;
+mod place;
+mod reader;
+mod settings_file;
+mod text;
+mod texts;
+mod walk;
+
+use std::path::PathBuf;
 
 use crate::history::{History, UnreadFile};
-use crate::source::Sources;
+use crate::settings::Settings;
+use crate::source::{SourceId, Sources};
+
+pub use load::load;
+pub use order::compare_versions;
+pub use place::Place;
+pub use settings_file::read_settings;
 
 /// All that `analyze` works on: files read, histories in production order.
 #[derive(Debug, Default)]
@@ -9,6 +35,50 @@ pub struct Project {
     pub sources: Sources,
     pub histories: Vec<History>,
     pub unread_files: Vec<UnreadFile>,
+    /// What is shipped, where a base was named.
+    pub base: Option<Base>,
     /// Sentences that tell what was detected and taken.
     pub remarks: Vec<String>,
+}
+
+/// The revision that judged migrations are compared with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Base {
+    /// As it was named: `origin/main`.
+    pub revision: String,
+    /// The merge base of it and HEAD.
+    pub commit: String,
+    pub edited: Vec<Edited>,
+    pub deleted: Vec<Deleted>,
+}
+
+/// A shipped file whose text the work tree changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edited {
+    pub path: String,
+    pub source: SourceId,
+    /// The text as shipped.
+    pub before: SourceId,
+}
+
+/// A shipped file that the work tree lacks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deleted {
+    pub path: String,
+    pub before: SourceId,
+}
+
+/// What to load.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// As typed; none: `paths` of the settings, else detection.
+    pub paths: Vec<PathBuf>,
+    pub working_directory: PathBuf,
+    pub settings: &'a Settings,
+    /// Holds the settings file where there is one.
+    pub sources: Sources,
+    pub since: Option<String>,
+    pub after: Option<String>,
+    /// A migration given as text; it comes after all others.
+    pub stdin: Option<String>,
 }

@@ -1,0 +1,201 @@
+//! Flyway: `V1_1__title.sql` by version, then `R__title.sql` by description; `U…` undoes, `B…` starts anew.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::names::{FlywayKind, flyway};
+use super::super::order::compare_versions;
+use super::super::place::named;
+use super::super::text::peek;
+use super::super::walk::Found;
+use super::{Context, Entries, Entry, passed_over};
+use crate::history::{Framework, TransactionUnit};
+use crate::read::sql::lexer::{Kind, Lexer};
+
+pub fn entries(context: &mut Context<'_>) -> Entries {
+    let layout = context.layout;
+    let options = Options::around(context);
+    let mut found = Entries::default();
+    let mut ignored = BTreeSet::new();
+    let mut undo: BTreeMap<Vec<String>, &Found> = BTreeMap::new();
+    let mut files = Vec::new();
+    for file in &layout.files {
+        match flyway(file.name()) {
+            Some((FlywayKind::Undo, version, _)) => {
+                undo.insert(parts(version), file);
+            }
+            Some((FlywayKind::Baseline, _, _)) => {
+                // Where the versioned files are there too, they tell more than the sum of them.
+                found.remarks.push(format!("{}: the baseline is not read, the files it sums up are", file.path));
+            }
+            Some((kind, version, name)) => files.push((file, kind, version, name)),
+            None => {
+                ignored.insert(file.path.clone());
+            }
+        }
+    }
+    found.has_down = !undo.is_empty();
+    for (file, kind, version, name) in files {
+        let (unit, remark) = unit(context, &options, file);
+        found.remarks.extend(remark);
+        found.entries.push(Entry {
+            version: version.to_owned(),
+            name: name.to_owned(),
+            up: file.clone(),
+            down: undo.remove(&parts(version)).filter(|_| kind == FlywayKind::Versioned).cloned(),
+            unit,
+            repeatable: kind == FlywayKind::Repeatable,
+            sections: None,
+        });
+    }
+    found.remarks.extend(undo.values().map(|file| format!("{}: no versioned migration has its version", file.path)));
+    found.entries.sort_by(|left, right| {
+        let versions = || compare_versions(Framework::Flyway, &left.version, &right.version);
+        let order = left.repeatable.cmp(&right.repeatable).then_with(versions);
+        order.then_with(|| if left.repeatable { left.name.cmp(&right.name) } else { left.up.cmp(&right.up) })
+    });
+    found.remarks.extend(passed_over(layout, &ignored));
+    found
+}
+
+/// A version's parts without what does not count: `1_0` and `01` are one.
+fn parts(version: &str) -> Vec<String> {
+    let mut parts: Vec<String> =
+        version.split(['.', '_']).map(|part| part.trim_start_matches('0').to_owned()).collect();
+    while parts.last().is_some_and(String::is_empty) {
+        parts.pop();
+    }
+    parts
+}
+
+/// Flyway's own settings as far as they decide transactions.
+#[derive(Debug, Default)]
+struct Options {
+    group: bool,
+    mixed: bool,
+    outside_transaction: bool,
+}
+
+impl Options {
+    /// From the nearest of Flyway's settings files at or above the migrations.
+    fn around(context: &Context<'_>) -> Options {
+        const FILES: &[&str] = &["flyway.conf", "conf/flyway.conf", "flyway.toml", "application.properties"];
+        let start = context.root.join(&context.layout.root);
+        let folders = start.ancestors().take_while(|folder| folder.starts_with(context.root));
+        for folder in folders {
+            let texts: Vec<String> = FILES.iter().filter_map(|file| peek(&folder.join(file))).collect();
+            if !texts.is_empty() {
+                return Options::read(&texts.join("\n"));
+            }
+        }
+        Options::default()
+    }
+
+    fn read(text: &str) -> Options {
+        let mut options = Options::default();
+        for line in text.lines() {
+            let Some((key, value)) = line.split_once('=') else { continue };
+            let key = key.trim().trim_start_matches("spring.").trim_start_matches("flyway.");
+            let value = value.trim().trim_matches('"');
+            match key {
+                "group" => options.group = value == "true",
+                "mixed" => options.mixed = value == "true",
+                "executeInTransaction" | "execute-in-transaction" => options.outside_transaction = value == "false",
+                _ => {}
+            }
+        }
+        options
+    }
+}
+
+/// In one transaction, unless the file's `.conf` says otherwise or a statement cannot be (`ParserSqlScript`).
+fn unit(context: &mut Context<'_>, options: &Options, file: &Found) -> (TransactionUnit, Option<String>) {
+    let wrapped = if options.group { TransactionUnit::AllPending } else { TransactionUnit::File };
+    let conf = context.beside(&format!("{}.conf", file.path)).unwrap_or_default();
+    let said = conf.lines().filter_map(|line| line.split_once('='));
+    let said = said
+        .filter(|(key, _)| key.trim() == "executeInTransaction")
+        .map(|(_, value)| value.trim() == "true")
+        .next_back();
+    if let Some(in_transaction) = said {
+        return (if in_transaction { wrapped } else { TransactionUnit::Statement }, None);
+    }
+    let text = context.texts.get(file);
+    let Ok(text) = (*text).as_ref() else { return (wrapped, None) };
+    let (inside, outside) = statements(&text.text);
+    if options.outside_transaction || (outside && (options.mixed || !inside)) {
+        return (TransactionUnit::Statement, None);
+    }
+    if !outside {
+        return (wrapped, None);
+    }
+    let path = named(&file.path);
+    let remark = "Flyway refuses it: statements that run in a transaction beside some that cannot (`mixed` is false)";
+    (TransactionUnit::Statement, Some(format!("{path}: {remark}")))
+}
+
+/// Whether a text has statements that Flyway runs in a transaction, and some that it does not.
+fn statements(text: &str) -> (bool, bool) {
+    let (mut inside, mut outside) = (false, false);
+    let mut words: Vec<String> = Vec::new();
+    let mut end = |words: &mut Vec<String>| {
+        if !words.is_empty() {
+            let bare = is_outside_transaction(words);
+            outside |= bare;
+            inside |= !bare;
+            words.clear();
+        }
+    };
+    for token in Lexer::new(text) {
+        match token.kind {
+            Kind::Comment => {}
+            Kind::Semicolon => end(&mut words),
+            _ if words.len() < 6 => words.push(token.text(text).to_ascii_uppercase()),
+            _ => {}
+        }
+    }
+    end(&mut words);
+    (inside, outside)
+}
+
+/// The statements that Flyway's PostgreSQL parser knows to take out of a transaction. REINDEX … CONCURRENTLY and
+/// DETACH PARTITION … CONCURRENTLY are not among them.
+fn is_outside_transaction(words: &[String]) -> bool {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    matches!(
+        words.as_slice(),
+        ["CREATE" | "DROP", "DATABASE" | "TABLESPACE" | "SUBSCRIPTION", ..]
+            | ["ALTER", "SYSTEM", ..]
+            | ["CREATE" | "DROP", "INDEX", "CONCURRENTLY", ..]
+            | ["CREATE" | "DROP", "UNIQUE", "INDEX", "CONCURRENTLY", ..]
+            | ["REINDEX", "SCHEMA" | "DATABASE" | "SYSTEM", ..]
+            | ["REINDEX", "VERBOSE", "SCHEMA" | "DATABASE" | "SYSTEM", ..]
+            | ["VACUUM", ..]
+            | ["DISCARD", "ALL", ..]
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flyway_takes_some_statements_out_of_transactions() {
+        assert_eq!(statements("-- a\ncreate unique index concurrently a on b (c);"), (false, true));
+        assert_eq!(statements("create table a (b int); vacuum a"), (true, true));
+        assert_eq!(statements("reindex index concurrently a; select ';vacuum'"), (true, false));
+        assert_eq!(statements("/* vacuum */ ;"), (false, false));
+    }
+
+    #[test]
+    fn settings_are_read_from_each_of_its_files() {
+        assert!(Options::read("# x\nflyway.group = true").group);
+        assert!(Options::read("spring.flyway.mixed=true").mixed);
+        assert!(Options::read("[flyway]\nexecuteInTransaction = false").outside_transaction);
+    }
+
+    #[test]
+    fn versions_that_flyway_holds_equal_share_their_parts() {
+        assert_eq!(parts("1_0"), parts("01.0.0"));
+        assert_ne!(parts("1.10"), parts("1.1"));
+    }
+}

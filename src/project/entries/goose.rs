@@ -1,0 +1,100 @@
+//! Goose: one file per migration, its sections opened by `-- +goose Up` and `-- +goose Down`.
+
+use std::collections::BTreeSet;
+
+use super::super::names::numbered;
+use super::super::order::compare_versions;
+use super::{Context, Entries, Entry, Marks, passed_over};
+use crate::history::{Framework, TransactionUnit};
+
+pub const MARKS: Marks = Marks { up: "+goose up", down: "+goose down" };
+
+pub fn entries(context: &mut Context<'_>) -> Entries {
+    let layout = context.layout;
+    let mut found = Entries { has_down: true, ..Entries::default() };
+    let mut ignored = BTreeSet::new();
+    for file in &layout.files {
+        let parts = numbered(file.name()).filter(|_| file.folder() == layout.root);
+        // Versions begin at 1 (`NumericComponent`).
+        let Some(parts) = parts.filter(|parts| parts.version.bytes().any(|digit| digit != b'0')) else {
+            ignored.insert(file.path.clone());
+            continue;
+        };
+        let text = context.texts.get(file);
+        if let Ok(text) = (*text).as_ref()
+            && let Err(reason) = check(&text.text)
+        {
+            found.unread.push((file.path.clone(), reason));
+            continue;
+        }
+        let bare = (*text).as_ref().is_ok_and(|text| annotations(&text.text).any(|(_, mark)| mark == "no transaction"));
+        found.entries.push(Entry {
+            version: parts.version,
+            name: parts.name,
+            up: file.clone(),
+            down: Some(file.clone()),
+            unit: if bare { TransactionUnit::Statement } else { TransactionUnit::File },
+            repeatable: false,
+            sections: Some(MARKS),
+        });
+    }
+    found.entries.sort_by(|left, right| {
+        let order = compare_versions(Framework::Goose, &left.version, &right.version);
+        order.then_with(|| left.up.cmp(&right.up))
+    });
+    found.remarks.extend(passed_over(layout, &ignored));
+    found
+}
+
+/// Goose's annotations with their line, in lower case and without `+goose`.
+fn annotations(text: &str) -> impl Iterator<Item = (usize, String)> {
+    text.lines().enumerate().filter_map(|(line, text)| {
+        let comment = text.trim_start().strip_prefix("--")?;
+        let mark = comment.replace("--", "").trim().strip_prefix("+goose")?.trim().to_ascii_lowercase();
+        Some((line + 1, mark))
+    })
+}
+
+/// What goose's parser refuses of a whole file.
+fn check(text: &str) -> Result<(), String> {
+    let mut section = "";
+    let mut open = false;
+    for (line, mark) in annotations(text) {
+        match mark.as_str() {
+            "up" if section.is_empty() => section = "up",
+            "up" => return Err(format!("goose refuses it: a second `+goose Up` in line {line}")),
+            "down" if section == "up" && !open => section = "down",
+            "down" => return Err(format!("goose refuses it: `+goose Down` in line {line} without `Up` before it")),
+            "statementbegin" if !section.is_empty() && !open => open = true,
+            "statementend" if open => open = false,
+            "no transaction" | "envsub on" | "envsub off" => {}
+            other => return Err(format!("goose refuses it: `+goose {other}` in line {line}")),
+        }
+    }
+    match (section, open) {
+        ("", _) => Err("goose refuses it: it has no `-- +goose Up`".to_owned()),
+        (_, true) => Err("goose refuses it: a `+goose StatementBegin` has no end".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_goose_refuses_are_known() {
+        assert_eq!(check("-- +goose NO TRANSACTION\n\n--  +goose up\nx;\n-- +goose Down\ny;"), Ok(()));
+        assert_eq!(check("-- +goose Up\n-- +goose StatementBegin\nx;\n-- +goose StatementEnd\n"), Ok(()));
+        for refused in [
+            "select 1;",
+            "-- +goose Down\n",
+            "-- +goose Up\n-- +goose Up\n",
+            "-- +goose Up\n-- +goose StatementBegin\nx;",
+            "-- +goose Up\n-- +goose StatementEnd\nx;",
+            "-- +goose Upp\n",
+        ] {
+            assert!(check(refused).is_err(), "{refused}");
+        }
+    }
+}

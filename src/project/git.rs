@@ -1,0 +1,212 @@
+//! What git knows of a base revision, through plumbing alone: no hook, filter, attribute, text conversion,
+//! monitor or network of the checked repository may run.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::error::Error;
+
+/// A repository on disk.
+#[derive(Debug)]
+pub struct Git<'a> {
+    root: &'a Path,
+}
+
+/// The commit that judged migrations are compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseCommit {
+    /// As the user or the CI service named it.
+    pub revision: String,
+    /// The merge base of it and HEAD.
+    pub commit: String,
+}
+
+impl<'a> Git<'a> {
+    pub fn at(root: &'a Path) -> Git<'a> {
+        Git { root }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("git");
+        command.current_dir(self.root);
+        for setting in ["core.hooksPath=/dev/null", "core.fsmonitor=false", "protocol.allow=never"] {
+            command.args(["-c", setting]);
+        }
+        command.arg("--no-pager").args(arguments);
+        for (variable, value) in [
+            ("GIT_OPTIONAL_LOCKS", "0"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            // Without this a partial clone fetches what it lacks.
+            ("GIT_NO_LAZY_FETCH", "1"),
+            ("GIT_NO_REPLACE_OBJECTS", "1"),
+            ("LC_ALL", "C"),
+        ] {
+            command.env(variable, value);
+        }
+        command.stdin(Stdio::null()).stderr(Stdio::piped()).stdout(Stdio::piped());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Result<Vec<u8>, Error> {
+        let output = self.command(arguments).output().map_err(|error| absent(&error))?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let message = String::from_utf8_lossy(&output.stderr);
+        let message =
+            message.lines().next().unwrap_or("it failed without a word").trim_start_matches("fatal: ").to_owned();
+        let help = if message.contains("dubious ownership") {
+            "git trusts this folder only after `git config --global --add safe.directory …`".to_owned()
+        } else {
+            "plimsoll asks git for the base revision; check that the repository is whole".to_owned()
+        };
+        Err(Error::Git { message, help })
+    }
+
+    /// The merge base of a revision and HEAD.
+    pub fn base(&self, revision: &str) -> Result<BaseCommit, Error> {
+        let commit = self.commit(revision).ok_or_else(|| unknown(revision))?;
+        let merged = self.run(&["merge-base", &commit, "HEAD"]);
+        let merged = merged.ok().and_then(|output| String::from_utf8(output).ok());
+        let Some(base) = merged.filter(|base| !base.trim().is_empty()) else {
+            let message = format!("`{revision}` and HEAD have no commit in common here");
+            let help = if self.is_shallow() {
+                "the clone is shallow: run `git fetch --unshallow origin` (or fetch with depth 0 in CI)".to_owned()
+            } else {
+                "name a revision that HEAD was branched from".to_owned()
+            };
+            return Err(Error::Git { message, help });
+        };
+        Ok(BaseCommit { revision: revision.to_owned(), commit: base.trim().to_owned() })
+    }
+
+    /// The commit that a revision names, where it is here.
+    pub fn commit(&self, revision: &str) -> Option<String> {
+        let wanted = format!("{revision}^{{commit}}");
+        let output = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]).ok()?;
+        let commit = String::from_utf8(output).ok()?.trim().to_owned();
+        (!commit.is_empty()).then_some(commit)
+    }
+
+    fn is_shallow(&self) -> bool {
+        self.run(&["rev-parse", "--is-shallow-repository"]).is_ok_and(|output| output.starts_with(b"true"))
+    }
+
+    /// Regular files of a commit: path to blob.
+    pub fn files(&self, commit: &str) -> Result<BTreeMap<String, String>, Error> {
+        let output = self.run(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
+        let text = String::from_utf8_lossy(&output);
+        let rows = text.split('\0').filter_map(|row| row.split_once('\t'));
+        let files = rows.filter_map(|(about, path)| {
+            let mut about = about.split(' ');
+            let is_file = about.next()?.starts_with("100");
+            (is_file && about.next()? == "blob").then_some(())?;
+            Some((path.to_owned(), about.next()?.to_owned()))
+        });
+        Ok(files.collect())
+    }
+
+    /// The contents of blobs, in the order asked; `None` for one that is not here.
+    pub fn contents(&self, blobs: &[&str]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+        if blobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut command = self.command(&["cat-file", "--batch"]);
+        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(|error| absent(&error))?;
+        let contents = exchange(&mut child, blobs);
+        // It ends when its input does; what it said of that is of no use.
+        let _ = child.wait();
+        let help = "plimsoll asks git for the base revision; check that the repository is whole".to_owned();
+        contents.map_err(|error| Error::Git { message: format!("cat-file: {}", error.kind()), help })
+    }
+}
+
+/// Asks for one object after the other: neither side waits on a full pipe.
+fn exchange(child: &mut Child, blobs: &[&str]) -> std::io::Result<Vec<Option<Vec<u8>>>> {
+    let broken = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+    let mut input = child.stdin.take().ok_or_else(broken)?;
+    let mut output = BufReader::new(child.stdout.take().ok_or_else(broken)?);
+    let mut contents = Vec::with_capacity(blobs.len());
+    for blob in blobs {
+        writeln!(input, "{blob}")?;
+        input.flush()?;
+        let mut header = String::new();
+        output.read_line(&mut header)?;
+        let mut words = header.split_whitespace().skip(1);
+        let size = match (words.next(), words.next()) {
+            (Some("blob"), Some(size)) => size.parse::<u64>().map_err(|_| broken())?,
+            (Some("missing"), _) => {
+                contents.push(None);
+                continue;
+            }
+            _ => return Err(broken()),
+        };
+        let mut bytes = Vec::new();
+        (&mut output).take(size + 1).read_to_end(&mut bytes)?;
+        bytes.pop();
+        contents.push(Some(bytes));
+    }
+    Ok(contents)
+}
+
+fn absent(error: &std::io::Error) -> Error {
+    Error::Git {
+        message: format!("it cannot be started: {}", error.kind()),
+        help: "install git, or judge by `--after VERSION`, which needs none".to_owned(),
+    }
+}
+
+fn unknown(revision: &str) -> Error {
+    let help = match revision.strip_prefix("origin/") {
+        Some(branch) => format!("run `git fetch origin {branch}:refs/remotes/origin/{branch}` before the check"),
+        None => format!("run `git fetch origin {revision}` before the check, or name another revision"),
+    };
+    Error::Git { message: format!("`{revision}` is no commit that is here"), help }
+}
+
+/// The base that the CI service names for a merge request.
+pub fn base_of_ci(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let set = |name: &str| variable(name).filter(|value| !value.trim().is_empty() && value != "false");
+    // GitLab's is the merge base itself; it may be a commit of a fetch that this clone lacks.
+    const COMMITS: &[&str] = &["CI_MERGE_REQUEST_DIFF_BASE_SHA"];
+    const BRANCHES: &[&str] = &[
+        "CI_MERGE_REQUEST_TARGET_BRANCH_NAME",
+        "GITHUB_BASE_REF",
+        "BITBUCKET_PR_DESTINATION_BRANCH",
+        "BUILDKITE_PULL_REQUEST_BASE_BRANCH",
+        "SYSTEM_PULLREQUEST_TARGETBRANCH",
+        "CHANGE_TARGET",
+        "DRONE_TARGET_BRANCH",
+        "CI_COMMIT_TARGET_BRANCH",
+    ];
+    if let Some(commit) = COMMITS.iter().find_map(|name| set(name)) {
+        return Some(commit);
+    }
+    let branch = BRANCHES.iter().find_map(|name| set(name)).or_else(|| {
+        // Travis sets the branch for every build, and it is the target only for a pull request's.
+        set("TRAVIS_PULL_REQUEST").and_then(|_| set("TRAVIS_BRANCH"))
+    })?;
+    let branch = branch.trim_start_matches("refs/heads/");
+    Some(format!("origin/{branch}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ci_services_name_their_base() {
+        let base = |set: &[(&str, &str)]| {
+            base_of_ci(|name| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        };
+        assert_eq!(base(&[("GITHUB_BASE_REF", "main")]).as_deref(), Some("origin/main"));
+        assert_eq!(base(&[("GITHUB_BASE_REF", "")]), None);
+        assert_eq!(base(&[("SYSTEM_PULLREQUEST_TARGETBRANCH", "refs/heads/dev")]).as_deref(), Some("origin/dev"));
+        let gitlab = [("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", "main"), ("CI_MERGE_REQUEST_DIFF_BASE_SHA", "abc")];
+        assert_eq!(base(&gitlab).as_deref(), Some("abc"));
+        assert_eq!(base(&[("TRAVIS_BRANCH", "main"), ("TRAVIS_PULL_REQUEST", "false")]), None);
+        assert_eq!(base(&[("TRAVIS_BRANCH", "main"), ("TRAVIS_PULL_REQUEST", "7")]).as_deref(), Some("origin/main"));
+    }
+}

@@ -1,0 +1,339 @@
+//! The way from a request to a project.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::assemble::{DraftHistory, assemble, script};
+use super::git::{Git, base_of_ci};
+use super::layout::{Layout, Layouts, Surroundings, find};
+use super::manifest::Manifests;
+use super::place::{Place, file_name, folder, named};
+use super::texts::Texts;
+use super::walk::{Found, is_sql, walk};
+use super::{Project, Request, entries, judge};
+use crate::error::Error;
+use crate::history::{Framework, History, Migration, TransactionUnit, UnreadFile};
+use crate::settings::Settings;
+
+/// The path under which a migration from standard input is shown.
+pub const STDIN: &str = "<stdin>";
+
+/// Finds, orders and reads the migrations that a request names.
+pub fn load(request: Request<'_>) -> Result<Project, Error> {
+    let place = Place::around(&request.working_directory);
+    let mut search = Search::new(&place, request.settings);
+    search.all(&request)?;
+    let Search { mut texts, layouts, only, mut remarks, unread, .. } = search;
+    let mut sources = request.sources;
+    let mut histories = Vec::new();
+    for layout in layouts.into_values() {
+        let history = assemble(layout, &place.root, &mut texts, &mut sources);
+        histories.push(history);
+    }
+    let mut histories = without_other_databases(histories, &mut remarks)?;
+    let nothing_read = histories.iter().all(|history| history.drafts.is_empty() && history.unread.is_empty());
+    if nothing_read && unread.is_empty() && request.stdin.is_none() {
+        let path = named(&place.shown(&place.working_directory)).to_owned();
+        let help = "the files found hold no migration of their runner; name it with `--framework`".to_owned();
+        return Err(Error::NothingFound { path, help });
+    }
+    if !only.is_empty() {
+        judge::only(&mut histories, &only);
+        remarks.push("only the files named are judged; the rest of their history is context".to_owned());
+    }
+    let mut project = Project { sources, unread_files: unread, remarks, ..Project::default() };
+    if let Some(version) = &request.after {
+        project.remarks.extend(judge::after(&mut histories, version)?);
+    }
+    if let Some(revision) = &request.since {
+        since(&place, revision, &mut histories, &mut texts, &mut project)?;
+    }
+    if request.stdin.is_some() {
+        judge::only(&mut histories, &BTreeSet::new());
+    }
+    let is_change = request.since.is_some() || request.after.is_some();
+    judge::release(&mut histories, request.settings, is_change);
+    for history in histories {
+        finish(history, request.settings, &mut project);
+    }
+    if let Some(text) = request.stdin {
+        stdin(text, request.settings, &mut project);
+    }
+    project.unread_files.sort_by(|left, right| left.path.cmp(&right.path));
+    Ok(project)
+}
+
+fn since(
+    place: &Place,
+    revision: &str,
+    histories: &mut [DraftHistory],
+    texts: &mut Texts,
+    project: &mut Project,
+) -> Result<(), Error> {
+    if !place.is_repository {
+        return Err(Error::Git {
+            message: "there is no repository here".to_owned(),
+            help: "`--since` compares with a revision; without git use `--after VERSION`".to_owned(),
+        });
+    }
+    let revision = match revision {
+        "auto" => base_of_ci(|name| std::env::var(name).ok()).ok_or_else(|| Error::Git {
+            message: "no variable of a CI service names the base of this change".to_owned(),
+            help: "`--since auto` works in the job of a merge request; elsewhere name the revision".to_owned(),
+        })?,
+        named => named.to_owned(),
+    };
+    let git = Git::at(&place.root);
+    let commit = git.base(&revision)?;
+    let base = judge::since(histories, &git, commit, texts, &mut project.sources)?;
+    let short = base.commit.get(..12).unwrap_or(&base.commit);
+    project.remarks.push(format!("judged is what differs from {short}, the merge base of {revision} and HEAD"));
+    project.remarks.extend(base.deleted.iter().map(|gone| format!("{}: shipped, and deleted here", gone.path)));
+    project.base = Some(base);
+    Ok(())
+}
+
+/// Histories whose files are all for another database are left out; a run of nothing else is impossible.
+fn without_other_databases(
+    histories: Vec<DraftHistory>,
+    remarks: &mut Vec<String>,
+) -> Result<Vec<DraftHistory>, Error> {
+    let other = histories.iter().find_map(|history| Some((history.layout.root.clone(), history.other_database?)));
+    if let Some((root, database)) = other
+        && histories.iter().all(|history| history.other_database.is_some())
+    {
+        return Err(Error::OtherDatabase { path: named(&root).to_owned(), database: database.to_owned() });
+    }
+    let mut kept = Vec::new();
+    for history in histories {
+        match history.other_database {
+            Some(database) => remarks.push(format!("{}: skipped, it is for {database}", named(&history.layout.root))),
+            None => kept.push(history),
+        }
+    }
+    Ok(kept)
+}
+
+fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
+    let DraftHistory { layout, has_down, drafts, unread, remarks, .. } = draft;
+    let (root, framework) = (named(&layout.root).to_owned(), layout.framework);
+    let (count, word) = (drafts.len(), framework.word());
+    let migrations = if count == 1 { "migration" } else { "migrations" };
+    project.remarks.push(format!("{root}: {count} {migrations}, read as {word}"));
+    project.remarks.extend(remarks);
+    let databases = settings.databases.iter();
+    let runs_on = databases.filter(|database| {
+        database.paths.is_empty() || database.paths.iter().any(|pattern| pattern.matches_path(&root))
+    });
+    project.histories.push(History {
+        databases: runs_on.map(|database| database.name.clone()).collect(),
+        runner: entries::runner(framework, has_down),
+        // A lone file may build on anything; a file that was not read may have made anything.
+        complete: unread.is_empty() && drafts.first().is_some_and(|draft| !draft.migration.version.is_empty()),
+        migrations: drafts.into_iter().map(|draft| draft.migration).collect(),
+        releases: Vec::new(),
+        root,
+        framework,
+    });
+    project.unread_files.extend(unread);
+}
+
+/// Standard input comes after the one history that there is, or is one of its own.
+fn stdin(text: String, settings: &Settings, project: &mut Project) {
+    let text = text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text);
+    let source = project.sources.add(STDIN, text);
+    let (up, comments) = script(&project.sources.piece(source));
+    let framework = settings.framework.or_else(|| project.histories.first().map(|history| history.framework));
+    let framework = framework.unwrap_or(Framework::Plain);
+    let transaction = match framework {
+        Framework::Plain => TransactionUnit::Statement,
+        Framework::GolangMigrate => TransactionUnit::SimpleQuery,
+        Framework::Diesel | Framework::Sqlx | Framework::Goose | Framework::Flyway => TransactionUnit::File,
+    };
+    let migration = Migration {
+        version: String::new(),
+        name: "stdin".to_owned(),
+        source,
+        up,
+        down: None,
+        transaction,
+        judged: true,
+        release: Some(judge::THIS_CHANGE.to_owned()),
+        comments,
+        repeatable: false,
+    };
+    match project.histories.as_mut_slice() {
+        [one] => one.migrations.push(migration),
+        _ => project.histories.push(History {
+            root: ".".to_owned(),
+            framework,
+            runner: entries::runner(framework, false),
+            databases: Vec::new(),
+            migrations: vec![migration],
+            complete: false,
+            releases: Vec::new(),
+        }),
+    }
+}
+
+/// Collects layouts from paths.
+struct Search<'a> {
+    place: &'a Place,
+    settings: &'a Settings,
+    texts: Texts,
+    manifests: Manifests,
+    /// By root and framework: paths that overlap bring one history.
+    layouts: BTreeMap<(String, Framework), Layout>,
+    /// Files that the user named inside larger histories; empty: everything is judged.
+    only: BTreeSet<String>,
+    remarks: Vec<String>,
+    unread: Vec<UnreadFile>,
+}
+
+impl<'a> Search<'a> {
+    fn new(place: &'a Place, settings: &'a Settings) -> Search<'a> {
+        Search {
+            place,
+            settings,
+            texts: Texts::default(),
+            manifests: Manifests::default(),
+            layouts: BTreeMap::new(),
+            only: BTreeSet::new(),
+            remarks: Vec::new(),
+            unread: Vec::new(),
+        }
+    }
+
+    fn all(&mut self, request: &Request<'_>) -> Result<(), Error> {
+        let typed = request.paths.iter().map(|path| (path.display().to_string(), self.place.absolute(path)));
+        let mut paths: Vec<(String, PathBuf)> = typed.collect();
+        if paths.is_empty() {
+            let set = self.settings.paths.iter();
+            paths = set.map(|path| (path.clone(), self.place.root.join(path))).collect();
+        }
+        if paths.is_empty() {
+            return self.detect(request.stdin.is_some());
+        }
+        let missing = paths.iter().find(|(_, path)| !path.exists());
+        if let Some((path, _)) = missing {
+            return Err(Error::MissingPath { path: path.clone() });
+        }
+        let (folders, files): (Vec<_>, Vec<_>) = paths.into_iter().partition(|(_, path)| path.is_dir());
+        for (_, path) in &folders {
+            self.folder(path, true);
+        }
+        let covered: BTreeSet<String> =
+            self.layouts.values().flat_map(|layout| &layout.files).map(|file| file.path.clone()).collect();
+        let files = files.into_iter().map(|(_, disk)| Found { path: self.place.shown(&disk), disk });
+        self.files(files.filter(|file| !covered.contains(&file.path)).collect(), folders.is_empty());
+        if self.layouts.is_empty() && self.unread.is_empty() && request.stdin.is_none() {
+            let first = folders.first().map_or(self.place.working_directory.as_path(), |(_, path)| path.as_path());
+            let help = "no file there ends in `.sql`".to_owned();
+            return Err(Error::NothingFound { path: named(&self.place.shown(first)).to_owned(), help });
+        }
+        Ok(())
+    }
+
+    /// Without a path: the migrations at or below the working directory, else above it.
+    fn detect(&mut self, may_be_empty: bool) -> Result<(), Error> {
+        let folders: Vec<PathBuf> = self.place.upwards().map(Path::to_path_buf).collect();
+        let mut seen = 0;
+        for folder in folders {
+            seen = self.folder(&folder, false);
+            if !self.layouts.is_empty() {
+                return Ok(());
+            }
+        }
+        if may_be_empty {
+            return Ok(());
+        }
+        let help = match seen {
+            0 => {
+                "no file there ends in `.sql`; name a folder of migrations, or set `paths` in plimsoll.toml".to_owned()
+            }
+            _ => format!("{seen} SQL files there lie in no known layout of migrations: name their folder"),
+        };
+        let path = named(&self.place.shown(&self.place.working_directory)).to_owned();
+        Err(Error::NothingFound { path, help })
+    }
+
+    fn find(&mut self, start: &Path, named_by_user: bool) -> (Layouts, Vec<(String, String)>) {
+        let mut tree = walk(self.place, start);
+        let unread = std::mem::take(&mut tree.unread);
+        let mut surroundings = Surroundings {
+            place: self.place,
+            manifests: &mut self.manifests,
+            texts: &mut self.texts,
+            wanted: self.settings.framework,
+            named_by_user,
+        };
+        (find(tree, &mut surroundings), unread)
+    }
+
+    /// Takes all histories below a folder; says how many SQL files lie there.
+    fn folder(&mut self, start: &Path, named_by_user: bool) -> usize {
+        let (found, unread) = self.find(start, named_by_user);
+        let count = found.leftover.len() + found.layouts.iter().map(|layout| layout.files.len()).sum::<usize>();
+        if named_by_user || !found.layouts.is_empty() {
+            let unread = unread.into_iter();
+            self.unread.extend(unread.map(|(path, reason)| UnreadFile { path, span: None, reason, judged: true }));
+            self.remarks.extend(found.remarks);
+            self.leftover(&found.leftover);
+        }
+        for layout in found.layouts {
+            self.layouts.entry((layout.root.clone(), layout.framework)).or_insert(layout);
+        }
+        count
+    }
+
+    fn leftover(&mut self, leftover: &[Found]) {
+        let Some(first) = leftover.first() else { return };
+        let (verb, files) = if leftover.len() == 1 { ("is", "file") } else { ("are", "files") };
+        let count = leftover.len();
+        let path = &first.path;
+        self.remarks.push(format!("{count} SQL {files} outside of the migrations {verb} not read, such as `{path}`"));
+    }
+
+    /// Files by themselves. One inside a known folder of migrations is judged with its history as context.
+    fn files(&mut self, files: Vec<Found>, alone: bool) {
+        let mut lone = Vec::new();
+        for file in files {
+            let known = self.layouts.values().any(|layout| layout.files.contains(&file));
+            if !known && !self.history_around(&file) {
+                lone.push(file);
+            } else if alone {
+                self.only.insert(file.path);
+            }
+        }
+        let mut by_folder: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+        for file in lone {
+            if !self.only.is_empty() {
+                self.only.insert(file.path.clone());
+            }
+            by_folder.entry(folder(&file.path).to_owned()).or_default().push(file);
+        }
+        for (root, files) in by_folder {
+            let framework = Framework::Plain;
+            let layout = Layout { root: root.clone(), framework, files, go: Vec::new(), beside: BTreeSet::new() };
+            self.layouts.insert((root, framework), layout);
+        }
+    }
+
+    fn history_around(&mut self, file: &Found) -> bool {
+        if !is_sql(file.name()) {
+            return false;
+        }
+        let parent = file.disk.parent().unwrap_or(&self.place.root).to_path_buf();
+        let known = parent.ancestors().take_while(|above| above.starts_with(&self.place.root));
+        let known =
+            known.filter(|above| matches!(file_name(&self.place.shown(above)), "migrations" | "migration" | "migrate"));
+        let above = if matches!(file.name(), "up.sql" | "down.sql") { parent.parent() } else { None };
+        let start = known.last().or(above).unwrap_or(&parent).to_path_buf();
+        let (found, _) = self.find(&start, false);
+        let around = found.layouts.into_iter().find(|layout| layout.files.contains(file));
+        let Some(layout) = around else { return false };
+        self.remarks.extend(found.remarks);
+        self.layouts.entry((layout.root.clone(), layout.framework)).or_insert(layout);
+        true
+    }
+}

@@ -1,0 +1,116 @@
+//! What a project's manifests say of its runner.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::place::Place;
+use super::text::peek;
+
+/// A runner that a manifest names. Wider than [`crate::history::Framework`]: others share their files' names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Named {
+    Diesel,
+    Sqlx,
+    GolangMigrate,
+    Goose,
+    Flyway,
+    Refinery,
+    Hasura,
+    Sqitch,
+}
+
+/// Files, what must stand in them (nothing: their being there is enough), and what that names.
+const SIGNS: &[(&str, &str, Named)] = &[
+    ("diesel.toml", "", Named::Diesel),
+    (".sqlx", "", Named::Sqlx),
+    ("sqlx.toml", "", Named::Sqlx),
+    ("flyway.conf", "", Named::Flyway),
+    ("flyway.toml", "", Named::Flyway),
+    ("conf/flyway.conf", "", Named::Flyway),
+    ("sqitch.plan", "", Named::Sqitch),
+    ("pom.xml", "flyway", Named::Flyway),
+    ("build.gradle", "flyway", Named::Flyway),
+    ("build.gradle.kts", "flyway", Named::Flyway),
+    ("gradle/libs.versions.toml", "flyway", Named::Flyway),
+    ("go.mod", "golang-migrate/migrate", Named::GolangMigrate),
+    ("go.mod", "pressly/goose", Named::Goose),
+    ("config.yaml", "metadata_directory", Named::Hasura),
+];
+
+/// Dependencies of a `Cargo.toml`.
+const CRATES: &[(&[&str], Named)] = &[
+    (&["diesel", "diesel_migrations", "diesel-async", "diesel_async_migrations"], Named::Diesel),
+    (&["sqlx"], Named::Sqlx),
+    (&["refinery"], Named::Refinery),
+];
+
+/// Manifests around folders, each looked at once.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    known: BTreeMap<PathBuf, BTreeSet<Named>>,
+}
+
+impl Manifests {
+    /// What the nearest folder at or above `folder` names that names any runner.
+    pub fn around(&mut self, place: &Place, folder: &Path) -> BTreeSet<Named> {
+        let inside: Vec<&Path> = folder.ancestors().take_while(|above| above.starts_with(&place.root)).collect();
+        for above in inside {
+            let named = self.at(above);
+            if !named.is_empty() {
+                return named.clone();
+            }
+        }
+        BTreeSet::new()
+    }
+
+    fn at(&mut self, folder: &Path) -> &BTreeSet<Named> {
+        self.known.entry(folder.to_path_buf()).or_insert_with(|| read(folder))
+    }
+}
+
+fn read(folder: &Path) -> BTreeSet<Named> {
+    let mut named = BTreeSet::new();
+    for (file, needed, sign) in SIGNS {
+        let path = folder.join(file);
+        let says =
+            if needed.is_empty() { path.exists() } else { peek(&path).is_some_and(|text| text.contains(needed)) };
+        if says {
+            named.insert(*sign);
+        }
+    }
+    if let Some(text) = peek(&folder.join("Cargo.toml")) {
+        named.extend(crates(&text));
+    }
+    named
+}
+
+/// The runners among a Cargo manifest's dependencies: `diesel = …`, `[dependencies.diesel]`.
+fn crates(text: &str) -> BTreeSet<Named> {
+    let mut named = BTreeSet::new();
+    for line in text.lines() {
+        let key = line.trim().trim_start_matches('[').split(['=', ']']).next().unwrap_or_default();
+        let key = key.trim().trim_end_matches(".workspace");
+        let key = key.rsplit('.').next().unwrap_or(key).trim_matches('"');
+        let sign = CRATES.iter().find(|(names, _)| names.contains(&key));
+        named.extend(sign.map(|(_, sign)| *sign));
+    }
+    named
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dependencies_are_found_however_they_are_written() {
+        for (text, wanted) in [
+            ("[dependencies]\nsqlx = \"0.8\"", Some(Named::Sqlx)),
+            ("[dependencies.diesel]\nversion = \"2\"", Some(Named::Diesel)),
+            ("refinery.workspace = true", Some(Named::Refinery)),
+            ("[workspace.dependencies]\nsqlx = { version = \"0.8\" }", Some(Named::Sqlx)),
+            ("# sqlx is not used\nname = \"sqlx-like\"", None),
+        ] {
+            assert_eq!(crates(text).into_iter().next(), wanted, "{text}");
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! How runners compare versions.
+
+use std::cmp::Ordering;
+use std::iter::Peekable;
+use std::str::Chars;
+
+use crate::history::Framework;
+
+/// Compares two versions as the runner does; sources in `docs/runners.md`.
+pub fn compare_versions(framework: Framework, left: &str, right: &str) -> Ordering {
+    match framework {
+        // `MigrationVersion` is a text without dashes, compared as text.
+        Framework::Diesel => left.replace('-', "").cmp(&right.replace('-', "")),
+        Framework::Flyway => dotted(left, right),
+        Framework::Sqlx | Framework::GolangMigrate | Framework::Goose => natural(left, right, number),
+        Framework::Plain => natural(left, right, number_or_date),
+    }
+}
+
+/// Flyway: numbers between dots or underscores; parts that are absent are zero.
+fn dotted(left: &str, right: &str) -> Ordering {
+    let mut lefts = left.split(['.', '_']);
+    let mut rights = right.split(['.', '_']);
+    loop {
+        let (left, right) = match (lefts.next(), rights.next()) {
+            (None, None) => return Ordering::Equal,
+            (left, right) => (left.unwrap_or("0"), right.unwrap_or("0")),
+        };
+        let order = number(left, right);
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
+
+/// Digits of any length by value.
+fn number(left: &str, right: &str) -> Ordering {
+    let left = left.trim_start_matches('0');
+    let right = right.trim_start_matches('0');
+    left.len().cmp(&right.len()).then_with(|| left.cmp(right))
+}
+
+/// `20250625` stands before `20250701093000`: a day and a time of day are no smaller and larger numbers.
+fn number_or_date(left: &str, right: &str) -> Ordering {
+    let is_date = |digits: &str| digits.len() >= 8 && (digits.starts_with("19") || digits.starts_with("20"));
+    if is_date(left) && is_date(right) { left.cmp(right) } else { number(left, right) }
+}
+
+/// Natural order of paths: folder by folder, so that `a/z.sql` stands before `a1/b.sql`.
+pub fn natural_paths(left: &str, right: &str) -> Ordering {
+    let mut lefts = left.split('/');
+    let mut rights = right.split('/');
+    loop {
+        let order = match (lefts.next(), rights.next()) {
+            (None, None) => return left.cmp(right),
+            (None, Some(_)) => return Ordering::Less,
+            (Some(_), None) => return Ordering::Greater,
+            (Some(left), Some(right)) => natural(left, right, number_or_date),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
+
+/// Runs of digits by value, the rest as text.
+fn natural(left: &str, right: &str, number: fn(&str, &str) -> Ordering) -> Ordering {
+    let mut left = left.chars().peekable();
+    let mut right = right.chars().peekable();
+    loop {
+        let order = match (left.peek(), right.peek()) {
+            (None, None) => return Ordering::Equal,
+            (None, Some(_)) => return Ordering::Less,
+            (Some(_), None) => return Ordering::Greater,
+            (Some(first), Some(second)) if first.is_ascii_digit() && second.is_ascii_digit() => {
+                number(&digits(&mut left), &digits(&mut right))
+            }
+            (Some(_), Some(_)) => left.next().cmp(&right.next()),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+    }
+}
+
+fn digits(characters: &mut Peekable<Chars<'_>>) -> String {
+    std::iter::from_fn(|| characters.next_if(char::is_ascii_digit)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_their_runner_has_it() {
+        for (framework, left, right, order) in [
+            (Framework::Plain, "9", "10", Ordering::Less),
+            (Framework::GolangMigrate, "003", "3", Ordering::Equal),
+            (Framework::Sqlx, "20240101000000", "9", Ordering::Greater),
+            (Framework::Plain, "20250625", "20250624235959", Ordering::Greater),
+            (Framework::Plain, "100/02", "20/03", Ordering::Greater),
+            (Framework::Flyway, "1_1", "1.1.0", Ordering::Equal),
+            (Framework::Flyway, "1.10", "1.9", Ordering::Greater),
+            (Framework::Flyway, "2", "10", Ordering::Less),
+            (Framework::Diesel, "2024-01-02-000000", "20240101000000", Ordering::Greater),
+            (Framework::Diesel, "10", "9", Ordering::Less),
+        ] {
+            assert_eq!(compare_versions(framework, left, right), order, "{left} {right}");
+        }
+    }
+
+    #[test]
+    fn paths_sort_naturally_and_totally() {
+        let mut paths =
+            ["V10__b.sql", "V9__a.sql", "v1.14/a.sql", "v1.5/b.sql", "a/z.sql", "a1/b.sql", "01.sql", "1.sql"];
+        paths.sort_by(|left, right| natural_paths(left, right));
+        let wanted = ["01.sql", "1.sql", "V9__a.sql", "V10__b.sql", "a/z.sql", "a1/b.sql", "v1.5/b.sql", "v1.14/a.sql"];
+        assert_eq!(paths, wanted);
+    }
+}

@@ -1,0 +1,131 @@
+//! The files below a folder that matter to migrations. Bounded; follows no link out of the repository.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::place::{Place, file_name, folder};
+
+/// More entries than this are no migrations' folder.
+const ENTRY_CAP: usize = 400_000;
+const DEPTH_CAP: usize = 40;
+
+/// Folders that hold other people's files or made ones.
+const SKIPPED: &[&str] = &["node_modules", "target", "vendor", "__pycache__", "site-packages"];
+
+/// A file found, as shown and as the system knows it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    pub path: String,
+    pub disk: PathBuf,
+}
+
+impl Found {
+    pub fn name(&self) -> &str {
+        file_name(&self.path)
+    }
+
+    pub fn folder(&self) -> &str {
+        folder(&self.path)
+    }
+}
+
+/// What a walk brought.
+#[derive(Debug, Default)]
+pub struct Tree {
+    /// Where it started, as shown.
+    pub start: String,
+    /// SQL files, sorted by path.
+    pub sql: Vec<Found>,
+    /// Go files whose name begins with a version: migrations that are not SQL.
+    pub go: Vec<Found>,
+    /// Files that say how migrations run: `metadata.toml`, `V1__x.sql.conf`, `sqitch.plan`, `config.yaml`.
+    pub beside: BTreeSet<String>,
+    /// Entries that could not be listed, with the reason.
+    pub unread: Vec<(String, String)>,
+}
+
+/// Lists what lies below a folder.
+pub fn walk(place: &Place, start: &Path) -> Tree {
+    let mut tree = Tree { start: place.shown(start), ..Tree::default() };
+    let entries = WalkDir::new(start).max_depth(DEPTH_CAP).follow_links(true).sort_by_file_name();
+    let entries = entries.into_iter().filter_entry(|entry| entry.depth() == 0 || is_entered(place, entry));
+    let mut seen = 0;
+    for entry in entries {
+        seen += 1;
+        if seen > ENTRY_CAP {
+            let reason = format!("it holds more than {ENTRY_CAP} entries; name a folder inside it");
+            tree.unread.push((tree.start.clone(), reason));
+            break;
+        }
+        match entry {
+            Ok(entry) if !entry.file_type().is_dir() => tree.take(place, entry.path()),
+            Ok(_) => {}
+            Err(error) => tree.refuse(place, &error),
+        }
+    }
+    tree.sql.sort();
+    tree.go.sort();
+    tree
+}
+
+fn is_entered(place: &Place, entry: &DirEntry) -> bool {
+    if !entry.file_type().is_dir() {
+        return true;
+    }
+    let name = entry.file_name().to_string_lossy();
+    if name.starts_with('.') || SKIPPED.contains(&name.as_ref()) {
+        return false;
+    }
+    // A link out of the repository may lead to the whole disk.
+    !entry.path_is_symlink() || entry.path().canonicalize().is_ok_and(|target| target.starts_with(&place.root))
+}
+
+impl Tree {
+    fn take(&mut self, place: &Place, disk: &Path) {
+        let path = place.shown(disk);
+        let name = file_name(&path);
+        if name.starts_with('.') {
+            return;
+        }
+        let found = || Found { path: path.clone(), disk: disk.to_path_buf() };
+        if is_sql(name) {
+            self.sql.push(found());
+        } else if is_go_migration(name) {
+            self.go.push(found());
+        } else if matches!(name, "metadata.toml" | "sqitch.plan" | "config.yaml") || name.ends_with(".conf") {
+            self.beside.insert(path.clone());
+        }
+    }
+
+    fn refuse(&mut self, place: &Place, error: &walkdir::Error) {
+        let path = error.path().map(|path| place.shown(path)).unwrap_or_default();
+        let reason = match (error.loop_ancestor(), error.io_error()) {
+            (Some(ancestor), _) => format!("it is a link to a folder above it, `{}`", place.shown(ancestor)),
+            (None, Some(error)) => super::text::reason(error),
+            (None, None) => "it cannot be listed".to_owned(),
+        };
+        // What is no SQL is none of our business, unless nothing below could be seen.
+        if error.loop_ancestor().is_none() && (is_sql(file_name(&path)) || !file_name(&path).contains('.')) {
+            self.unread.push((path, reason));
+        }
+    }
+}
+
+/// `a.sql`, and `a.sql.postgres` of trees that keep one variant per database.
+pub fn is_sql(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with(".sql") || name.rsplit_once('.').is_some_and(|(stem, _)| stem.ends_with(".sql") && is_variant(&name))
+}
+
+fn is_variant(name: &str) -> bool {
+    name.ends_with(".postgres") || name.ends_with(".postgresql") || name.ends_with(".sqlite")
+}
+
+/// `00004_rename_root.go`, as goose and others mix them among SQL files; tests are none.
+fn is_go_migration(name: &str) -> bool {
+    let Some(stem) = name.strip_suffix(".go") else { return false };
+    let digits = stem.bytes().take_while(u8::is_ascii_digit).count();
+    digits > 0 && stem[digits..].starts_with('_') && !stem.ends_with("_test")
+}
