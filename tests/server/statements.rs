@@ -4,6 +4,8 @@
 /// The statements of a script, without their semicolons; comments alone are none. Lines that are psql's own
 /// commands (`\restrict`) are left out.
 pub fn statements(sql: &str) -> Vec<String> {
+    // psql skips a byte order mark; the server would call it a syntax error.
+    let sql = sql.strip_prefix('\u{feff}').unwrap_or(sql);
     let mut found = Vec::new();
     let mut cut = Cut { text: sql.as_bytes(), at: 0 };
     let (mut start, mut depth, mut blocks, mut words) = (0, 0i32, 0i32, Vec::<String>::new());
