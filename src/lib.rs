@@ -9,6 +9,7 @@
 //! `settings`, `read`, `schema`, `predicate`, `data`, `server`, `graph`, `history`, `rules`, `report`, `project`,
 //! `output`, `cli`. The middle is pure: [`analyze`] does no I/O and gives the same report for the same input.
 
+pub mod cli;
 pub mod data;
 pub mod error;
 pub mod finding;

@@ -1,0 +1,182 @@
+//! The command line as a script or a CI job meets it: exit codes, streams, help, hostile names.
+
+#![allow(clippy::unwrap_used)]
+
+mod command;
+
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use command::{Ran, plimsoll, plimsoll_reading};
+
+/// A folder of migrations of its own.
+fn project(name: &str, files: &[(&str, &str)]) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cli").join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    for (path, text) in files {
+        fs::write(folder.join(path), text).unwrap();
+    }
+    folder.display().to_string()
+}
+
+const HARMLESS: (&str, &str) = ("001_users.sql", "CREATE TABLE users (id bigint PRIMARY KEY);\n");
+/// `frobnicate` is no statement of PostgreSQL: a warning, by `unread-statement`.
+const UNREAD: (&str, &str) = ("002_unread.sql", "FROBNICATE users;\n");
+
+#[track_caller]
+fn ends(ran: &Ran, code: u8) {
+    assert_eq!(ran.code, code, "{}\n{}", ran.out, ran.err);
+}
+
+#[test]
+fn exit_codes_tell_clean_findings_and_impossible_apart() {
+    let clean = project("clean", &[HARMLESS]);
+    let found = project("found", &[HARMLESS, UNREAD]);
+    for format in ["--format=human", "--format=json"] {
+        ends(&plimsoll(&["check", &clean, format]), 0);
+        ends(&plimsoll(&["check", &found, format]), 0);
+        ends(&plimsoll(&["check", &found, "--fail-on=warning", format]), 1);
+        ends(&plimsoll(&["check", &found, "--strict-reading", format]), 1);
+        ends(&plimsoll(&["check", &found, "--strict-reading", "--exit-zero", format]), 0);
+        ends(&plimsoll(&["check", "no/such/path", format]), 2);
+    }
+    ends(&plimsoll(&["check", &project("empty", &[])]), 2);
+    ends(&plimsoll(&["check", &clean, "--postgres=11"]), 2);
+    ends(&plimsoll(&["check", &clean, "--format=yaml"]), 2);
+    ends(&plimsoll(&["check", &clean, "--rule=no-such-rule=off"]), 2);
+    ends(&plimsoll(&["check", &clean, "--config=missing.toml"]), 2);
+    ends(&plimsoll(&["frob"]), 2);
+    ends(&plimsoll(&["explain", "no-such-rule"]), 2);
+}
+
+#[test]
+fn a_run_that_is_impossible_writes_no_report() {
+    let ran = plimsoll(&["check", "no/such/path", "--format=json"]);
+    assert_eq!(ran.out, "");
+    assert!(ran.err.contains("no/such/path"), "{}", ran.err);
+}
+
+#[test]
+fn what_was_read_is_always_said() {
+    let clean = plimsoll(&["check", &project("said", &[HARMLESS, UNREAD])]);
+    assert!(clean.out.contains("1 statement read, 1 unread"), "{}", clean.out);
+    let none = plimsoll(&["check", &project("none", &[HARMLESS])]);
+    assert!(none.out.contains("No finding; 1 migration judged; 1 statement read, 0 unread"), "{}", none.out);
+}
+
+#[test]
+fn standard_input_is_judged_after_the_rest() {
+    let folder = project("stdin", &[HARMLESS]);
+    let alone = plimsoll_reading("SELECT 1;", &["check", "-", "--format=json"]);
+    ends(&alone, 0);
+    assert_eq!(alone.json()["summary"]["judged"], 1);
+    let beside = plimsoll_reading(UNREAD.1, &["check", &folder, "--stdin", "--format=json", "--fail-on=warning"]);
+    ends(&beside, 1);
+    assert_eq!(beside.json()["summary"]["migrations"], 2, "{}", beside.out);
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for arguments in [vec!["--help"], vec!["check", "--help"], vec!["--version"], vec!["graph", "--help"]] {
+        let ran = plimsoll(&arguments);
+        ends(&ran, 0);
+        assert!(!ran.out.is_empty() && ran.err.is_empty(), "{arguments:?}");
+    }
+    let nothing = plimsoll(&[]);
+    ends(&nothing, 2);
+    assert!(nothing.out.is_empty() && nothing.err.contains("check"), "{}", nothing.err);
+}
+
+#[test]
+fn output_goes_to_a_file() {
+    let folder = project("output", &[HARMLESS]);
+    let file = PathBuf::from(&folder).join("report.json").display().to_string();
+    let ran = plimsoll(&["check", &folder, "--format=json", "--output", &file]);
+    ends(&ran, 0);
+    assert_eq!(ran.out, "");
+    assert!(fs::read_to_string(file).unwrap().contains("\"version\": 1"));
+    ends(&plimsoll(&["check", &folder, "--output", "no/such/folder/x"]), 2);
+}
+
+#[test]
+fn schema_and_graph_print_what_the_migrations_make() {
+    let folder = project(
+        "schema",
+        &[
+            HARMLESS,
+            ("002_posts.sql", "CREATE TABLE posts (id bigint PRIMARY KEY, user_id bigint REFERENCES users);\n"),
+        ],
+    );
+    let schema = plimsoll(&["schema", &folder]).json();
+    assert_eq!(schema["tables"][0]["name"], "public.posts");
+    assert_eq!(schema["tables"][0]["constraints"][1]["references"]["table"], "public.users");
+    let sql = plimsoll(&["schema", &folder, "--format=sql", "--postgres=16"]).out;
+    assert!(sql.contains("REFERENCES public.users(id)"), "{sql}");
+    let graph = plimsoll(&["graph", &folder, "--table=users", "--format=json"]).json();
+    assert_eq!(graph["edges"][0]["kind"], "references");
+    for format in ["dot", "mermaid"] {
+        let ran = plimsoll(&["graph", &folder, "--format", format]);
+        assert!(ran.out.contains("public.posts") && ran.out.contains("posts_user_id_fkey"), "{}", ran.out);
+    }
+    let unknown = plimsoll(&["graph", &folder, "--table=user"]);
+    ends(&unknown, 2);
+    assert!(unknown.err.contains("did you mean `users`"), "{}", unknown.err);
+}
+
+#[test]
+fn hostile_names_are_inert_everywhere() {
+    let name = "x\u{1b}[31m\u{7}\u{202e}\n\"\"]; <script>alert(1)</script>";
+    let sql =
+        format!("CREATE TABLE \"{name}\" (id int PRIMARY KEY);\nFROBNICATE \"{name}\";\nSELECT * FROM \"{name}\n");
+    let folder = project("hostile", &[("001_a.sql", &sql)]);
+    for arguments in [
+        vec!["check", &folder, "--notes"],
+        vec!["check", &folder, "--format=json"],
+        vec!["schema", &folder],
+        vec!["graph", &folder, "--table", "\"x\u{1b}[31m\""],
+    ] {
+        let ran = plimsoll(&arguments);
+        let shown = format!("{}{}", ran.out, ran.err);
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{arguments:?}\n{shown}");
+    }
+    let name = format!("{name} y");
+    let sql =
+        format!("CREATE TABLE \"{name}\" (id int PRIMARY KEY);\nCREATE TABLE b (id int REFERENCES \"{name}\");\n");
+    let folder = project("hostile-graph", &[("001_a.sql", &sql)]);
+    let mermaid = plimsoll(&["graph", &folder, "--format=mermaid"]).out;
+    assert!(mermaid.contains("alert") && !mermaid.contains("<script>"), "{mermaid}");
+    let dot = plimsoll(&["graph", &folder, "--format=dot"]).out;
+    assert!(dot.lines().all(|line| line.matches('"').count() % 2 == line.matches("\\\"").count() % 2), "{dot}");
+}
+
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+#[test]
+fn the_program_itself_answers_as_its_library_does() {
+    let folder = project("program", &[HARMLESS, UNREAD]);
+    let output = program(&["check", &folder, "--fail-on=warning"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), plimsoll(&["check", &folder, "--fail-on=warning"]).out);
+    let coloured = program(&["check", &folder, "--color=always"]).env("NO_COLOR", "1").output().unwrap();
+    assert!(coloured.stdout.contains(&0x1b), "an explicit flag wins over NO_COLOR");
+    let plain = program(&["check", &folder]).env("NO_COLOR", "1").output().unwrap();
+    assert!(!plain.stdout.contains(&0x1b));
+    let mut reading = program(&["check", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    reading.stdin.take().unwrap().write_all(b"SELECT 1;").unwrap();
+    assert_eq!(reading.wait_with_output().unwrap().status.code(), Some(0));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let mut child = program(&["rules"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
+}

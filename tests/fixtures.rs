@@ -1,0 +1,75 @@
+//! Every tree under `fixtures/` says what it should: its own rule alone, or (`_whole`) all rules together.
+//!
+//! A case may bring `arguments.txt` with further flags, one a line, and `expected.txt`, which BLESS=1 rewrites.
+
+#![allow(clippy::unwrap_used)]
+
+mod command;
+mod golden;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use command::{only, plimsoll};
+
+#[test]
+fn each_rule_speaks_where_it_should() {
+    let mut faults = Vec::new();
+    let mut cases = 0;
+    for rule in folders(Path::new("fixtures")).iter().filter(|folder| !name(folder).starts_with('_')) {
+        for (verdict, speaks) in [("bad", true), ("good", false)] {
+            for case in folders(&rule.join(verdict)) {
+                cases += 1;
+                faults.extend(judge(&case, Some((name(rule), speaks))).err());
+            }
+        }
+    }
+    assert!(cases > 0, "no fixture was found below fixtures/");
+    golden::none(faults);
+}
+
+#[test]
+fn whole_histories_are_told_as_expected() {
+    let cases = folders(Path::new("fixtures/_whole"));
+    let faults = cases.iter().filter_map(|case| judge(case, None).err());
+    golden::none(faults.collect());
+}
+
+/// Runs one case in both formats; the human one is kept beside it.
+fn judge(case: &Path, rule: Option<(&str, bool)>) -> Result<(), String> {
+    let shown = case.display().to_string().replace('\\', "/");
+    let given = fs::read_to_string(case.join("arguments.txt")).unwrap_or_default();
+    let own = rule.map(|(rule, _)| only(rule)).unwrap_or_default();
+    let run = |format: &'static str| {
+        let mut arguments = vec!["check", &shown, "--notes", "--fail-on=note", format];
+        arguments.extend(given.lines().map(str::trim).filter(|line| !line.is_empty()));
+        arguments.extend(own.iter().map(String::as_str));
+        plimsoll(&arguments)
+    };
+    let (human, json) = (run("--format=human"), run("--format=json"));
+    if human.code > 1 || json.code != human.code {
+        return Err(format!("{shown}: exit codes {} and {}\n{}", human.code, json.code, human.err));
+    }
+    let found = json.rules();
+    if let Some((rule, speaks)) = rule
+        && found.iter().any(|found| found == rule) != speaks
+    {
+        let wanted = if speaks { "does not report" } else { "reports" };
+        return Err(format!("{shown}: {rule} {wanted} it\n{}", human.out));
+    }
+    if rule.is_some() && !found.iter().all(|found| rule.is_some_and(|(rule, _)| rule == found)) {
+        return Err(format!("{shown}: other rules speak although they are off: {found:?}"));
+    }
+    golden::same(&case.join("expected.txt"), &human.out)
+}
+
+fn folders(below: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(below) else { return Vec::new() };
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+fn name(path: &Path) -> &str {
+    path.file_name().and_then(|name| name.to_str()).unwrap()
+}
