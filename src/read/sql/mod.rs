@@ -21,6 +21,7 @@ mod set;
 pub mod split;
 pub mod statement;
 mod table;
+pub(crate) mod tokens;
 mod transaction;
 mod trigger;
 mod types;

@@ -1,8 +1,8 @@
 //! The last resort: what the tokens alone say about an expression or a write that the parser rejects.
 
-use super::prepare::Tokens;
 use crate::operation::{Expr, FromItem, FromSource, Ident, Join, Name, Output, Query, Rows, Write, WriteKind};
 use crate::read::sql::lexer::Kind;
+use crate::read::sql::tokens::Tokens;
 
 /// An expression as its text, with the columns, functions and relations it names.
 pub(super) fn expression(tokens: &Tokens<'_>) -> Expr {
@@ -73,49 +73,9 @@ fn is_keyword(tokens: &Tokens<'_>, at: usize) -> bool {
     tokens.kind(at) == Some(Kind::Word) && tokens.ident(at).is_some_and(|word| word.to_string().starts_with('"'))
 }
 
-/// The ranges between commas outside parentheses.
-pub(super) fn split(tokens: &Tokens<'_>, from: usize, to: usize) -> Vec<(usize, usize)> {
-    let mut found = Vec::new();
-    let mut start = from;
-    let mut at = from;
-    while at < to {
-        match tokens.kind(at) {
-            Some(Kind::OpenParen | Kind::OpenBracket) => {
-                at = tokens.closed(at).max(at + 1);
-                continue;
-            }
-            Some(Kind::Comma) => {
-                found.push((start, at));
-                start = at + 1;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    if start < to {
-        found.push((start, to));
-    }
-    found
-}
-
-/// The first of `words` outside parentheses.
-fn find(tokens: &Tokens<'_>, from: usize, words: &[&str]) -> Option<usize> {
-    let mut at = from;
-    while at < tokens.list.len() {
-        if tokens.is_any(at, words) {
-            return Some(at);
-        }
-        at = match tokens.kind(at) {
-            Some(Kind::OpenParen | Kind::OpenBracket) => tokens.closed(at).max(at + 1),
-            _ => at + 1,
-        };
-    }
-    None
-}
-
 /// Kind, target, columns and whether there is a WHERE.
 pub(super) fn write(tokens: &Tokens<'_>) -> Option<Write> {
-    let verb = find(tokens, 0, &["insert", "update", "delete", "merge"])?;
+    let verb = tokens.find(0, tokens.list.len(), &["insert", "update", "delete", "merge"])?;
     let kind = match () {
         () if tokens.is_word(verb, "insert") => WriteKind::Insert,
         () if tokens.is_word(verb, "update") => WriteKind::Update,
@@ -151,8 +111,9 @@ pub(super) fn write(tokens: &Tokens<'_>) -> Option<Write> {
         WriteKind::Insert => insert(tokens, at, &mut write),
         WriteKind::Update => update(tokens, at, &mut write),
         WriteKind::Delete | WriteKind::Merge | WriteKind::Copy => {
-            if let Some(using) = find(tokens, at, &["using"]) {
-                let end = find(tokens, using, &["where", "on", "returning"]).unwrap_or(tokens.list.len());
+            if let Some(using) = tokens.find(at, tokens.list.len(), &["using"]) {
+                let end =
+                    tokens.find(using, tokens.list.len(), &["where", "on", "returning"]).unwrap_or(tokens.list.len());
                 write.from = relations(tokens, using, end);
             }
         }
@@ -168,8 +129,8 @@ pub(super) fn write(tokens: &Tokens<'_>) -> Option<Write> {
 }
 
 fn filter(tokens: &Tokens<'_>, from: usize) -> Option<Expr> {
-    let start = find(tokens, from, &["where"])? + 1;
-    let end = find(tokens, start, &["returning"]).unwrap_or(tokens.list.len());
+    let start = tokens.find(from, tokens.list.len(), &["where"])? + 1;
+    let end = tokens.find(start, tokens.list.len(), &["returning"]).unwrap_or(tokens.list.len());
     Some(super::tree(tokens.slice(start, end)))
 }
 
@@ -187,7 +148,11 @@ fn insert(tokens: &Tokens<'_>, mut at: usize, write: &mut Write) {
     let begins_query = tokens.is_any(at + 1, &["select", "with", "values", "table"]);
     if tokens.kind(at) == Some(Kind::OpenParen) && !begins_query {
         let end = tokens.closed(at);
-        write.columns = split(tokens, at + 1, end - 1).into_iter().filter_map(|(from, _)| tokens.ident(from)).collect();
+        write.columns = tokens
+            .split(at + 1, end.saturating_sub(1))
+            .into_iter()
+            .filter_map(|(from, _)| tokens.ident(from))
+            .collect();
         at = end;
     }
     if tokens.is_word(at, "overriding") {
@@ -197,13 +162,13 @@ fn insert(tokens: &Tokens<'_>, mut at: usize, write: &mut Write) {
         write.rows = Rows::Defaults;
         return;
     }
-    let end = find(tokens, at, &["returning"]).unwrap_or(tokens.list.len());
+    let end = tokens.find(at, tokens.list.len(), &["returning"]).unwrap_or(tokens.list.len());
     let conflict = (at..end).find(|at| tokens.is_word(*at, "on") && tokens.is_word(at + 1, "conflict"));
     let end = conflict.unwrap_or(end);
     if tokens.is_word(at, "values") {
-        let rows = split(tokens, at + 1, end);
+        let rows = tokens.split(at + 1, end);
         let first = rows.first().map_or(Vec::new(), |(from, to)| {
-            let values = split(tokens, from + 1, to.saturating_sub(1));
+            let values = tokens.split(from + 1, to.saturating_sub(1));
             values.into_iter().map(|(from, to)| super::tree(tokens.slice(from, to))).collect()
         });
         write.rows = Rows::Values { first, count: rows.len() };
@@ -220,13 +185,13 @@ fn insert(tokens: &Tokens<'_>, mut at: usize, write: &mut Write) {
 }
 
 fn update(tokens: &Tokens<'_>, from: usize, write: &mut Write) {
-    let Some(set) = find(tokens, from, &["set"]) else { return };
-    let end = find(tokens, set, &["from", "where", "returning"]).unwrap_or(tokens.list.len());
-    for (start, stop) in split(tokens, set + 1, end) {
+    let Some(set) = tokens.find(from, tokens.list.len(), &["set"]) else { return };
+    let end = tokens.find(set, tokens.list.len(), &["from", "where", "returning"]).unwrap_or(tokens.list.len());
+    for (start, stop) in tokens.split(set + 1, end) {
         let equals = (start..stop).find(|at| tokens.is_operator(*at, "="));
         let Some(equals) = equals else { continue };
         if tokens.kind(start) == Some(Kind::OpenParen) {
-            let columns = split(tokens, start + 1, tokens.closed(start).saturating_sub(1));
+            let columns = tokens.split(start + 1, tokens.closed(start).saturating_sub(1));
             let value = super::tree(tokens.slice(equals + 1, stop));
             let columns: Vec<Ident> = columns.into_iter().filter_map(|(from, _)| tokens.ident(from)).collect();
             let rest = Expr::Other { text: "part of a row".into(), parts: Vec::new() };
@@ -237,7 +202,7 @@ fn update(tokens: &Tokens<'_>, from: usize, write: &mut Write) {
         }
     }
     if tokens.is_word(end, "from") {
-        let stop = find(tokens, end + 1, &["where", "returning"]).unwrap_or(tokens.list.len());
+        let stop = tokens.find(end + 1, tokens.list.len(), &["where", "returning"]).unwrap_or(tokens.list.len());
         write.from = relations(tokens, end, stop);
     }
 }

@@ -1,7 +1,7 @@
 //! How deep a tree a text would make, told from its tokens: sqlparser recurses over what it builds, and drops it so.
 
-use super::prepare::Tokens;
 use crate::read::sql::lexer::Kind;
+use crate::read::sql::tokens::Tokens;
 
 /// Parentheses, brackets and CASE within one another.
 const NESTING: usize = 150;

@@ -19,8 +19,10 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token as Foreign;
 
 use self::lower::{ConflictTarget, Lowering};
-use self::prepare::{Form, Prepared, Tokens, prepare};
-use crate::operation::{Expr, Expression, Query, Rows, Write};
+use self::prepare::{Form, Prepared, prepare};
+use super::lexer::Kind;
+use super::tokens::Tokens;
+use crate::operation::{Expr, Expression, Name, Query, Rows, Write};
 use crate::source::Piece;
 
 /// More than the guard lets through: the guard speaks first.
@@ -41,7 +43,11 @@ pub fn query(piece: &Piece, range: Range<usize>) -> Result<Query, String> {
 
 /// Reads INSERT, UPDATE, DELETE or MERGE, with what stands in their WITH.
 pub fn write(piece: &Piece, range: Range<usize>) -> Result<Write, String> {
-    read_write(&piece.text()[range], false)
+    let tokens = Tokens::new(&piece.text()[range]);
+    match parsed_write(&tokens, false) {
+        Ok((write, _)) => Ok(write),
+        Err(reason) => fallback::write(&tokens).ok_or(reason),
+    }
 }
 
 /// A query in PL/pgSQL, where INTO names variables.
@@ -49,12 +55,40 @@ pub(crate) fn query_into_variables(piece: &Piece, range: Range<usize>) -> Result
     read_query(&piece.text()[range], true)
 }
 
-/// A write in PL/pgSQL, where RETURNING may go INTO variables.
-pub(crate) fn write_into_variables(piece: &Piece, range: Range<usize>) -> Result<Write, String> {
-    read_write(&piece.text()[range], true)
+/// A write in PL/pgSQL, and the variables that its RETURNING goes INTO.
+pub(crate) fn write_into_variables(piece: &Piece, range: Range<usize>) -> Result<(Write, Vec<Name>), String> {
+    let tokens = Tokens::new(&piece.text()[range]);
+    parsed_write(&tokens, true).or_else(|reason| Ok((fallback::write(&tokens).ok_or(reason)?, Vec::new())))
 }
 
-fn tree(text: &str) -> Expr {
+/// What a statement's first words make it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Query,
+    Write,
+}
+
+/// Whether a text is a query or a write; `None`: another statement.
+pub(crate) fn main_verb(text: &str) -> Option<Verb> {
+    const QUERIES: &[&str] = &["select", "values", "table"];
+    const WRITES: &[&str] = &["insert", "update", "delete", "merge"];
+    let tokens = Tokens::new(text);
+    let end = tokens.list.len();
+    let first = if tokens.is_word(0, "with") {
+        tokens.find(1, end, &["select", "values", "table", "insert", "update", "delete", "merge"])?
+    } else {
+        // `((SELECT …) UNION …)`.
+        (0..end).find(|at| tokens.kind(*at) != Some(Kind::OpenParen))?
+    };
+    match () {
+        () if tokens.is_any(first, QUERIES) || (first > 0 && tokens.is_word(first, "with")) => Some(Verb::Query),
+        () if tokens.is_any(first, WRITES) => Some(Verb::Write),
+        () => None,
+    }
+}
+
+/// The tree of an expression given as text.
+pub(crate) fn tree(text: &str) -> Expr {
     let tokens = Tokens::new(text);
     read_expression(&tokens).unwrap_or_else(|_| fallback::expression(&tokens))
 }
@@ -82,12 +116,7 @@ fn read_query(text: &str, variables: bool) -> Result<Query, String> {
     Ok(query)
 }
 
-fn read_write(text: &str, variables: bool) -> Result<Write, String> {
-    let tokens = Tokens::new(text);
-    parsed_write(&tokens, variables).or_else(|reason| fallback::write(&tokens).ok_or(reason))
-}
-
-fn parsed_write(tokens: &Tokens<'_>, variables: bool) -> Result<Write, String> {
+fn parsed_write(tokens: &Tokens<'_>, variables: bool) -> Result<(Write, Vec<Name>), String> {
     let prepared = prepare(tokens, Form::Write, variables)?;
     let mut parser = parser(&prepared.text)?;
     let statement = parser.parse_statement().map_err(|error| error.to_string())?;
@@ -96,7 +125,7 @@ fn parsed_write(tokens: &Tokens<'_>, variables: bool) -> Result<Write, String> {
     if let (Rows::Values { count, .. }, Some(rows)) = (&mut write.rows, prepared.rows) {
         *count = rows;
     }
-    Ok(write)
+    Ok((write, prepared.into))
 }
 
 fn lowering(prepared: &Prepared<'_>) -> Lowering {
@@ -107,7 +136,7 @@ fn lowering(prepared: &Prepared<'_>) -> Lowering {
 fn conflict_target(list: &str, filter: Option<&str>) -> ConflictTarget {
     let mut target = ConflictTarget { filter: filter.map(tree), ..ConflictTarget::default() };
     let tokens = Tokens::new(list);
-    for (from, to) in fallback::split(&tokens, 0, tokens.list.len()) {
+    for (from, to) in tokens.split(0, tokens.list.len()) {
         let plain = tokens.name_end(from) == to && to == from + 1;
         match tokens.ident(from).filter(|_| plain) {
             Some(column) => target.columns.push(column),

@@ -4,105 +4,13 @@
 use super::guard::Guard;
 use super::lower::MARK;
 use crate::operation::{Ident, Name};
-use crate::read::sql::lexer::{Kind, Lexer, Token};
+use crate::read::sql::lexer::{Kind, Token};
 use crate::read::sql::literal;
+use crate::read::sql::tokens::{ESCAPE, Tokens};
 
 /// In the place of `OF table`, which is not kept: FOR NO KEY UPDATE, FOR KEY SHARE.
 pub(super) const NO_KEY_MARK: &str = "no key";
 pub(super) const KEY_MARK: &str = "key";
-/// The escape of `U&'…'` where UESCAPE names no other.
-const ESCAPE: char = '\\';
-
-/// The tokens of a text without comments.
-#[derive(Debug)]
-pub(super) struct Tokens<'a> {
-    pub text: &'a str,
-    pub list: Vec<Token>,
-}
-
-impl<'a> Tokens<'a> {
-    pub fn new(text: &'a str) -> Tokens<'a> {
-        let list = Lexer::new(text).filter(|token| !matches!(token.kind, Kind::Comment | Kind::UnterminatedComment));
-        Tokens { text, list: list.collect() }
-    }
-
-    pub fn kind(&self, at: usize) -> Option<Kind> {
-        self.list.get(at).map(|token| token.kind)
-    }
-
-    pub fn is_word(&self, at: usize, word: &str) -> bool {
-        self.list
-            .get(at)
-            .is_some_and(|token| token.kind == Kind::Word && token.text(self.text).eq_ignore_ascii_case(word))
-    }
-
-    pub fn is_any(&self, at: usize, words: &[&str]) -> bool {
-        words.iter().any(|word| self.is_word(at, word))
-    }
-
-    pub fn are_words(&self, at: usize, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(offset, word)| self.is_word(at + offset, word))
-    }
-
-    pub fn is_name(&self, at: usize) -> bool {
-        matches!(self.kind(at), Some(Kind::Word | Kind::Quoted | Kind::UnicodeQuoted | Kind::Template | Kind::Variable))
-    }
-
-    pub fn is_operator(&self, at: usize, operator: &str) -> bool {
-        self.list.get(at).is_some_and(|token| token.kind == Kind::Operator && token.text(self.text) == operator)
-    }
-
-    /// Behind `name.name…`; `at` where none stands.
-    pub fn name_end(&self, mut at: usize) -> usize {
-        if !self.is_name(at) {
-            return at;
-        }
-        at += 1;
-        while self.kind(at) == Some(Kind::Dot) && self.is_name(at + 1) {
-            at += 2;
-        }
-        at
-    }
-
-    /// The name at `at`, its last two parts.
-    pub fn name(&self, at: usize) -> Option<Name> {
-        let end = self.name_end(at);
-        let last = self.ident(end.checked_sub(1).filter(|last| *last >= at)?)?;
-        let schema = if end >= at + 3 { self.ident(end - 3) } else { None };
-        Some(Name { schema, name: last })
-    }
-
-    pub fn ident(&self, at: usize) -> Option<Ident> {
-        let token = *self.list.get(at)?;
-        self.is_name(at).then(|| literal::ident(self.text, token, ESCAPE))
-    }
-
-    /// Behind the parenthesis or bracket that closes the one at `at`; the end where none does.
-    pub fn closed(&self, at: usize) -> usize {
-        let mut depth = 0usize;
-        for (offset, token) in self.list[at.min(self.list.len())..].iter().enumerate() {
-            match token.kind {
-                Kind::OpenParen | Kind::OpenBracket => depth += 1,
-                Kind::CloseParen | Kind::CloseBracket => {
-                    depth = depth.saturating_sub(1);
-                    if depth == 0 {
-                        return at + offset + 1;
-                    }
-                }
-                _ => {}
-            }
-        }
-        self.list.len()
-    }
-
-    /// The bytes from one token to before another.
-    pub fn slice(&self, from: usize, to: usize) -> &'a str {
-        match (self.list.get(from), to.checked_sub(1).and_then(|last| self.list.get(last))) {
-            (Some(first), Some(last)) if from < to => &self.text[first.start as usize..last.end as usize],
-            _ => "",
-        }
-    }
-}
 
 /// Which statement a text is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

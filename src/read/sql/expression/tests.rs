@@ -31,7 +31,12 @@ fn read_as_query(text: &str) -> Query {
 }
 
 fn read_as_write(text: &str) -> Write {
-    parsed_write(&Tokens::new(text), false).unwrap_or_else(|reason| panic!("{text}: {reason}"))
+    parsed_write(&Tokens::new(text), false).unwrap_or_else(|reason| panic!("{text}: {reason}")).0
+}
+
+fn read_write(text: &str, variables: bool) -> Result<Write, String> {
+    let tokens = Tokens::new(text);
+    parsed_write(&tokens, variables).map(|(write, _)| write).or_else(|reason| fallback::write(&tokens).ok_or(reason))
 }
 
 #[test]
