@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::{Read, Reader};
 use crate::operation::{Constant, Expr, Name, Node, Operation, Statement, Transaction, Unread};
-use crate::read::sql::expression;
+use crate::read::sql;
+use crate::read::sql::expression::{self, Verb};
 use crate::read::sql::lexer::Kind;
 use crate::read::sql::literal;
-use crate::read::sql::tokens::{ESCAPE, Tokens};
+use crate::read::sql::tokens::ESCAPE;
 use crate::source::{Piece, PieceBuilder};
 
 impl Reader<'_> {
@@ -61,7 +62,7 @@ impl Reader<'_> {
         let into = self.tokens.find(from, end, &["into"]);
         let using = self.tokens.find(from, end, &["using"]);
         if let Some(piece) = self.literal_text(from, text_end) {
-            statements(&piece, nodes);
+            nodes.extend(sql::read(&piece).nodes);
         } else {
             let values = using.map_or(Vec::new(), |using| {
                 let values_end = into.filter(|into| *into > using).unwrap_or(end);
@@ -103,35 +104,15 @@ impl Reader<'_> {
     }
 }
 
-/// The statements of a text of their own.
-fn statements(piece: &Piece, nodes: &mut Vec<Node>) {
-    let tokens = Tokens::new(piece.text());
-    let mut at = 0;
-    while at < tokens.list.len() {
-        let mut end = at;
-        while end < tokens.list.len() && tokens.kind(end) != Some(Kind::Semicolon) {
-            end = tokens.next_outside(end);
-        }
-        let end = end.min(tokens.list.len());
-        if end > at {
-            let range = tokens.range(at, end);
-            let span = piece.span(range.clone());
-            nodes.push(Node::Statement(Statement { span, operation: statement(piece, range).0 }));
-        }
-        at = end + 1;
-    }
-}
-
 /// One statement, and the variables that its RETURNING goes INTO.
 fn statement(piece: &Piece, range: Range<usize>) -> (Operation, Vec<Name>) {
-    let text = &piece.text()[range.clone()];
-    let outcome = match expression::main_verb(text) {
-        Some(expression::Verb::Write) => expression::write_into_variables(piece, range)
+    let outcome = match expression::into_variables(&piece.text()[range.clone()]) {
+        Some(Verb::Write) => expression::write_into_variables(piece, range)
             .map(|(write, into)| (Operation::Write(Box::new(write)), into)),
-        Some(expression::Verb::Query) => {
+        Some(Verb::Query) => {
             expression::query_into_variables(piece, range).map(|query| (Operation::Query(Box::new(query)), Vec::new()))
         }
-        None => Err("not read inside bodies".to_owned()),
+        None => return (sql::read_statement(piece, range).operation, Vec::new()),
     };
     outcome.unwrap_or_else(|reason| {
         let unread = Unread { reason: reason.into(), touches: Vec::new(), everything: true };

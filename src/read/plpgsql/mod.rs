@@ -10,13 +10,14 @@ mod loops;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::operation::{Body, Expr, Ident, Node, Query, Variable};
-use crate::read::sql::expression;
 use crate::read::sql::lexer::Kind;
 use crate::read::sql::tokens::Tokens;
+use crate::read::sql::{self, expression};
 use crate::source::{Piece, Span};
 
 /// Blocks, branches and loops within one another.
@@ -24,8 +25,24 @@ const DEPTH: usize = 100;
 /// Bytes of cursor queries that may be read again where a cursor is used.
 const REPEATED_BYTES: usize = 1 << 20;
 
+/// Bodies within bodies, by CREATE FUNCTION, DO or a literal EXECUTE.
+const BODIES: usize = 6;
+
+thread_local! {
+    /// Bodies being read on this thread: one may hold another as a text.
+    static OPEN: Cell<usize> = const { Cell::new(0) };
+}
+
 /// Reads a body; `piece` is its decoded text.
 pub fn body(piece: &Piece, language: &Ident) -> Body {
+    let open = OPEN.get();
+    OPEN.set(open + 1);
+    let read = read(piece, language, open >= BODIES);
+    OPEN.set(open);
+    read
+}
+
+fn read(piece: &Piece, language: &Ident, too_deep: bool) -> Body {
     let whole = piece.span(0..piece.text().len());
     let tokens = Tokens::new(piece.text());
     let mut reader = Reader {
@@ -39,8 +56,12 @@ pub fn body(piece: &Piece, language: &Ident) -> Body {
         unread: Vec::new(),
     };
     let nodes = match language.as_str() {
+        "plpgsql" | "sql" if too_deep => {
+            reader.unread.push((whole, "bodies are nested too deeply".into()));
+            Vec::new()
+        }
         "plpgsql" => reader.whole_body(),
-        "sql" => reader.sql_body(),
+        "sql" => sql::read(piece).nodes,
         other => {
             reader.unread.push((whole, format!("bodies in {other} are not read").into()));
             Vec::new()
@@ -94,16 +115,6 @@ impl Reader<'_> {
             Ok([node]) => vec![node],
             Err(nodes) => nodes,
         }
-    }
-
-    fn sql_body(&mut self) -> Vec<Node> {
-        let mut nodes = Vec::new();
-        while self.at < self.tokens.list.len() {
-            let end = self.statement_end();
-            self.sql(self.at, end, &mut nodes);
-            self.at = end + 1;
-        }
-        nodes
     }
 
     fn set_aside(&mut self, from: usize, to: usize, reason: &str) {

@@ -226,6 +226,23 @@ fn many_rows_are_counted_in_bodies_too() {
     assert!(matches!(write.rows, Rows::Values { count: 3, .. }));
 }
 
+#[test]
+fn bodies_within_bodies_end() {
+    let nested = |depth: usize| {
+        let open: String = (0..depth).map(|level| format!("begin execute $q{level}$ do $d{level}$ ")).collect();
+        let close: String = (0..depth).rev().map(|level| format!(" $d{level}$ $q{level}$; end")).collect();
+        format!("{open}begin delete from a; end{close}")
+    };
+    let found = |depth: usize| {
+        let body = read(&nested(depth));
+        format!("{:?}", body.nodes).contains("Delete")
+    };
+    assert!(found(3));
+    assert!(!found(40));
+    let _ = found(3_000);
+    assert!(found(1));
+}
+
 /// Read on the small stack of a test's thread.
 #[test]
 fn hostile_bodies_end() {

@@ -20,7 +20,6 @@ use sqlparser::tokenizer::Token as Foreign;
 
 use self::lower::{ConflictTarget, Lowering};
 use self::prepare::{Form, Prepared, prepare};
-use super::lexer::Kind;
 use super::tokens::Tokens;
 use crate::operation::{Expr, Expression, Name, Query, Rows, Write};
 use crate::source::Piece;
@@ -68,21 +67,24 @@ pub(crate) enum Verb {
     Write,
 }
 
-/// Whether a text is a query or a write; `None`: another statement.
-pub(crate) fn main_verb(text: &str) -> Option<Verb> {
-    const QUERIES: &[&str] = &["select", "values", "table"];
+/// What a statement of PL/pgSQL is whose result goes INTO variables; `None`: it has no INTO of that kind.
+pub(crate) fn into_variables(text: &str) -> Option<Verb> {
     const WRITES: &[&str] = &["insert", "update", "delete", "merge"];
     let tokens = Tokens::new(text);
     let end = tokens.list.len();
-    let first = if tokens.is_word(0, "with") {
-        tokens.find(1, end, &["select", "values", "table", "insert", "update", "delete", "merge"])?
-    } else {
-        // `((SELECT …) UNION …)`.
-        (0..end).find(|at| tokens.kind(*at) != Some(Kind::OpenParen))?
+    let first = match tokens.is_word(0, "with") {
+        true => tokens.find(1, end, &["select", "values", "table", "insert", "update", "delete", "merge"])?,
+        false => 0,
     };
+    let into = tokens.find(first + 1, end, &["into"])?;
     match () {
-        () if tokens.is_any(first, QUERIES) || (first > 0 && tokens.is_word(first, "with")) => Some(Verb::Query),
-        () if tokens.is_any(first, WRITES) => Some(Verb::Write),
+        () if tokens.is_word(first, "select") => Some(Verb::Query),
+        // INSERT INTO and MERGE INTO name the target; a second INTO takes what RETURNING gives.
+        () if tokens.is_any(first, WRITES) => {
+            let names_target = into == first + 1;
+            let second = if names_target { tokens.find(into + 1, end, &["into"]) } else { Some(into) };
+            second.map(|_| Verb::Write)
+        }
         () => None,
     }
 }

@@ -1,5 +1,7 @@
 //! sqlparser's data types become ours.
 
+use std::sync::Arc;
+
 use sqlparser::ast;
 
 use crate::operation::{Ident, Name, TypeName};
@@ -49,6 +51,16 @@ pub(super) fn named(text: &str) -> TypeName {
     let plain = (!quoted && !text.contains('.')) || words.first().is_some_and(|word| word == "pg_catalog");
     words.retain(|word| word != "pg_catalog");
     if plain && let Some(name) = canonical(&words.join(" ")) {
+        // char and bit alone are of length 1; float(n) up to 24 bits is real (manual, "Data Types").
+        let bare = modifiers.is_empty() && words.last().is_some_and(|word| word != "bpchar");
+        if bare && (name == "character" || name == "bit") {
+            modifiers.push("1".into());
+        }
+        if words == ["float"] {
+            let small =
+                modifiers.pop().and_then(|bits: Arc<str>| bits.parse::<u32>().ok()).is_some_and(|bits| bits <= 24);
+            return TypeName { array, ..TypeName::built_in(if small { "real" } else { "double precision" }) };
+        }
         return TypeName { name: Name::bare(name), modifiers, array, built_in: true };
     }
     // `"char"` in quotes is another type than char: one byte, internal.
