@@ -13,3 +13,13 @@ pub enum Answer {
 pub fn filter_implies_filter(given: &Expr, asked: &Expr) -> Answer {
     if given == asked { Answer::Yes } else { Answer::Unknown }
 }
+
+/// Whether a row for which CHECK `given` is not false cannot make CHECK `asked` false.
+pub fn check_implies_check(given: &Expr, asked: &Expr) -> Answer {
+    if given == asked { Answer::Yes } else { Answer::Unknown }
+}
+
+/// Whether a row for which `given` is true cannot make CHECK `asked` false.
+pub fn filter_implies_check(given: &Expr, asked: &Expr) -> Answer {
+    if given == asked { Answer::Yes } else { Answer::Unknown }
+}

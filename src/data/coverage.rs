@@ -16,6 +16,8 @@ pub enum Coverage<'a> {
     Filtered(&'a Fill),
     /// The fill ran before the trigger: rows written between are in neither.
     Gap(&'a Fill),
+    /// Likewise, inside one transaction: short, and real.
+    ShortGap(&'a Fill),
     /// A fill took rows, but which ones cannot be told.
     Unclear(&'a Fill),
     /// Nothing in the history fills it.
@@ -95,9 +97,28 @@ impl Data {
         if !all_rows {
             return Coverage::Filtered(fill);
         }
-        // In one transaction with the trigger the gap is short and another rule's matter.
-        let before_trigger = since.is_some_and(|since| fill.moment.step < since.step && fill.moment.unit != since.unit);
-        if before_trigger { Coverage::Gap(fill) } else { Coverage::Complete }
+        match since {
+            Some(since) if fill.moment.step < since.step => {
+                let together = fill.moment.unit == since.unit;
+                if together && self.writes_were_blocked(fill) {
+                    Coverage::Complete
+                } else if together {
+                    Coverage::ShortGap(fill)
+                } else {
+                    Coverage::Gap(fill)
+                }
+            }
+            Some(_) | None => Coverage::Complete,
+        }
+    }
+}
+
+impl Data {
+    /// An earlier step of the fill's transaction holds a lock on the source under which nobody writes.
+    fn writes_were_blocked(&self, fill: &Fill) -> bool {
+        self.write_blocks
+            .get(&fill.source)
+            .is_some_and(|block| block.unit == fill.moment.unit && block.step < fill.moment.step)
     }
 }
 
@@ -106,8 +127,9 @@ fn rank(coverage: &Coverage) -> u8 {
         Coverage::Complete | Coverage::Stated(_) => 0,
         Coverage::Unclear(_) => 1,
         Coverage::Filtered(_) => 2,
-        Coverage::Gap(_) => 3,
-        Coverage::Missing => 4,
+        Coverage::ShortGap(_) => 3,
+        Coverage::Gap(_) => 4,
+        Coverage::Missing => 5,
     }
 }
 

@@ -175,6 +175,46 @@ pub fn feeds_of(schema: &Schema, trigger: &Trigger) -> Vec<Feed> {
     feeds
 }
 
+/// The columns that BEFORE triggers of a table assign: `NEW.column := …`.
+pub fn assigned_before(schema: &Schema, table: RelationId) -> Vec<Ident> {
+    let mut found = Vec::new();
+    for trigger in schema.triggers_of(table) {
+        let function = trigger.function.and_then(|id| schema.get_function(id));
+        if trigger.timing == TriggerTiming::Before && trigger.enabled != TriggerState::Disabled {
+            function.into_iter().for_each(|function| collect_assigned(&function.body.nodes, &mut found));
+        }
+    }
+    found
+}
+
+fn collect_assigned(nodes: &[Node], found: &mut Vec<Ident>) {
+    for node in nodes {
+        match node {
+            Node::Assign { qualifier: Some(row), target, .. } if *row == "new" => found.push(target.clone()),
+            Node::Guard { branches, otherwise } => {
+                branches.iter().for_each(|branch| collect_assigned(&branch.body, found));
+                collect_assigned(otherwise, found);
+            }
+            Node::Loop(repeat) => collect_assigned(&repeat.body, found),
+            Node::Block { body, handlers } => {
+                collect_assigned(body, found);
+                handlers.iter().for_each(|handler| collect_assigned(&handler.body, found));
+            }
+            Node::Statement(Statement { operation: Operation::Query(query), .. }) => {
+                // SELECT … INTO NEW.column
+                found.extend(
+                    query
+                        .into
+                        .iter()
+                        .filter(|into| into.schema.as_ref().is_some_and(|row| *row == "new"))
+                        .map(|into| into.name.clone()),
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The bare names that a body's writes name, through functions it calls, and whether any is made at run time.
 pub fn written_names(nodes: &[Node], schema: &Schema) -> (Vec<Ident>, bool) {
     let mut names = Vec::new();

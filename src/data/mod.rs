@@ -7,17 +7,19 @@ mod copy;
 mod coverage;
 mod feed;
 mod fill;
+mod guarantee;
 
 pub use copy::*;
 pub use coverage::*;
 pub use feed::*;
 pub use fill::*;
+pub use guarantee::*;
 
 use std::sync::{Arc, OnceLock};
 
 use imbl::{OrdMap, OrdSet};
 
-use crate::operation::{Ident, ObjectKind, Operation, Origin, Rows, TableActionKind, WriteKind};
+use crate::operation::{Ident, LockMode, Name, ObjectKind, Operation, Origin, Rows, TableActionKind, WriteKind};
 use crate::schema::{FunctionId, RelationId, Schema, TriggerId};
 use crate::settings::Fact;
 
@@ -47,6 +49,8 @@ pub struct Data {
     fills: OrdMap<RelationId, Arc<Vec<Fill>>>,
     /// Since when inserts into the first reach the second.
     fed_since: OrdMap<(RelationId, RelationId), Moment>,
+    /// When a lock last stopped writes to a table.
+    write_blocks: OrdMap<RelationId, Moment>,
     facts: Arc<Vec<Fact>>,
     /// Trigger functions by the bare names of what they write; those that make their statements at run time.
     writers: OrdMap<Ident, OrdSet<FunctionId>>,
@@ -96,6 +100,12 @@ impl Data {
                     self.note_write(one, origin, after, circumstances);
                 }
             }
+            Operation::Lock(lock) if lock.mode >= LockMode::Share => {
+                for table in &lock.tables {
+                    self.note_block(after, &table.name, circumstances.moment);
+                }
+            }
+            Operation::AlterTable(alter) => self.note_block(after, &alter.table, circumstances.moment),
             Operation::CreateTableAs(create) if create.with_data => {
                 if let Some(target) = after.find(&create.name) {
                     let found =
@@ -120,6 +130,12 @@ impl Data {
             (WriteKind::Insert | WriteKind::Copy | WriteKind::Merge, _) => self.note_rows(target, at),
             (WriteKind::Update, _) => self.note_touch(write, target, origin, schema, at),
             (WriteKind::Delete, _) => {}
+        }
+    }
+
+    fn note_block(&mut self, schema: &Schema, name: &Name, moment: Moment) {
+        if let Some(relation) = schema.find(name) {
+            self.write_blocks.insert(relation.id, moment);
         }
     }
 

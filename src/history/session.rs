@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::State;
 use crate::operation::{Ident, LockMode, Origin, Set, SetScope};
 use crate::schema::RelationId;
-use crate::server::SessionFacts;
+use crate::server::{SessionFacts, TimeZone};
 
 /// What SET and BEGIN have made of the session so far.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +106,8 @@ impl Session {
 
     /// What `server` asks of the session.
     pub fn server_facts(&self) -> SessionFacts {
-        SessionFacts::default()
+        let zone = self.setting("timezone").and_then(|(values, _)| values.first());
+        SessionFacts { time_zone: zone.map_or(TimeZone::Unknown, |zone| TimeZone::named(zone)) }
     }
 
     /// Ends the transaction: SET LOCAL gives way to what it hid.

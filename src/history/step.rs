@@ -100,6 +100,11 @@ impl Context<'_> {
         self.is_of_this_release(&relation.existence) && !state.data.is_fed(&state.schema, table)
     }
 
+    /// Named in `small-tables`.
+    pub fn is_small(&self, schema: &Schema, table: RelationId) -> bool {
+        self.settings.small_tables.iter().any(|name| schema.find(name).is_some_and(|small| small.id == table))
+    }
+
     /// Created by a migration of the same release as the one that runs.
     pub fn is_of_this_release(&self, existence: &Existence) -> bool {
         let Existence::Created { by } = existence else { return false };

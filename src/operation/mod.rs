@@ -3,12 +3,14 @@
 
 mod expression;
 mod name;
+mod question;
 mod script;
 mod types;
 mod word;
 
 pub use expression::*;
 pub use name::*;
+pub use question::*;
 pub use script::*;
 pub use types::*;
 

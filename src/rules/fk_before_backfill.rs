@@ -119,7 +119,9 @@ fn report(unit: &Unit, hazard: &Hazard, findings: &mut Findings) {
     let source = say::name(schema, hazard.copy.source);
     let lacks = match &coverage {
         Coverage::Filtered(_) => format!("rows that the backfill of `{copy}` left out"),
-        Coverage::Gap(_) => format!("rows written to `{source}` before its trigger fed `{copy}`"),
+        Coverage::Gap(_) | Coverage::ShortGap(_) => {
+            format!("rows written to `{source}` before its trigger fed `{copy}`")
+        }
         Coverage::Unclear(_) => format!("rows that the backfill of `{copy}` may have left out"),
         Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {
             format!("rows of `{source}` that were never copied into `{copy}`")
@@ -135,7 +137,8 @@ fn report(unit: &Unit, hazard: &Hazard, findings: &mut Findings) {
             format!("writes to `{child}` fail where foreign key `{}` looks for {lacks}", first.name)
         }
     };
-    let certain = step.certain && hazard.copy.certain && !matches!(coverage, Coverage::Unclear(_));
+    let certain =
+        step.certain && hazard.copy.certain && !matches!(coverage, Coverage::Unclear(_) | Coverage::ShortGap(_));
     let finding = findings.report(&step.origin, step.operation.word(), certain, message);
     finding.one_per(format!("{child} {copy}"));
     let new_rows_only = unit.context.is_new(unit.after, hazard.child) || unit.context.is_new(unit.before, hazard.child);
@@ -195,7 +198,7 @@ fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, ha
         Coverage::Filtered(fill) => {
             finding.because(fill.origin.span, format!("this backfill of `{copy}` takes only some rows"));
         }
-        Coverage::Gap(fill) => {
+        Coverage::Gap(fill) | Coverage::ShortGap(fill) => {
             finding.because(fill.origin.span, format!("this backfill of `{copy}` ran before the trigger"));
         }
         Coverage::Unclear(fill) => {

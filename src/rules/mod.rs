@@ -7,7 +7,17 @@ pub mod page;
 pub mod reading;
 mod say;
 
+mod copy_stricter_than_source;
+mod duplicate_object;
 mod fk_before_backfill;
+mod fk_validated_on_add;
+mod index_not_concurrent;
+mod lock_timeout_missing;
+mod missing_object;
+mod not_valid_fk_on_partitioned;
+mod parent_fk_over_unvalidated;
+mod partition_fk_cannot_merge;
+mod partition_fk_survives_drop;
 
 use std::sync::LazyLock;
 
@@ -46,7 +56,21 @@ macro_rules! rule {
 }
 
 /// All rules, by id.
-pub const BUILT_IN: &[Rule] = &[rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check))];
+pub const BUILT_IN: &[Rule] = &[
+    rule!("copy-stricter-than-source", Check::Unit(copy_stricter_than_source::check)),
+    rule!("duplicate-object", Check::Step(duplicate_object::check)),
+    rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check)),
+    rule!("fk-validated-on-add", Check::Step(fk_validated_on_add::check)),
+    rule!("index-not-concurrent", Check::Step(index_not_concurrent::check)),
+    rule!("lock-timeout-missing", Check::Step(lock_timeout_missing::check)),
+    rule!("missing-object", Check::Step(missing_object::check)),
+    rule!("not-valid-fk-on-partitioned", Check::Step(not_valid_fk_on_partitioned::check)),
+    rule!("parent-fk-over-unvalidated", Check::Step(parent_fk_over_unvalidated::check)),
+    rule!("partition-fk-cannot-merge", Check::Whole(partition_fk_cannot_merge::check)),
+    rule!("partition-fk-survives-drop", Check::Whole(partition_fk_survives_drop::check)),
+    rule!("unread-file", Check::Analysis),
+    rule!("unread-statement", Check::Analysis),
+];
 
 static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
     let read = |rule: &Rule| Page::parse(rule.id, rule.text);

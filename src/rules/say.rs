@@ -2,8 +2,8 @@
 
 use crate::data::{Feed, FeedWrite};
 use crate::finding::{Finding, LinkKind};
-use crate::operation::Origin;
-use crate::schema::{ConstraintId, RelationId, Schema};
+use crate::operation::{ForeignKey, Ident};
+use crate::schema::{ConstraintId, ConstraintRow, RelationId, Schema};
 
 /// A relation as messages name it, without backticks.
 pub fn name(schema: &Schema, relation: RelationId) -> String {
@@ -53,8 +53,29 @@ pub fn path(
     }
 }
 
-/// The step, among those of a unit, that came last of several: the one that completes what they make together.
-pub fn completing<'a>(steps: &'a [crate::history::Passed], parts: &[&Origin]) -> Option<&'a crate::history::Passed> {
-    let made = |step: &&crate::history::Passed| parts.iter().any(|part| part.span == step.origin.span);
-    steps.iter().rfind(made).or(steps.last())
+/// Counts the rows that a foreign key would reject.
+pub fn orphans_query(schema: &Schema, table: RelationId, key: &ForeignKey) -> String {
+    let child = &schema.relation(table).name;
+    let parent = schema.find(&key.references);
+    let target = parent.map_or_else(|| key.references.to_string(), |parent| parent.name.to_string());
+    let referenced: Vec<String> = if key.referenced_columns.is_empty() {
+        let primary = parent.and_then(|parent| primary_key(schema, parent.id));
+        primary.unwrap_or_else(|| vec![Ident::new("id")]).iter().map(ToString::to_string).collect()
+    } else {
+        key.referenced_columns.iter().map(ToString::to_string).collect()
+    };
+    let equal: Vec<String> =
+        key.columns.iter().zip(&referenced).map(|(column, other)| format!("p.{other} = c.{column}")).collect();
+    let present: Vec<String> = key.columns.iter().map(|column| format!("c.{column} IS NOT NULL")).collect();
+    format!(
+        "SELECT count(*) FROM {child} AS c WHERE {} AND NOT EXISTS (SELECT FROM {target} AS p WHERE {})",
+        present.join(" AND "),
+        equal.join(" AND ")
+    )
+}
+
+fn primary_key(schema: &Schema, table: RelationId) -> Option<Vec<Ident>> {
+    let key =
+        schema.constraints_of(table).find(|constraint| matches!(constraint.kind, ConstraintRow::Primary { .. }))?;
+    Some(key.columns.iter().map(|column| schema.column_name(table, *column)).collect())
 }

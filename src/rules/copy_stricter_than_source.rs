@@ -1,0 +1,234 @@
+//! A synced table that asks more of its rows than its source guarantees: writes to the source fail.
+
+use super::{Findings, say};
+use crate::data::{Demand, Stricter};
+use crate::history::{Passed, Unit};
+use crate::operation::Ident;
+use crate::schema::{RelationId, Schema};
+use crate::source::Span;
+
+pub fn check(unit: &Unit, findings: &mut Findings) {
+    let now = unit.after.data.stricter(&unit.after.schema);
+    if now.is_empty() {
+        return;
+    }
+    let known = unit.before.data.stricter(&unit.before.schema);
+    for stricter in now {
+        if !known.iter().any(|other| other.is_same(&stricter)) {
+            report(unit, &stricter, findings);
+        }
+    }
+}
+
+fn report(unit: &Unit, stricter: &Stricter, findings: &mut Findings) {
+    let schema = &unit.after.schema;
+    let Some(step) = completing_step(unit, stricter) else { return };
+    let source = say::name(schema, stricter.feed.source);
+    let table = say::name(schema, stricter.table);
+    let (demand, verify) = words(schema, stricter);
+    let message = format!("writes to `{source}` fail: its trigger writes `{table}`, where {demand}");
+    let finding = findings.report(&step.origin, step.operation.word(), step.certain && stricter.certain, message);
+    let root = say::name(schema, schema.partition_root(stricter.table));
+    finding.one_per(format!("{root} {source} {}", fault(schema, &stricter.demand)));
+    let write = &stricter.feed.writes[stricter.write];
+    say::path(finding, schema, &stricter.feed, write, stricter.table, constraint_of(&stricter.demand));
+    finding.object(&schema.relation(stricter.table).name);
+    finding.object(&schema.relation(stricter.feed.source).name);
+    let trigger = schema.trigger(stricter.feed.trigger);
+    finding.because(
+        trigger.existence.origin().span,
+        format!("trigger `{}` writes the rows of `{source}` into `{table}`", trigger.name),
+    );
+    if let Some(span) = demanded_at(schema, stricter).filter(|span| *span != step.origin.span) {
+        finding.because(span, format!("`{table}` asks for it since here"));
+    }
+    finding.because(
+        schema.relation(stricter.feed.source).existence.origin().span,
+        format!("`{source}` does not ask for it"),
+    );
+    finding.instead(instead(schema, stricter));
+    if let Some(verify) = verify {
+        finding.verify(verify);
+    }
+}
+
+/// The step that brings demand, trigger and function together: the last of them that is in this unit.
+fn completing_step<'a>(unit: &Unit<'a>, stricter: &Stricter) -> Option<&'a Passed> {
+    let schema = &unit.after.schema;
+    let mut parts: Vec<Span> = vec![
+        schema.trigger(stricter.feed.trigger).existence.origin().span,
+        schema.function(stricter.feed.function).existence.origin().span,
+    ];
+    parts.extend(demanded_at(schema, stricter));
+    let last = unit.steps.iter().rfind(|step| parts.contains(&step.origin.span));
+    // NOT NULL and types are changed in place: the last step that names the table.
+    let root = schema.partition_root(stricter.table);
+    let names = |step: &&Passed| {
+        let crate::operation::Operation::AlterTable(alter) = &step.operation else { return false };
+        schema.find(&alter.table).is_some_and(|relation| schema.partition_root(relation.id) == root)
+    };
+    last.or_else(|| unit.steps.iter().rfind(names)).or(unit.steps.last())
+}
+
+fn constraint_of(demand: &Demand) -> Option<crate::schema::ConstraintId> {
+    match demand {
+        Demand::Check { constraint, .. } | Demand::Foreign { constraint, .. } => Some(*constraint),
+        Demand::Unique { constraint, .. } => *constraint,
+        Demand::NotNull { .. } | Demand::Type { .. } => None,
+    }
+}
+
+fn demanded_at(schema: &Schema, stricter: &Stricter) -> Option<Span> {
+    match (&stricter.demand, constraint_of(&stricter.demand)) {
+        (_, Some(constraint)) => Some(schema.constraint(constraint).existence.origin().span),
+        (Demand::NotNull { column, .. } | Demand::Type { column, .. }, None) => {
+            let table = schema.relation(stricter.table).as_table()?;
+            table.column(column).map(|column| column.existence.origin().span)
+        }
+        (Demand::Check { .. } | Demand::Unique { .. } | Demand::Foreign { .. }, None) => None,
+    }
+}
+
+/// The same demand on several partitions is one fault.
+fn fault(schema: &Schema, demand: &Demand) -> String {
+    match demand {
+        Demand::NotNull { column, .. } => format!("not null {column}"),
+        Demand::Check { constraint, .. } => format!("check {:?}", schema.constraint(*constraint).columns),
+        Demand::Unique { from, .. } => format!("unique {from:?}"),
+        Demand::Foreign { from, .. } => format!("foreign {from:?}"),
+        Demand::Type { column, .. } => format!("type {column}"),
+    }
+}
+
+fn list(names: &[Ident]) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The demand in words, and the query that counts the rows of the source that miss it.
+fn words(schema: &Schema, stricter: &Stricter) -> (String, Option<String>) {
+    let source = &schema.relation(stricter.feed.source).name;
+    let name = source.short();
+    match &stricter.demand {
+        Demand::NotNull { column, from: Some(from) } => (
+            format!("`{column}` must not be null, and `{name}.{from}` may be"),
+            Some(format!("SELECT count(*) FROM {source} WHERE {from} IS NULL")),
+        ),
+        Demand::NotNull { column, from: None } => {
+            (format!("`{column}` must not be null, and the trigger leaves it out"), None)
+        }
+        Demand::Check { constraint, .. } => {
+            let constraint = schema.constraint(*constraint);
+            let crate::schema::ConstraintRow::Check { expression } = &constraint.kind else {
+                return (String::new(), None);
+            };
+            (
+                format!("check `{}` wants `{}`, and `{name}` does not", constraint.name, expression.text),
+                Some(format!("SELECT count(*) FROM {source} WHERE NOT ({})", expression.text))
+                    .filter(|_| same_names(stricter, expression)),
+            )
+        }
+        Demand::Unique { name: key, from, .. } => (
+            format!("`{key}` wants ({}) to be unique, and `{name}` does not", list(from)),
+            Some(format!(
+                "SELECT count(*) FROM (SELECT FROM {source} GROUP BY {} HAVING count(*) > 1) AS twice",
+                list(from)
+            )),
+        ),
+        Demand::Foreign { constraint, from } => {
+            let constraint = schema.constraint(*constraint);
+            let target = constraint.as_foreign().map(|key| say::name(schema, key.references)).unwrap_or_default();
+            (
+                format!(
+                    "foreign key `{}` wants a row of `{target}`, and `{name}` has no such key on ({})",
+                    constraint.name,
+                    list(from)
+                ),
+                foreign_query(schema, stricter.feed.source, constraint, from),
+            )
+        }
+        Demand::Type { column, from, narrow, wide } => (
+            format!("`{column}` is `{narrow}`, and `{name}.{from}` is `{wide}`"),
+            length(narrow).map(|length| format!("SELECT count(*) FROM {source} WHERE length({from}) > {length}")),
+        ),
+    }
+}
+
+fn length(narrow: &crate::operation::TypeName) -> Option<&str> {
+    let text = matches!(narrow.name.name.as_str(), "character varying" | "character");
+    text.then(|| narrow.modifiers.first().map(|length| &**length)).flatten()
+}
+
+fn same_names(stricter: &Stricter, expression: &crate::operation::Expression) -> bool {
+    let write = &stricter.feed.writes[stricter.write];
+    expression
+        .tree
+        .columns()
+        .into_iter()
+        .all(|column| matches!(write.value_of(column), Some(crate::data::Value::Source(source)) if source == column))
+}
+
+fn foreign_query(
+    schema: &Schema,
+    source: RelationId,
+    constraint: &crate::schema::Constraint,
+    from: &[Ident],
+) -> Option<String> {
+    let key = constraint.as_foreign()?;
+    let target = &schema.relation(key.references).name;
+    let equal: Vec<String> = from
+        .iter()
+        .zip(&key.referenced_columns)
+        .map(|(column, other)| format!("p.{} = c.{column}", schema.column_name(key.references, *other)))
+        .collect();
+    let present: Vec<String> = from.iter().map(|column| format!("c.{column} IS NOT NULL")).collect();
+    Some(format!(
+        "SELECT count(*) FROM {} AS c WHERE {} AND NOT EXISTS (SELECT FROM {target} AS p WHERE {})",
+        schema.relation(source).name,
+        present.join(" AND "),
+        equal.join(" AND ")
+    ))
+}
+
+fn instead(schema: &Schema, stricter: &Stricter) -> String {
+    let source = &schema.relation(stricter.feed.source).name;
+    match &stricter.demand {
+        Demand::NotNull { from: Some(from), .. } => format!(
+            "-- first ask it of the original, where the application sees the error:\n\
+             ALTER TABLE {source} ADD CONSTRAINT {}_{from}_present CHECK ({from} IS NOT NULL) NOT VALID;",
+            source.name.as_str()
+        ),
+        Demand::Check { constraint, .. } => {
+            let constraint = schema.constraint(*constraint);
+            let text = match &constraint.kind {
+                crate::schema::ConstraintRow::Check { expression } => expression.text.to_string(),
+                _ => String::new(),
+            };
+            format!(
+                "-- first ask it of the original, where the application sees the error:\n\
+                 ALTER TABLE {source} ADD CONSTRAINT {} CHECK ({text}) NOT VALID;",
+                constraint.name
+            )
+        }
+        Demand::Foreign { constraint, from } => {
+            let constraint = schema.constraint(*constraint);
+            let target =
+                constraint.as_foreign().map(|key| schema.relation(key.references).name.to_string()).unwrap_or_default();
+            format!(
+                "-- delete or mend the rows of {source} that refer to nothing, and keep new ones out first:\n\
+                 ALTER TABLE {source} ADD FOREIGN KEY ({}) REFERENCES {target} NOT VALID;",
+                list(from)
+            )
+        }
+        Demand::Unique { from, .. } => format!(
+            "-- first on the original, outside of a transaction:\nCREATE UNIQUE INDEX CONCURRENTLY ON {source} ({});",
+            list(from)
+        ),
+        Demand::NotNull { column, from: None } => {
+            format!("let the trigger function set `{column}`, or give it a default, before the trigger fires")
+        }
+        Demand::Type { column, wide, .. } => format!(
+            "-- before the trigger fires\nALTER TABLE {} ALTER COLUMN {column} TYPE {wide};",
+            schema.relation(stricter.table).name
+        ),
+    }
+}

@@ -1,0 +1,101 @@
+//! CREATE INDEX without CONCURRENTLY on a table that is in use: writes wait for the whole build.
+
+use super::Findings;
+use crate::finding::Severity;
+use crate::history::Step;
+use crate::operation::{CreateIndex, Ident, IndexPart, KeyPart, Operation};
+use crate::schema::{Relation, TableKind};
+
+pub fn check(step: &Step, findings: &mut Findings) {
+    let Operation::CreateIndex(create) = step.operation else { return };
+    if create.concurrently || step.applied.failure().is_some() {
+        return;
+    }
+    let schema = &step.before.schema;
+    let Some(relation) = schema.find(&create.table) else { return };
+    if step.is_new(relation.id) || is_temporary(relation) {
+        return;
+    }
+    let partitioned = relation.is_partitioned();
+    // ON ONLY a partitioned table builds nothing: the first step of the way out.
+    if partitioned && create.only {
+        return;
+    }
+    if partitioned && schema.partitions(relation.id).iter().all(|partition| step.is_new(*partition)) {
+        return;
+    }
+    // IF NOT EXISTS over an index that is there takes its lock for a moment only.
+    if step.after.schema.relations_since(schema).is_empty() {
+        return;
+    }
+    let table = relation.name.short();
+    let message = if partitioned {
+        format!("writes to `{table}` and all its partitions wait while the index is built on each of them")
+    } else {
+        format!("writes to `{table}` wait while the index is built")
+    };
+    let finding = findings.report(step.origin, "create-index", step.certain, message);
+    if step.context.is_small(schema, relation.id) {
+        finding.severity = finding.severity.min(Severity::Warning);
+    }
+    finding
+        .because(relation.existence.origin().span, format!("`{table}` is older than this release and may hold rows"));
+    finding.object(&relation.name);
+    if let Some(name) = &create.name {
+        finding.object(name);
+    }
+    let concurrent =
+        |name: Option<Ident>, table: &dyn std::fmt::Display| definition(create, name, table, "CONCURRENTLY ");
+    if partitioned {
+        let own = create.name.clone().unwrap_or_else(|| Ident::new(format!("{}_idx", relation.name.name.as_str())));
+        let mut steps =
+            vec![format!("{};", definition(create, Some(own.clone()), &format!("ONLY {}", relation.name), ""))];
+        for partition in schema.partitions(relation.id) {
+            let partition = &schema.relation(partition).name;
+            let name = Ident::new(format!("{}_{}", partition.name.as_str(), own.as_str()));
+            steps.push(format!("{};", concurrent(Some(name.clone()), partition)));
+            steps.push(format!("ALTER INDEX {own} ATTACH PARTITION {name};"));
+        }
+        finding.instead(format!("-- outside of a transaction\n{}", steps.join("\n")));
+    } else {
+        finding.instead(format!("-- outside of a transaction\n{};", concurrent(create.name.clone(), &relation.name)));
+    }
+}
+
+fn is_temporary(relation: &Relation) -> bool {
+    relation.as_table().is_some_and(|table| {
+        table.kind != TableKind::Foreign && table.persistence == crate::operation::Persistence::Temporary
+    })
+}
+
+/// The statement again, for another name and table.
+fn definition(create: &CreateIndex, name: Option<Ident>, table: &dyn std::fmt::Display, concurrently: &str) -> String {
+    let unique = if create.unique { "UNIQUE " } else { "" };
+    let name = name.map(|name| format!("{name} ")).unwrap_or_default();
+    let method = if create.method == "btree" { String::new() } else { format!("USING {} ", create.method) };
+    let parts: Vec<String> = create.parts.iter().map(part).collect();
+    let include: Vec<String> = create.include.iter().map(ToString::to_string).collect();
+    let include = if include.is_empty() { String::new() } else { format!(" INCLUDE ({})", include.join(", ")) };
+    let nulls = if create.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
+    let filter = create.filter.as_ref().map(|filter| format!(" WHERE {}", filter.text)).unwrap_or_default();
+    format!(
+        "CREATE {unique}INDEX {concurrently}{name}ON {table} {method}({}){include}{nulls}{filter}",
+        parts.join(", ")
+    )
+}
+
+fn part(part: &IndexPart) -> String {
+    let key = match &part.key {
+        KeyPart::Column(column) => column.to_string(),
+        KeyPart::Expression(expression) => format!("({})", expression.text),
+    };
+    let collation = part.collation.as_ref().map(|name| format!(" COLLATE {name}")).unwrap_or_default();
+    let class = part.operator_class.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+    let order = if part.descending { " DESC" } else { "" };
+    let nulls = match part.nulls_first {
+        Some(true) => " NULLS FIRST",
+        Some(false) => " NULLS LAST",
+        None => "",
+    };
+    format!("{key}{collation}{class}{order}{nulls}")
+}

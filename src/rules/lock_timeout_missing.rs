@@ -1,0 +1,35 @@
+//! Strong locks without a lock_timeout: the migration waits, and everything behind it waits too. Once per run.
+
+use super::Findings;
+use crate::history::Step;
+use crate::operation::LockMode;
+use crate::schema::RelationId;
+
+pub fn check(step: &Step, findings: &mut Findings) {
+    if step.context.settings.lock_timeout_set || step.session.has_lock_timeout() || step.applied.failure().is_some() {
+        return;
+    }
+    let Some((table, mode)) = strongest(step) else { return };
+    let name = super::say::name(&step.before.schema, table);
+    let stops = if mode == LockMode::AccessExclusive { "reads and writes" } else { "writes" };
+    let message = format!(
+        "waits without limit for its lock on `{name}`; behind it all {stops} of `{name}` wait for the longest running query"
+    );
+    let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
+    finding.one_per("run");
+    finding.object(&step.before.schema.relation(table).name);
+    finding.instead("SET lock_timeout = '5s'; -- and run the migration again where it gives up");
+}
+
+/// The strongest lock of the step that stops writes to a table in use.
+fn strongest(step: &Step) -> Option<(RelationId, LockMode)> {
+    let schema = &step.before.schema;
+    let major = *step.context.majors.last()?;
+    let locks = step.effects(major).locks.into_iter().filter(|(relation, mode)| {
+        *mode >= LockMode::Share
+            && schema.get_relation(*relation).is_some_and(|relation| relation.as_table().is_some())
+            && !step.is_new(*relation)
+            && !step.context.is_small(schema, *relation)
+    });
+    locks.max_by_key(|(_, mode)| *mode)
+}

@@ -1,0 +1,30 @@
+//! A statement about something that this history dropped or renamed.
+
+use super::Findings;
+use crate::history::Step;
+use crate::schema::{Failure, FailureKind};
+
+pub fn check(step: &Step, findings: &mut Findings) {
+    report(step, FailureKind::Missing, findings);
+}
+
+/// Says that a statement fails, as PostgreSQL will say it, and what makes it so.
+pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
+    let Some(failure) = step.applied.failure().filter(|failure| failure.kind == kind) else { return };
+    let Failure { state, message, object, because, certain, .. } = failure;
+    let finding = findings.report(
+        step.origin,
+        step.operation.word(),
+        step.certain && *certain,
+        format!("this statement fails: {message} (SQLSTATE {state})"),
+    );
+    finding.object(object);
+    if let Some(because) = because {
+        let text = match kind {
+            FailureKind::Missing => format!("`{object}` ends here"),
+            FailureKind::Duplicate => format!("`{object}` is made here"),
+            FailureKind::Refused => format!("`{object}` is as it is since here"),
+        };
+        finding.because(because.span, text);
+    }
+}
