@@ -2,6 +2,8 @@
 
 mod fixtures;
 mod incident;
+mod keys;
+mod locks;
 #[path = "../server/mod.rs"]
 mod server;
 

@@ -1,0 +1,192 @@
+//! What the rules on locks say: who waits, for what, and who does not.
+
+use std::time::Duration;
+
+use postgres::Client;
+
+use crate::server::{Database, Server, run, run_script};
+
+/// A second session that gives up at once where it would have to wait.
+fn impatient(database: &Database) -> Client {
+    let mut client = database.client();
+    run(&mut client, "SET lock_timeout = '150ms'").expect("a setting");
+    client
+}
+
+fn waits(client: &mut Client, statement: &str) -> bool {
+    match run(client, statement) {
+        Ok(()) => false,
+        Err(refusal) if refusal.code == "55P03" => true,
+        Err(refusal) => panic!("{refusal:?}"),
+    }
+}
+
+/// Runs statements in an open transaction of a session of their own.
+fn open(database: &Database, statements: &str) -> Client {
+    let mut client = database.client();
+    run_script(&mut client, &format!("BEGIN; {statements}")).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+    client
+}
+
+/// Runs a statement in another thread and comes back when it waits for a lock.
+fn waiting(database: &Database, statement: &'static str) -> std::thread::JoinHandle<Result<(), String>> {
+    let mut client = database.client();
+    let process: i32 = client.query_one("SELECT pg_backend_pid()", &[]).expect("a query").get(0);
+    let running = std::thread::spawn(move || run(&mut client, statement).map_err(|refusal| refusal.code));
+    let mut watcher = database.client();
+    let asked = "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = $1 AND NOT granted)";
+    for _ in 0..200 {
+        if watcher.query_one(asked, &[&process]).expect("a query").get(0) {
+            return running;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    panic!("{statement} does not wait");
+}
+
+const BOOKS: &str = "
+CREATE TABLE authors (id bigint PRIMARY KEY);
+CREATE TABLE books (id bigint PRIMARY KEY, author_id bigint, title text);
+INSERT INTO authors SELECT generate_series(1, 50);
+INSERT INTO books SELECT n, 1 + n % 50, 'title ' || n FROM generate_series(1, 200) AS n;";
+
+#[test]
+fn proves_index_not_concurrent() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script(BOOKS).unwrap();
+    let mut builder = open(&database, "CREATE INDEX books_title_idx ON books (title)");
+    let mut other = impatient(&database);
+    assert!(waits(&mut other, "INSERT INTO books VALUES (1001, 1, 'waits')"));
+    assert!(waits(&mut other, "UPDATE books SET title = 'waits' WHERE id = 1"));
+    assert!(!waits(&mut other, "SELECT count(*) FROM books"));
+    run(&mut builder, "ROLLBACK").unwrap();
+
+    // Of a partition, the writes through its parent wait.
+    let tree =
+        "CREATE TABLE p (id int, k int) PARTITION BY LIST (k); CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);";
+    database.run_script(tree).unwrap();
+    let mut builder = open(&database, "CREATE INDEX ON p1 (id)");
+    assert!(waits(&mut other, "INSERT INTO p VALUES (1, 1)"));
+    run(&mut builder, "ROLLBACK").unwrap();
+
+    // CONCURRENTLY waits for writers itself, and nobody waits for it; in a transaction it is refused.
+    let mut writer = open(&database, "INSERT INTO books VALUES (1002, 1, 'open')");
+    let building = waiting(&database, "CREATE INDEX CONCURRENTLY books_title_idx ON books (title)");
+    assert!(!waits(&mut other, "INSERT INTO books VALUES (1003, 1, 'passes')"));
+    run(&mut writer, "COMMIT").unwrap();
+    building.join().unwrap().unwrap();
+    let refusal =
+        database.run_simple_query("BEGIN; CREATE INDEX CONCURRENTLY books_again_idx ON books (title);").unwrap_err();
+    assert_eq!(refusal.code, "25001");
+}
+
+#[test]
+fn proves_index_not_concurrent_on_a_materialized_view() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script(BOOKS).unwrap();
+    database.run_script("CREATE MATERIALIZED VIEW shelf AS SELECT author_id FROM books").unwrap();
+    let mut builder = open(&database, "CREATE INDEX ON shelf (author_id)");
+    let mut other = impatient(&database);
+    assert!(waits(&mut other, "REFRESH MATERIALIZED VIEW shelf"));
+    assert!(!waits(&mut other, "SELECT count(*) FROM shelf"));
+    run(&mut builder, "ROLLBACK").unwrap();
+}
+
+const ADD_KEY: &str =
+    "ALTER TABLE books ADD CONSTRAINT books_author_fk FOREIGN KEY (author_id) REFERENCES authors (id)";
+
+/// Scans of both tables by the open transaction of this session.
+fn scans(client: &mut Client) -> i64 {
+    let query = "SELECT sum(seq_scan + coalesce(idx_scan, 0))::bigint FROM pg_stat_xact_user_tables WHERE relname IN ('books', 'authors')";
+    client.query_one(query, &[]).expect("a query").get(0)
+}
+
+#[test]
+fn proves_fk_validated_on_add() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script(BOOKS).unwrap();
+    let mut other = impatient(&database);
+    let mut validated = open(&database, ADD_KEY);
+    assert!(scans(&mut validated) > 0);
+    for write in [
+        "INSERT INTO books VALUES (1001, 1, 'waits')",
+        "INSERT INTO authors VALUES (1001)",
+        "DELETE FROM authors WHERE id = 1002",
+    ] {
+        assert!(waits(&mut other, write), "{write}");
+    }
+    assert!(!waits(&mut other, "SELECT count(*) FROM books JOIN authors ON authors.id = books.author_id"));
+    run(&mut validated, "ROLLBACK").unwrap();
+
+    // NOT VALID takes the same locks and reads nothing; VALIDATE reads, and lets writes of both tables pass.
+    let mut unvalidated = open(&database, &format!("{ADD_KEY} NOT VALID"));
+    assert_eq!(scans(&mut unvalidated), 0);
+    assert!(waits(&mut other, "INSERT INTO authors VALUES (1001)"));
+    run(&mut unvalidated, "COMMIT").unwrap();
+    let mut validating = open(&database, "ALTER TABLE books VALIDATE CONSTRAINT books_author_fk");
+    assert!(scans(&mut validating) > 0);
+    assert!(!waits(&mut other, "INSERT INTO authors VALUES (1001)"));
+    assert!(!waits(&mut other, "INSERT INTO books VALUES (1001, 1, 'passes')"));
+    run(&mut validating, "COMMIT").unwrap();
+}
+
+#[test]
+fn proves_fk_validated_on_add_reads_nothing_where_partitions_have_it() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let tree = "
+        CREATE TABLE authors (id bigint PRIMARY KEY);
+        CREATE TABLE books (id bigint, author_id bigint, k int) PARTITION BY LIST (k);
+        CREATE TABLE books_1 PARTITION OF books FOR VALUES IN (1);
+        INSERT INTO authors VALUES (1);
+        INSERT INTO books VALUES (1, 1, 1);
+        ALTER TABLE books_1 ADD CONSTRAINT books_author_fk FOREIGN KEY (author_id) REFERENCES authors (id);";
+    database.run_script(tree).unwrap();
+    let mut adopting = open(&database, ADD_KEY);
+    let query = "SELECT coalesce(sum(seq_scan), 0)::bigint FROM pg_stat_xact_user_tables WHERE relname LIKE 'books%'";
+    assert_eq!(adopting.query_one(query, &[]).unwrap().get::<_, i64>(0), 0);
+    // But for its short time even the referenced table's readers wait.
+    assert!(waits(&mut impatient(&database), "SELECT count(*) FROM authors"));
+    run(&mut adopting, "ROLLBACK").unwrap();
+}
+
+#[test]
+fn proves_lock_timeout_missing() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script(BOOKS).unwrap();
+    let mut reader = open(&database, "SELECT count(*) FROM books");
+    let altering = waiting(&database, "ALTER TABLE books ADD COLUMN pages integer");
+    let mut later = impatient(&database);
+    assert!(waits(&mut later, "SELECT count(*) FROM books"), "a later reader waits behind the waiting ALTER TABLE");
+    run(&mut reader, "COMMIT").unwrap();
+    altering.join().unwrap().unwrap();
+
+    let mut reader = open(&database, "SELECT count(*) FROM books");
+    assert!(waits(&mut impatient(&database), "ALTER TABLE books ADD COLUMN isbn text"), "a timeout ends the wait");
+    assert!(!waits(&mut later, "SELECT count(*) FROM books"), "and nobody queues behind it");
+    run(&mut reader, "COMMIT").unwrap();
+}
+
+#[test]
+fn proves_lock_timeout_missing_where_the_setting_does_not_last() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let mut client = database.client();
+    let mut timeout = |script: &str| -> String {
+        run_script(&mut client, script).unwrap_or_else(|refusal| panic!("{refusal:?}"));
+        client.query_one("SHOW lock_timeout", &[]).expect("a setting").get(0)
+    };
+    assert_eq!(timeout("SET LOCAL lock_timeout = '3s'"), "0", "outside a transaction it only warns");
+    assert_eq!(timeout("BEGIN; SET LOCAL lock_timeout = '3s'"), "3s");
+    assert_eq!(timeout("COMMIT"), "0");
+    assert_eq!(timeout("BEGIN; SET lock_timeout = '3s'; ROLLBACK"), "0");
+    assert_eq!(timeout("BEGIN; SET lock_timeout = '3s'; COMMIT"), "3s");
+    assert_eq!(timeout("RESET lock_timeout"), "0");
+    assert_eq!(timeout("SELECT set_config('lock_timeout', '3s', false)"), "3s");
+    let fresh: String = database.client().query_one("SHOW lock_timeout", &[]).unwrap().get(0);
+    assert_eq!(fresh, "0", "another session knows nothing of it");
+}
