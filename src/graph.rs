@@ -8,6 +8,7 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, EdgeIndex, NodeIndex};
 use petgraph::visit::EdgeRef;
 
+use crate::data::{Data, FeedKind};
 use crate::operation::{Expr, Ident, LoopOver, Name, Operation, Query, WriteKind};
 use crate::operation::{Node as BodyNode, Statement};
 use crate::schema::{ConstraintId, Function, FunctionId, RelationId, RelationKind, Schema, TriggerId};
@@ -36,6 +37,10 @@ pub enum Edge {
     Writes(WriteKind),
     /// A function or a view → what it reads.
     Reads,
+    /// A table → its copy, kept by triggers.
+    Copies,
+    /// A table → one that a migration filled from it.
+    Backfills,
 }
 
 impl Edge {
@@ -47,6 +52,8 @@ impl Edge {
             Edge::Calls => "calls",
             Edge::Writes(_) => "writes",
             Edge::Reads => "reads",
+            Edge::Copies => "copied to",
+            Edge::Backfills => "backfilled to",
         }
     }
 }
@@ -71,13 +78,14 @@ pub struct Graph<'a> {
 }
 
 impl<'a> Graph<'a> {
-    pub fn new(schema: &'a Schema) -> Graph<'a> {
+    pub fn new(schema: &'a Schema, data: &Data) -> Graph<'a> {
         let mut graph = Graph { schema, graph: DiGraph::new(), nodes: BTreeMap::new(), unclear: BTreeSet::new() };
         graph.add_relations();
         graph.add_triggers();
         for function in schema.functions() {
             graph.add_body(function);
         }
+        graph.add_data(data);
         graph
     }
 
@@ -181,7 +189,8 @@ impl<'a> Graph<'a> {
     fn carried_from(&self, at: NodeIndex) -> Vec<(NodeIndex, EdgeIndex)> {
         let along = self.graph.edges_directed(at, Direction::Outgoing).filter(|edge| match edge.weight() {
             Edge::References(_) | Edge::Fires | Edge::Calls | Edge::Writes(_) => true,
-            Edge::PartitionOf | Edge::Reads => false,
+            // What a copy receives goes through its trigger; a backfill is over.
+            Edge::PartitionOf | Edge::Reads | Edge::Copies | Edge::Backfills => false,
         });
         let down = self.graph.edges_directed(at, Direction::Incoming);
         let down = down.filter(|edge| *edge.weight() == Edge::PartitionOf);
@@ -255,6 +264,30 @@ impl<'a> Graph<'a> {
             self.connect(Node::Relation(trigger.table), node, Edge::Fires);
             if let Some(function) = trigger.function {
                 self.connect(node, Node::Function(function), Edge::Calls);
+            }
+        }
+    }
+
+    /// Feeds know what generic functions write for the trigger at hand.
+    fn add_data(&mut self, data: &Data) {
+        for feed in data.feeds(self.schema).iter() {
+            for write in &feed.writes {
+                let kind = match write.kind {
+                    FeedKind::Insert { .. } => WriteKind::Insert,
+                    FeedKind::Update => WriteKind::Update,
+                    FeedKind::Delete => WriteKind::Delete,
+                };
+                self.connect(Node::Function(feed.function), Node::Relation(feed.target), Edge::Writes(kind));
+            }
+        }
+        for copy in data.copies(self.schema) {
+            self.connect(Node::Relation(copy.source), Node::Relation(copy.table), Edge::Copies);
+        }
+        for (relation, _) in self.schema.tables() {
+            for fill in data.fills_of(relation.id) {
+                if self.schema.get_relation(fill.source).is_some() {
+                    self.connect(Node::Relation(fill.source), Node::Relation(relation.id), Edge::Backfills);
+                }
             }
         }
     }

@@ -22,7 +22,7 @@ pub(super) fn run(arguments: &GraphArguments, console: &mut Console<'_>) -> Outc
     };
     let (project, settings) = input::load(&arguments.input.paths, false, &flags, console)?;
     let state = input::replayed(&project, &settings)?;
-    let graph = Graph::new(&state.schema);
+    let graph = Graph::new(&state.schema, &state.data);
     let part = part(&graph, arguments)?;
 
     let mut written = Vec::new();

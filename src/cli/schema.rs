@@ -19,7 +19,7 @@ pub(super) fn run(arguments: &SchemaArguments, console: &mut Console<'_>) -> Out
     let (project, settings) = input::load(&arguments.paths, false, &flags, console)?;
     let state = input::replayed(&project, &settings)?;
     let mut written = Vec::new();
-    let rendered = output::render_schema(&state.schema, arguments.format, &mut written);
+    let rendered = output::render_schema(&state.schema, &state.data, &project.sources, arguments.format, &mut written);
     rendered.map_err(|fault| Error::Io { path: "schema".to_owned(), reason: fault.to_string() })?;
     match &arguments.output {
         Some(path) => write_file(path, &written)?,

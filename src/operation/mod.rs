@@ -3,6 +3,7 @@
 
 mod expression;
 mod name;
+mod print;
 mod question;
 mod script;
 mod types;
@@ -10,6 +11,7 @@ mod word;
 
 pub use expression::*;
 pub use name::*;
+pub use print::quoted;
 pub use question::*;
 pub use script::*;
 pub use types::*;

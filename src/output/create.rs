@@ -6,10 +6,10 @@
 use std::io::{self, Write};
 
 use super::definition::{
-    arguments, bound, constraint as definition, index_body, literal, owner, partition_key, relation_name, type_name,
+    arguments, bound, constraint as definition, index_body, owner, partition_key, relation_name, type_name,
 };
 use super::schema::{events, update_columns};
-use crate::operation::{Ident, Name, Persistence, RoutineKind, TriggerState, TriggerTiming};
+use crate::operation::{Ident, Name, Persistence, RoutineKind, TriggerState, TriggerTiming, quoted};
 use crate::schema::{
     Column, Constraint, ConstraintRow, Function, IdentityKind, Relation, RelationId, RelationKind, Schema, Sequence,
     Table, TableKind, Trigger, TypeKind, View,
@@ -69,7 +69,7 @@ impl<'a> Dump<'a> {
         for one in self.schema.types() {
             match &one.kind {
                 TypeKind::Enum { labels } => {
-                    let labels: Vec<String> = labels.iter().map(|label| literal(&label.text)).collect();
+                    let labels: Vec<String> = labels.iter().map(|label| quoted(&label.text)).collect();
                     writeln!(self.into, "CREATE TYPE {} AS ENUM ({});", one.name, labels.join(", "))?;
                 }
                 TypeKind::Composite { attributes } => {
@@ -177,7 +177,7 @@ impl<'a> Dump<'a> {
             write!(self.into, " SECURITY DEFINER")?;
         }
         if let Some(path) = &function.search_path {
-            let path: Vec<String> = path.iter().map(|schema| literal(schema.as_str())).collect();
+            let path: Vec<String> = path.iter().map(|schema| quoted(schema.as_str())).collect();
             let path = if path.is_empty() { "''".to_owned() } else { path.join(", ") };
             write!(self.into, " SET search_path = {path}")?;
         }
@@ -467,7 +467,7 @@ impl<'a> Dump<'a> {
             Some(id) => self.schema.function(id).name.to_string(),
             None => trigger.function_name.to_string(),
         };
-        let given: Vec<String> = trigger.arguments.iter().map(|argument| literal(argument)).collect();
+        let given: Vec<String> = trigger.arguments.iter().map(|argument| quoted(argument)).collect();
         writeln!(self.into, " EXECUTE FUNCTION {function}({});", given.join(", "))
     }
 

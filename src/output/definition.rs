@@ -2,7 +2,7 @@
 
 use crate::operation::{
     Action, Argument, ArgumentMode, Bound, BoundValue, Constant, Expr, Expression, Ident, KeyPart, Name, PartitionKey,
-    PartitionStrategy, TypeName,
+    PartitionStrategy, TypeName, quoted,
 };
 use crate::schema::{
     ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexColumn, IndexKey, RelationId, Schema, Sequence, Table,
@@ -188,11 +188,11 @@ fn bound_value(value: &Expression, data_type: Option<&TypeName>) -> String {
         (Expr::Constant(Constant::String(text)), Some(true)) if text.trim().parse::<f64>().is_ok() => {
             number(text.trim())
         }
-        (Expr::Constant(Constant::String(text)), _) => literal(text),
-        (Expr::Constant(Constant::Number(text)), Some(false)) => literal(text),
+        (Expr::Constant(Constant::String(text)), _) => quoted(text),
+        (Expr::Constant(Constant::Number(text)), Some(false)) => quoted(text),
         (Expr::Constant(Constant::Number(text)), _) => number(text),
         (Expr::Unary { operator, operand }, _) if &**operator == "-" => match &**operand {
-            Expr::Constant(Constant::Number(text)) => literal(&format!("-{text}")),
+            Expr::Constant(Constant::Number(text)) => quoted(&format!("-{text}")),
             _ => value.text.to_string(),
         },
         _ => value.text.to_string(),
@@ -201,13 +201,7 @@ fn bound_value(value: &Expression, data_type: Option<&TypeName>) -> String {
 
 /// Negative constants print quoted, so that the minus cannot be taken for an operator (`ruleutils.c`).
 fn number(text: &str) -> String {
-    if text.starts_with('-') { literal(text) } else { text.to_owned() }
-}
-
-/// A string literal: `E''` where it holds a backslash, as `quote_literal()`.
-pub(super) fn literal(text: &str) -> String {
-    let doubled = text.replace('\'', "''");
-    if text.contains('\\') { format!("E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
+    if text.starts_with('-') { quoted(text) } else { text.to_owned() }
 }
 
 /// `a integer, VARIADIC b text[]`, as `pg_get_function_identity_arguments()`.

@@ -129,7 +129,7 @@ fn detail(graph: &Graph<'_>, edge: Edge) -> Option<String> {
     match edge {
         Edge::References(key) => Some(graph.schema().constraint(key).name.to_string()),
         Edge::Writes(kind) => Some(kind.to_string()),
-        Edge::PartitionOf | Edge::Fires | Edge::Calls | Edge::Reads => None,
+        Edge::PartitionOf | Edge::Fires | Edge::Calls | Edge::Reads | Edge::Copies | Edge::Backfills => None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reports, schemas and graphs for readers and machines. One file per format; formats only format.
 
+mod completeness;
 mod create;
 mod definition;
 mod excerpt;

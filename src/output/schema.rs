@@ -4,15 +4,18 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::completeness::{Completeness, CopyRow};
 use super::definition::{
     action, arguments, bound, column_list, constraint as definition, owner, partition_key, relation_name, type_name,
 };
 use super::{create, json};
+use crate::data::Data;
 use crate::operation::{Persistence, QualifiedName, RoutineKind, TriggerEvents, TriggerState, TriggerTiming};
 use crate::schema::{
     ColumnId, Constraint, ConstraintRow, IdentityKind, Index, IndexKey, Relation, RelationId, RelationKind, Schema,
     Table, TableKind, Trigger, TypeKind,
 };
+use crate::source::Sources;
 
 const VERSION: u32 = 1;
 
@@ -34,10 +37,16 @@ impl SchemaFormat {
     }
 }
 
-/// Writes a schema.
-pub fn render(schema: &Schema, format: SchemaFormat, into: &mut dyn Write) -> io::Result<()> {
+/// Writes a schema; what is known of its rows goes into the JSON.
+pub fn render(
+    schema: &Schema,
+    data: &Data,
+    sources: &Sources,
+    format: SchemaFormat,
+    into: &mut dyn Write,
+) -> io::Result<()> {
     match format {
-        SchemaFormat::Json => json::write(&document(schema), into),
+        SchemaFormat::Json => json::write(&document(schema, &Completeness::new(schema, data, sources)), into),
         SchemaFormat::Sql => create::render(schema, into),
     }
 }
@@ -66,7 +75,7 @@ struct TableRow {
     constraints: Vec<ConstraintJson>,
     indexes: Vec<IndexRow>,
     triggers: Vec<TriggerRow>,
-    completeness: Vec<CompletenessRow>,
+    completeness: Vec<CopyRow>,
 }
 
 #[derive(Serialize)]
@@ -136,10 +145,6 @@ struct TriggerRow {
     inherited: bool,
 }
 
-/// What is known about a copy's data; filled by those who know it.
-#[derive(Serialize)]
-struct CompletenessRow {}
-
 #[derive(Serialize)]
 struct FunctionRow {
     name: String,
@@ -168,7 +173,7 @@ struct ViewRow {
     kind: &'static str,
 }
 
-fn document(schema: &Schema) -> Document {
+fn document(schema: &Schema, completeness: &Completeness<'_>) -> Document {
     let mut relations: Vec<&Relation> = schema.relations().collect();
     relations.sort_by(|one, other| one.name.cmp(&other.name));
     let mut document = Document {
@@ -182,7 +187,7 @@ fn document(schema: &Schema) -> Document {
     for relation in relations {
         let name = || relation.name.to_string();
         match &relation.kind {
-            RelationKind::Table(table) => document.tables.push(table_row(schema, relation, table)),
+            RelationKind::Table(table) => document.tables.push(table_row(schema, relation, table, completeness)),
             RelationKind::Sequence(sequence) => {
                 document.sequences.push(SequenceRow { name: name(), owned_by: owner(schema, sequence) });
             }
@@ -196,7 +201,7 @@ fn document(schema: &Schema) -> Document {
     document
 }
 
-fn table_row(schema: &Schema, relation: &Relation, table: &Table) -> TableRow {
+fn table_row(schema: &Schema, relation: &Relation, table: &Table, completeness: &Completeness<'_>) -> TableRow {
     let parent = table.partition_of.as_ref();
     let parent_table = parent.and_then(|place| schema.get_relation(place.parent)).and_then(Relation::as_table);
     let mut constraints: Vec<&Constraint> = schema.constraints_of(relation.id).collect();
@@ -223,7 +228,7 @@ fn table_row(schema: &Schema, relation: &Relation, table: &Table) -> TableRow {
         constraints: constraints.into_iter().map(|one| constraint(schema, one)).collect(),
         indexes: indexes(schema, table),
         triggers: schema.triggers_of(relation.id).into_iter().map(|one| trigger(schema, one)).collect(),
-        completeness: Vec::new(),
+        completeness: completeness.of(relation.id),
     }
 }
 

@@ -12,6 +12,7 @@ mod manifest;
 mod names;
 mod order;
 mod place;
+mod reader;
 mod settings_file;
 mod text;
 mod texts;

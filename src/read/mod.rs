@@ -1,6 +1,5 @@
 //! Texts become scripts: SQL and the bodies of routines. Nothing here knows a schema or an opinion.
 
-pub mod dialect;
 pub mod directives;
 pub mod dynamic;
 pub mod foreign;
