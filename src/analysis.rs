@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{Event, History, State, UnreadStep, release_numbers, replay};
+use crate::history::{Event, History, Migration, Plan, State, UnreadStep, replay};
+use crate::operation::Node;
 use crate::project::Project;
-use crate::report::{HistorySummary, MigrationSummary, Report, UnreadStatement, fingerprint};
-use crate::rules::{BUILT_IN, Check, Findings, Rule, reading};
-use crate::settings::{Preset, Settings};
+use crate::read::directives::{Directives, directives};
+use crate::report::{
+    HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Report, UnreadStatement, fingerprint, suppress,
+};
+use crate::rules::{BUILT_IN, Check, Findings, Rule, reading, stated};
+use crate::settings::{Allow, Settings};
 use crate::version::Major;
 
 /// Trees of expressions are walked by recursion: replays run on stacks that hold the deepest that is read.
@@ -16,18 +20,19 @@ const STACK: usize = 256 << 20;
 
 /// Works out what every judged migration does, and says what is wrong with it.
 pub fn analyze(project: &Project, settings: &Settings) -> Report {
-    let histories: Vec<History> = project.histories.iter().map(|history| with_releases(history, settings)).collect();
+    let told = Told::read(project);
+    let plans: Vec<Plan> = told.plans(project, settings);
     let classes = settings.postgres.state_classes();
     let mut runs: Vec<Run> = Vec::new();
     thread::scope(|scope| {
         let mut threads = Vec::new();
-        for (index, history) in histories.iter().enumerate() {
+        for plan in &plans {
             for majors in &classes {
-                let work = move || run(project, history, index, settings, majors);
+                let work = move || run(project, plan, majors);
                 match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
                     Ok(thread) => threads.push(thread),
                     // No thread to be had: this one does it.
-                    Err(_) => runs.push(run(project, history, index, settings, majors)),
+                    Err(_) => runs.push(run(project, plan, majors)),
                 }
             }
         }
@@ -38,28 +43,131 @@ pub fn analyze(project: &Project, settings: &Settings) -> Report {
             }
         }
     });
-    gather(project, &histories, settings, runs)
+    gather(project, settings, &told, runs)
 }
 
 /// The state at the end of a history on one major: what `schema` and `graph` print.
 pub fn replay_to_end(history: &History, settings: &Settings, major: Major) -> State {
-    let history = with_releases(history, settings);
-    let mut nothing = |_: Event| {};
+    let plan = Plan::new(history, 0, settings, Vec::new());
     thread::scope(|scope| {
-        let work = || replay(&history, 0, settings, &[major], &mut nothing);
+        let work = || replay(&plan, &[major], &mut |_| {});
         match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
             Ok(thread) => match thread.join() {
                 Ok(state) => state,
                 Err(panic) => std::panic::resume_unwind(panic),
             },
-            Err(_) => replay(&history, 0, settings, &[major], &mut |_| {}),
+            Err(_) => replay(&plan, &[major], &mut |_| {}),
         }
     })
 }
 
-fn with_releases(history: &History, settings: &Settings) -> History {
-    let releases = release_numbers(history, settings);
-    History { releases, ..history.clone() }
+/// What the comments of all migrations say to plimsoll: per history, per migration.
+struct Told {
+    directives: Vec<Vec<Directives>>,
+}
+
+impl Told {
+    fn read(project: &Project) -> Told {
+        let of = |migration: &Migration| {
+            if migration.comments.is_empty() {
+                return Directives::default();
+            }
+            let mut statements = Vec::new();
+            for node in migration.up.nodes.iter().chain(migration.down.iter().flat_map(|down| &down.nodes)) {
+                if let Node::Statement(statement) = node {
+                    statements.push(statement.span);
+                }
+            }
+            directives(&migration.comments, &statements, &project.sources)
+        };
+        let histories = project.histories.iter();
+        Told { directives: histories.map(|history| history.migrations.iter().map(of).collect()).collect() }
+    }
+
+    fn plans<'a>(&self, project: &'a Project, settings: &'a Settings) -> Vec<Plan<'a>> {
+        let histories = project.histories.iter().enumerate();
+        let plan = |(index, history): (usize, &'a History)| {
+            let facts = self.directives[index].iter().map(|one| one.facts.clone()).collect();
+            Plan::new(history, index, settings, facts)
+        };
+        histories.map(plan).collect()
+    }
+
+    /// Takes out what is allowed, and adds what is wrong with allows and facts themselves.
+    fn judge(
+        &self,
+        project: &Project,
+        settings: &Settings,
+        findings: &mut Vec<Finding>,
+        severity: &dyn Fn(&'static str) -> Severity,
+    ) -> Vec<(Finding, Allow)> {
+        let migration = |at: MigrationRef| &project.histories[at.history].migrations[at.migration];
+        let mut allows: Vec<PlacedAllow> = Vec::new();
+        let mut place = |allow: &Allow, at| allows.push(PlacedAllow { allow: allow.clone(), at, used: false });
+        settings.allows.iter().for_each(|allow| place(allow, None));
+        for (at, directives) in self.all() {
+            directives.allows.iter().for_each(|allow| place(allow, Some(at)));
+        }
+        let own = allows.len();
+        for (at, directives) in self.all() {
+            for foreign in &directives.foreign {
+                let rules = foreign.ours().into_iter().filter_map(Rule::find).filter(|rule| !rule.is_data_flow());
+                allows.extend(rules.map(|rule| PlacedAllow {
+                    allow: foreign.as_allow(rule.id),
+                    at: Some(at),
+                    used: false,
+                }));
+            }
+        }
+        let named: Vec<NamedMigration> = self
+            .all()
+            .map(|(at, _)| {
+                let one = migration(at);
+                let path = project.sources.path(one.source).to_owned();
+                NamedMigration { at, path, version: one.version.clone() }
+            })
+            .collect();
+        let may = |rule: &str| !settings.unallowable.iter().any(|id| id == rule);
+        let allowed = suppress(findings, &mut allows, &named, &may);
+        for placed in &allows[..own] {
+            // What is shipped is not asked to change.
+            if placed.at.is_some_and(|at| !migration(at).judged) {
+                continue;
+            }
+            let PlacedAllow { allow, at, used } = placed;
+            let unknown = stated::unknown_rule(allow, *at, severity("allow-unknown-rule"));
+            let is_known = unknown.is_none();
+            findings.extend(unknown);
+            if !is_known {
+                continue;
+            }
+            if !may(&allow.rule) {
+                findings.push(stated::unallowable(allow, *at, severity("allow-unknown-rule")));
+            } else if allow.reason.is_none() {
+                findings.push(stated::reasonless_allow(allow, *at, severity("allow-without-reason")));
+            } else if !used {
+                findings.push(stated::unused_allow(allow, *at, severity("allow-unused")));
+            }
+        }
+        for fact in settings.facts.iter().filter(|fact| fact.reason.is_none()) {
+            findings.push(stated::reasonless_fact(fact, None, severity("fact-without-reason")));
+        }
+        for (at, directives) in self.all().filter(|(at, _)| migration(*at).judged) {
+            for fact in directives.facts.iter().filter(|fact| fact.reason.is_none()) {
+                findings.push(stated::reasonless_fact(fact, Some(at), severity("fact-without-reason")));
+            }
+            findings.extend(directives.malformed.iter().map(|one| stated::malformed(one, Some(at), severity)));
+        }
+        allowed
+    }
+
+    fn all(&self) -> impl Iterator<Item = (MigrationRef, &Directives)> {
+        let histories = self.directives.iter().enumerate();
+        histories.flat_map(|(history, migrations)| {
+            let of = move |(migration, directives)| (MigrationRef { history, migration }, directives);
+            migrations.iter().enumerate().map(of)
+        })
+    }
 }
 
 /// What one replay found.
@@ -67,31 +175,35 @@ fn with_releases(history: &History, settings: &Settings) -> History {
 struct Run {
     findings: Vec<Finding>,
     unread: Vec<UnreadStep>,
+    /// For each fact of the settings file: this history has no such table at its end.
+    unknown_facts: Vec<bool>,
 }
 
-/// A rule with the severity it has in this run.
-struct Asked {
-    rule: &'static Rule,
-    severity: Severity,
-}
-
-fn run(project: &Project, history: &History, index: usize, settings: &Settings, majors: &[Major]) -> Run {
-    let asked: Vec<Asked> = BUILT_IN.iter().map(|rule| Asked { rule, severity: severity(rule, settings) }).collect();
+fn run(project: &Project, plan: &Plan, majors: &[Major]) -> Run {
+    let settings = plan.settings;
     let mut run = Run::default();
     let mut tell = |event: Event| {
-        if let Event::Unread(unread) = event {
-            run.unread.push(unread.clone());
-            return;
-        }
-        for Asked { rule, severity } in &asked {
-            let context = match event {
-                Event::Step(step) => &step.context,
-                Event::Unit(unit) => &unit.context,
-                Event::Whole(whole) => &whole.context,
-                Event::Unread(_) => continue,
-            };
-            let path = project.sources.path(context.migration.source);
-            let severity = settings.severity(rule.id, path).unwrap_or(*severity);
+        let context = match event {
+            Event::Step(step) => &step.context,
+            Event::Unit(unit) => &unit.context,
+            Event::Whole(whole) => &whole.context,
+            Event::Unread(unread) => {
+                run.unread.push(unread.clone());
+                return;
+            }
+        };
+        let path = project.sources.path(context.migration.source);
+        for rule in BUILT_IN {
+            let asked = matches!(
+                (rule.check, event),
+                (Check::Step(_), Event::Step(_))
+                    | (Check::Unit(_), Event::Unit(_))
+                    | (Check::Whole(_), Event::Whole(_))
+            );
+            if !asked {
+                continue;
+            }
+            let severity = rule.severity(settings, path);
             if severity == Severity::Off {
                 continue;
             }
@@ -105,18 +217,9 @@ fn run(project: &Project, history: &History, index: usize, settings: &Settings, 
             run.findings.extend(findings.into_found());
         }
     };
-    replay(history, index, settings, majors, &mut tell);
+    let end = replay(plan, majors, &mut tell);
+    run.unknown_facts = settings.facts.iter().map(|fact| end.schema.find(&fact.table).is_none()).collect();
     run
-}
-
-/// The severity of a rule where no file-specific override speaks.
-fn severity(rule: &Rule, settings: &Settings) -> Severity {
-    let page = rule.page();
-    match page.severity {
-        // Off by default: the strict preset has these warn.
-        Severity::Off if settings.preset == Preset::Strict => Severity::Warning,
-        severity => severity,
-    }
 }
 
 fn unread_statement(unread: &UnreadStep) -> UnreadStatement {
@@ -129,10 +232,15 @@ fn unread_statement(unread: &UnreadStep) -> UnreadStatement {
     }
 }
 
-fn gather(project: &Project, histories: &[History], settings: &Settings, runs: Vec<Run>) -> Report {
+fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -> Report {
+    let histories = &project.histories;
     let mut findings = Vec::new();
     let mut unread: Vec<UnreadStep> = Vec::new();
+    let mut unknown_facts = vec![true; settings.facts.len()];
     for run in runs {
+        for (unknown, here) in unknown_facts.iter_mut().zip(&run.unknown_facts) {
+            *unknown &= here;
+        }
         merge(&mut findings, run.findings);
         for one in run.unread {
             if !unread.iter().any(|other| other.origin.span == one.origin.span && other.at == one.at) {
@@ -141,20 +249,24 @@ fn gather(project: &Project, histories: &[History], settings: &Settings, runs: V
         }
     }
     let mut findings = one_per_fault(findings);
-    let of = |id: &str| {
-        Rule::find(id).map_or(Severity::Off, |rule| settings.rules.get(id).copied().unwrap_or(severity(rule, settings)))
-    };
+    let of = |id: &'static str| Rule::find(id).map_or(Severity::Off, |rule| rule.severity(settings, ""));
     findings.extend(reading::unread_statements(&unread, of("unread-statement"), settings.strict_reading));
     findings.extend(reading::unread_files(&project.unread_files, of("unread-file")));
+    let unknown = settings.facts.iter().zip(unknown_facts).filter(|(_, unknown)| *unknown);
+    findings.extend(unknown.map(|(fact, _)| stated::unknown_in_settings(fact, of("fact-unknown-object"))));
+    let allowed = told.judge(project, settings, &mut findings, &of);
+    findings.retain(|finding| finding.severity > Severity::Off);
+    let mut facts = settings.facts.clone();
+    facts.extend(told.all().flat_map(|(_, directives)| directives.facts.iter().cloned()));
     let mut report = Report {
         postgres: settings.postgres,
         fail_on: settings.fail_on,
         histories: histories.iter().map(summary).collect(),
         migrations: migrations(project, histories),
         findings,
-        allowed: Vec::new(),
+        allowed,
         baselined: Vec::new(),
-        facts: settings.facts.clone(),
+        facts,
         unread: unread.iter().map(unread_statement).collect(),
         statements: histories.iter().flat_map(|history| &history.migrations).map(|one| one.up.nodes.len()).sum(),
         remarks: project.remarks.clone(),

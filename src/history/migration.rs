@@ -1,9 +1,6 @@
 //! Migrations and how their runner treats them. `project` fills these in.
 
-use std::collections::BTreeMap;
-
 use crate::operation::{Comment, Script};
-use crate::settings::Settings;
 use crate::source::{SourceId, Span};
 
 pub use crate::settings::Framework;
@@ -21,8 +18,6 @@ pub struct History {
     pub migrations: Vec<Migration>,
     /// The first migration starts from an empty database, or a base dump was read.
     pub complete: bool,
-    /// For each migration the first one of its release; empty: each is a release of its own.
-    pub releases: Vec<usize>,
 }
 
 /// One migration: one or two files, or a section of a file.
@@ -82,46 +77,4 @@ pub struct UnreadFile {
     pub span: Option<Span>,
     pub reason: String,
     pub judged: bool,
-}
-
-impl History {
-    /// The migration whose script holds a place.
-    pub fn migration_of(&self, span: Span) -> Option<usize> {
-        // Sections of one file (goose) hold up and down of one migration: the file tells it.
-        self.migrations.iter().position(|migration| migration.source == span.source)
-    }
-
-    /// Migrations of one release reach production in one deploy; the base is never one with what is judged.
-    pub fn same_release(&self, one: usize, other: usize) -> bool {
-        self.release_number(one) == self.release_number(other)
-    }
-
-    /// The release a migration belongs to, as the number of its first migration.
-    pub fn release_number(&self, migration: usize) -> usize {
-        self.releases.get(migration).copied().unwrap_or(migration)
-    }
-}
-
-/// The release of each migration, as the number of its first one: from `[releases]`, else the judged set where
-/// something is shipped already, else each migration is a release of its own.
-pub fn release_numbers(history: &History, settings: &Settings) -> Vec<usize> {
-    let shipped_before = history.migrations.iter().any(|migration| !migration.judged);
-    let mut firsts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut first_judged = None;
-    let mut numbers = Vec::with_capacity(history.migrations.len());
-    for (number, migration) in history.migrations.iter().enumerate() {
-        let named = migration.release.as_deref();
-        let number = match named {
-            // What is shipped is never one release with what is judged, whatever its name.
-            Some(name) => {
-                let first = *firsts.entry(name).or_insert(number);
-                if history.migrations[first].judged == migration.judged { first } else { number }
-            }
-            None if migration.judged && shipped_before => *first_judged.get_or_insert(number),
-            None => number,
-        };
-        numbers.push(number);
-    }
-    let _ = settings;
-    numbers
 }

@@ -2,11 +2,13 @@
 
 mod condition;
 mod migration;
+mod plan;
 mod replay;
 mod session;
 mod step;
 
 pub use migration::*;
+pub use plan::*;
 pub use replay::{Event, UnreadStep, replay};
 pub use session::*;
 pub use step::*;

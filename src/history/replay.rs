@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::condition::decide;
-use super::{Context, HeldLock, History, OpenTransaction, Passed, Session, State, Step, TransactionUnit, Unit, Whole};
+use super::{
+    Context, HeldLock, History, OpenTransaction, Passed, Plan, Session, State, Step, TransactionUnit, Unit, Whole,
+};
 use crate::data::{Circumstances, Moment};
 use crate::finding::MigrationRef;
 use crate::operation::{
@@ -12,7 +14,6 @@ use crate::operation::{
 };
 use crate::read::dynamic::{Variables, evaluate, parse, selected};
 use crate::schema::Applied;
-use crate::settings::Settings;
 use crate::source::Span;
 use crate::version::Major;
 
@@ -44,19 +45,14 @@ const STEP_BUDGET: usize = 200_000;
 const FRAME_LIMIT: usize = 16;
 
 /// Replays the up scripts of a history on the rules of the first of `majors`, and tells what happens.
-pub fn replay(
-    history: &History,
-    index: usize,
-    settings: &Settings,
-    majors: &[Major],
-    tell: &mut dyn FnMut(Event),
-) -> State {
+pub fn replay(plan: &Plan, majors: &[Major], tell: &mut dyn FnMut(Event)) -> State {
+    let history = plan.history;
     let mut start = State::new(majors.first().copied().unwrap_or(Major::NEWEST));
     start.schema.complete = history.complete;
-    start.data.state_facts(&settings.facts);
+    start.data.state_facts(&plan.settings.facts);
     let mut replay = Replay {
+        plan,
         history,
-        settings,
         majors,
         tell,
         state: start.clone(),
@@ -65,7 +61,7 @@ pub fn replay(
         unit_steps: Vec::new(),
         migration_steps: Vec::new(),
         moment: Moment::default(),
-        at: MigrationRef { history: index, migration: 0 },
+        at: MigrationRef { history: plan.index, migration: 0 },
         frames: Vec::new(),
         depth: Depth::default(),
         steps_left: STEP_BUDGET,
@@ -78,8 +74,8 @@ pub fn replay(
 }
 
 struct Replay<'a> {
+    plan: &'a Plan<'a>,
     history: &'a History,
-    settings: &'a Settings,
     majors: &'a [Major],
     tell: &'a mut dyn FnMut(Event),
     state: State,
@@ -112,8 +108,8 @@ enum Flow {
 impl<'a> Replay<'a> {
     fn context(&self) -> Context<'a> {
         Context {
-            settings: self.settings,
-            history: self.history,
+            plan: self.plan,
+            settings: self.plan.settings,
             migration: &self.history.migrations[self.at.migration],
             at: self.at,
             majors: self.majors,
@@ -123,8 +119,9 @@ impl<'a> Replay<'a> {
     fn migration(&mut self, number: usize) {
         let migration = &self.history.migrations[number];
         self.at.migration = number;
-        self.moment.release = self.history.release_number(number);
+        self.moment.release = self.plan.release_number(number);
         self.steps_left = STEP_BUDGET;
+        self.state.data.state_facts(self.plan.facts_of(number));
         let before = self.state.clone();
         let first = Origin::at(Span { source: migration.source, start: 0, end: 0 });
         let script = &migration.up.nodes;

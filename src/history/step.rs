@@ -1,6 +1,6 @@
 //! What a rule sees: a step, a unit of steps that become visible together, a whole migration.
 
-use super::{History, Migration, Session};
+use super::{Migration, Plan, Session};
 use crate::data::Data;
 use crate::finding::MigrationRef;
 use crate::operation::{Operation, Origin};
@@ -25,8 +25,8 @@ impl State {
 /// What every rule may ask, whatever it looks at.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
+    pub plan: &'a Plan<'a>,
     pub settings: &'a Settings,
-    pub history: &'a History,
     pub migration: &'a Migration,
     pub at: MigrationRef,
     /// The majors that this replay stands for; the schema follows the rules of the first.
@@ -108,7 +108,7 @@ impl Context<'_> {
     /// Created by a migration of the same release as the one that runs.
     pub fn is_of_this_release(&self, existence: &Existence) -> bool {
         let Existence::Created { by } = existence else { return false };
-        let Some(creator) = self.history.migration_of(by.span) else { return false };
-        self.history.same_release(creator, self.at.migration)
+        let Some(creator) = self.plan.migration_of(by.span) else { return false };
+        self.plan.same_release(creator, self.at.migration)
     }
 }

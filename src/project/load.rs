@@ -131,7 +131,6 @@ fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
         // A lone file may build on anything; a file that was not read may have made anything.
         complete: unread.is_empty() && drafts.first().is_some_and(|draft| !draft.migration.version.is_empty()),
         migrations: drafts.into_iter().map(|draft| draft.migration).collect(),
-        releases: Vec::new(),
         root,
         framework,
     });
@@ -171,7 +170,6 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
             databases: Vec::new(),
             migrations: vec![migration],
             complete: false,
-            releases: Vec::new(),
         }),
     }
 }

@@ -1,6 +1,6 @@
 //! Other linters' suppressions, and which of our rules mean the same. Never a data-flow rule: nobody else has those.
 
-use crate::settings::AllowScope;
+use crate::settings::{Allow, AllowScope};
 use crate::source::Span;
 
 /// A linter whose comments are honoured.
@@ -46,6 +46,12 @@ pub enum ForeignRules {
 }
 
 impl Foreign {
+    /// The same as an allow of one of our rules.
+    pub fn as_allow(&self, rule: &str) -> Allow {
+        let reason = self.reason.clone().unwrap_or_else(|| format!("suppressed for {}", self.tool.name()));
+        Allow { span: self.span, rule: rule.to_owned(), reason: Some(reason), scope: self.scope.clone() }
+    }
+
     /// Our rules that it is meant for; names that mean nothing here give none.
     pub fn ours(&self) -> Vec<&'static str> {
         let theirs: Vec<(&str, &'static [&'static str])> = table(self.tool).to_vec();

@@ -6,6 +6,7 @@ pub mod page;
 
 pub mod reading;
 mod say;
+pub mod stated;
 
 mod copy_stricter_than_source;
 mod duplicate_object;
@@ -24,6 +25,7 @@ use std::sync::LazyLock;
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{Context, Step, Unit, Whole};
 use crate::operation::Origin;
+use crate::settings::{Preset, Settings};
 use crate::source::Span;
 use crate::version::Major;
 use page::Page;
@@ -57,8 +59,13 @@ macro_rules! rule {
 
 /// All rules, by id.
 pub const BUILT_IN: &[Rule] = &[
+    rule!("allow-unknown-rule", Check::Analysis),
+    rule!("allow-unused", Check::Analysis),
+    rule!("allow-without-reason", Check::Analysis),
     rule!("copy-stricter-than-source", Check::Unit(copy_stricter_than_source::check)),
     rule!("duplicate-object", Check::Step(duplicate_object::check)),
+    rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
+    rule!("fact-without-reason", Check::Analysis),
     rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check)),
     rule!("fk-validated-on-add", Check::Step(fk_validated_on_add::check)),
     rule!("index-not-concurrent", Check::Step(index_not_concurrent::check)),
@@ -129,6 +136,23 @@ impl Findings {
 
     pub fn into_found(self) -> Vec<Finding> {
         self.found
+    }
+}
+
+impl Rule {
+    /// The severity in a file: settings first, then the preset, then the page.
+    pub fn severity(&self, settings: &Settings, path: &str) -> Severity {
+        let page = self.page().severity;
+        settings.severity(self.id, path).unwrap_or(match page {
+            // Off by default: the strict preset has these warn.
+            Severity::Off if settings.preset == Preset::Strict => Severity::Warning,
+            severity => severity,
+        })
+    }
+
+    /// Rests on what is known of rows: no other linter's suppression is meant for it.
+    pub fn is_data_flow(&self) -> bool {
+        self.page().tags.iter().any(|tag| tag == "data-flow")
     }
 }
 

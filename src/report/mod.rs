@@ -1,5 +1,9 @@
 //! The report: findings after suppression, what was relied on, what was not read. Outputs only format it.
 
+mod suppress;
+
+pub use suppress::{NamedMigration, PlacedAllow, suppress};
+
 use std::collections::BTreeMap;
 
 use crate::finding::{Finding, MigrationRef, Severity};

@@ -1,0 +1,64 @@
+//! What a replay is told beside the scripts: releases, facts, which file is which migration.
+
+use std::collections::BTreeMap;
+
+use super::{History, Migration};
+use crate::settings::{Fact, Settings};
+use crate::source::{SourceId, Span};
+
+/// A history with what is stated and settled about it.
+#[derive(Debug)]
+pub struct Plan<'a> {
+    pub history: &'a History,
+    /// Its place among the run's histories.
+    pub index: usize,
+    pub settings: &'a Settings,
+    /// Facts that each migration's comments state.
+    pub facts: Vec<Vec<Fact>>,
+    releases: Vec<usize>,
+    by_source: BTreeMap<SourceId, usize>,
+}
+
+impl<'a> Plan<'a> {
+    /// `facts` has an entry for each migration, or none at all.
+    pub fn new(history: &'a History, index: usize, settings: &'a Settings, facts: Vec<Vec<Fact>>) -> Plan<'a> {
+        let by_source = history.migrations.iter().enumerate().map(|(number, one)| (one.source, number)).collect();
+        Plan { history, index, settings, facts, releases: release_numbers(&history.migrations), by_source }
+    }
+
+    /// The migration whose script holds a place.
+    pub fn migration_of(&self, span: Span) -> Option<usize> {
+        self.by_source.get(&span.source).copied()
+    }
+
+    /// Migrations of one release reach production in one deploy; the base is never one with what is judged.
+    pub fn same_release(&self, one: usize, other: usize) -> bool {
+        self.release_number(one) == self.release_number(other)
+    }
+
+    /// The release a migration belongs to, as the number of its first migration.
+    pub fn release_number(&self, migration: usize) -> usize {
+        self.releases[migration]
+    }
+
+    pub fn facts_of(&self, migration: usize) -> &[Fact] {
+        self.facts.get(migration).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The release of each migration, as the number of its first one: the one it is known to belong to, else the judged
+/// set where something is shipped already, else each migration is a release of its own.
+fn release_numbers(migrations: &[Migration]) -> Vec<usize> {
+    let shipped_before = migrations.iter().any(|migration| !migration.judged);
+    let mut firsts: BTreeMap<(bool, &str), usize> = BTreeMap::new();
+    let mut first_judged = None;
+    let mut numbers = Vec::with_capacity(migrations.len());
+    for (number, migration) in migrations.iter().enumerate() {
+        numbers.push(match migration.release.as_deref() {
+            Some(name) => *firsts.entry((migration.judged, name)).or_insert(number),
+            None if migration.judged && shipped_before => *first_judged.get_or_insert(number),
+            None => number,
+        });
+    }
+    numbers
+}

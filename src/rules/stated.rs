@@ -1,0 +1,97 @@
+//! What people state: allows and facts that are wrong, useless or without a reason.
+
+use super::{Findings, Rule, bare};
+use crate::finding::{Finding, MigrationRef, Severity};
+use crate::history::Whole;
+use crate::read::directives::{DirectiveKind, Malformed};
+use crate::settings::{Allow, Fact};
+
+/// `fact-unknown-object`: a fact about a table that this history does not know.
+pub fn unknown_object(whole: &Whole, findings: &mut Findings) {
+    let plan = whole.context.plan;
+    for fact in plan.facts_of(whole.context.at.migration) {
+        let states = [&whole.before.schema, &whole.after.schema];
+        for name in std::iter::once(&fact.table).chain(&fact.source) {
+            if !states.iter().any(|schema| schema.find(name).is_some()) {
+                let at = crate::operation::Origin::at(fact.span);
+                let finding = findings.report(&at, "fact", true, unknown(name));
+                finding.object(name);
+            }
+        }
+    }
+}
+
+fn unknown(name: &crate::operation::Name) -> String {
+    format!("this fact is about `{name}`, which no migration up to here makes: it changes nothing")
+}
+
+/// The same for a fact of the settings file.
+pub fn unknown_in_settings(fact: &Fact, severity: Severity) -> Finding {
+    let mut finding = bare("fact-unknown-object", severity, None, fact.span, "fact", unknown(&fact.table));
+    finding.object(&fact.table);
+    finding
+}
+
+/// `fact-without-reason`.
+pub fn reasonless_fact(fact: &Fact, at: Option<MigrationRef>, severity: Severity) -> Finding {
+    let message =
+        format!("this fact about `{}` has no reason: nobody can tell later whether it still holds", fact.table);
+    let mut finding = bare("fact-without-reason", severity, at, fact.span, "fact", message);
+    finding.object(&fact.table);
+    finding.instead(format!("-- plimsoll:fact backfilled {}: <how it was done, and when>", fact.table));
+    finding
+}
+
+/// `allow-without-reason`: it allows nothing.
+pub fn reasonless_allow(allow: &Allow, at: Option<MigrationRef>, severity: Severity) -> Finding {
+    let message = format!("this allow of `{}` has no reason, so it allows nothing", allow.rule);
+    let mut finding = bare("allow-without-reason", severity, at, allow.span, "allow", message);
+    finding.object(&allow.rule);
+    finding.instead(format!("-- plimsoll:allow {}: <why it is safe here>", allow.rule));
+    finding
+}
+
+/// `allow-unused`: nothing is found that it would hold back.
+pub fn unused_allow(allow: &Allow, at: Option<MigrationRef>, severity: Severity) -> Finding {
+    let message = format!("this allow of `{}` holds nothing back", allow.rule);
+    let mut finding = bare("allow-unused", severity, at, allow.span, "allow", message);
+    finding.object(&allow.rule);
+    finding.instead("take it out");
+    finding
+}
+
+/// `allow-unknown-rule`: a rule that does not exist, or one that may not be allowed.
+pub fn unknown_rule(allow: &Allow, at: Option<MigrationRef>, severity: Severity) -> Option<Finding> {
+    if Rule::find(&allow.rule).is_some() {
+        return None;
+    }
+    let near = super::BUILT_IN
+        .iter()
+        .map(|rule| (strsim::damerau_levenshtein(rule.id, &allow.rule), rule.id))
+        .min()
+        .filter(|(distance, _)| *distance <= 4);
+    let message = format!("this allow names `{}`, and there is no such rule", allow.rule);
+    let mut finding = bare("allow-unknown-rule", severity, at, allow.span, "allow", message);
+    finding.object(&allow.rule);
+    if let Some((_, id)) = near {
+        finding.instead(format!("did you mean `{id}`?"));
+    }
+    Some(finding)
+}
+
+/// A rule that the settings say may not be allowed.
+pub fn unallowable(allow: &Allow, at: Option<MigrationRef>, severity: Severity) -> Finding {
+    let message = format!("`{}` may not be allowed in this project: the finding stays", allow.rule);
+    let mut finding = bare("allow-unknown-rule", severity, at, allow.span, "allow", message);
+    finding.object(&allow.rule);
+    finding
+}
+
+/// A comment that means to be an allow or a fact and is none.
+pub fn malformed(one: &Malformed, at: Option<MigrationRef>, severity: &dyn Fn(&'static str) -> Severity) -> Finding {
+    let rule = match one.kind {
+        DirectiveKind::Allow | DirectiveKind::Unknown => "allow-unknown-rule",
+        DirectiveKind::Fact => "fact-unknown-object",
+    };
+    bare(rule, severity(rule), at, one.span, "directive", format!("this comment is not understood: {}", one.message))
+}
