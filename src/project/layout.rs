@@ -198,6 +198,13 @@ impl Search<'_> {
                     flyway.insert(path);
                 }
                 Some(framework) if !self.is_one_of_many(&path) => {
+                    if framework == Framework::GolangMigrate
+                        && !surroundings.hints(&path).contains(&Named::GolangMigrate)
+                    {
+                        let remark = "named as golang-migrate names them, and no go.mod requires it: if another runner runs \
+                                      them, set `framework`";
+                        self.found.remarks.push(format!("{}: {remark}", named(&path)));
+                    }
                     let files = self.folders.remove(&path).unwrap_or_default();
                     self.add(path, framework, files);
                 }

@@ -50,7 +50,7 @@ pub struct Tree {
 pub fn walk(place: &Place, start: &Path) -> Tree {
     let mut tree = Tree { start: place.shown(start), ..Tree::default() };
     let entries = WalkDir::new(start).max_depth(DEPTH_CAP).follow_links(true).sort_by_file_name();
-    let entries = entries.into_iter().filter_entry(|entry| entry.depth() == 0 || is_entered(place, entry));
+    let entries = entries.into_iter().filter_entry(|entry| entry.depth() == 0 || is_entered(place, start, entry));
     let mut seen = 0;
     for entry in entries {
         seen += 1;
@@ -70,7 +70,7 @@ pub fn walk(place: &Place, start: &Path) -> Tree {
     tree
 }
 
-fn is_entered(place: &Place, entry: &DirEntry) -> bool {
+fn is_entered(place: &Place, start: &Path, entry: &DirEntry) -> bool {
     if !entry.file_type().is_dir() {
         return true;
     }
@@ -78,8 +78,12 @@ fn is_entered(place: &Place, entry: &DirEntry) -> bool {
     if name.starts_with('.') || SKIPPED.contains(&name.as_ref()) {
         return false;
     }
-    // A link out of the repository may lead to the whole disk.
-    !entry.path_is_symlink() || entry.path().canonicalize().is_ok_and(|target| target.starts_with(&place.root))
+    if !entry.path_is_symlink() {
+        return true;
+    }
+    // A link out of the repository may lead to the whole disk; one to what is walked anyway brings all twice.
+    let (Ok(target), Ok(start)) = (entry.path().canonicalize(), start.canonicalize()) else { return false };
+    target.starts_with(&place.root) && !start.starts_with(&target) && !target.starts_with(&start)
 }
 
 impl Tree {
