@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::entries::{Entries, Entry, Marks};
 use super::layout::Layout;
-use super::reader as sql;
 use super::texts::Texts;
 use super::walk::Found;
 use crate::history::{Migration, UnreadFile};
 use crate::operation::{Comment, Script};
+use crate::read::dialect::{Spoken, spoken};
+use crate::read::sql;
 use crate::source::{Piece, PieceBuilder, SourceId, Sources};
 
 /// A migration with the files it came from.
@@ -53,19 +54,24 @@ pub fn assemble(layout: Layout, root: &Path, texts: &mut Texts, sources: &mut So
     history
 }
 
-/// The one other database that every file with a say is written for.
+/// The other database that files are written for, where none says PostgreSQL. A few that only look foreign
+/// among many that anybody takes decide nothing.
 fn other_database(entries: &[Entry], texts: &mut Texts) -> Option<&'static str> {
-    let mut other = None;
+    let (mut other, mut others, mut read) = (None, 0, 0);
     for entry in entries {
         let text = texts.get(&entry.up);
         let Ok(text) = (*text).as_ref() else { continue };
-        if text.text.trim().is_empty() {
-            continue;
+        match spoken(&text.text) {
+            Spoken::Postgres => return None,
+            Spoken::Other(database) => {
+                other = other.or(Some(database));
+                others += 1;
+            }
+            Spoken::Anybody => {}
         }
-        // One file of PostgreSQL's, or of everybody's, is enough to read them all.
-        other = Some(sql::other_dialect(&text.text)?);
+        read += 1;
     }
-    other
+    other.filter(|_| others * 5 >= read)
 }
 
 impl DraftHistory {

@@ -12,7 +12,6 @@ mod manifest;
 mod names;
 mod order;
 mod place;
-mod reader;
 mod settings_file;
 mod text;
 mod texts;
