@@ -33,6 +33,12 @@ impl Schema {
             type_names: OrdMap::new(),
             extensions: OrdMap::new(),
             gone: OrdMap::new(),
+            gone_parts: OrdMap::new(),
+            gone_functions: OrdMap::new(),
+            gone_types: OrdMap::new(),
+            gone_schemas: OrdMap::new(),
+            constraint_names: OrdMap::new(),
+            statistics: OrdMap::new(),
         }
     }
 
@@ -89,8 +95,10 @@ impl Schema {
         self.relations().filter_map(|relation| Some((relation, relation.as_table()?)))
     }
 
+    /// All constraints but the rows that PostgreSQL keeps for partitions of a referenced table.
     pub fn constraints(&self) -> impl Iterator<Item = &Constraint> {
-        self.constraints.values().map(|constraint| &**constraint)
+        let all = self.constraints.values().map(|constraint| &**constraint);
+        all.filter(|constraint| !constraint.as_foreign().is_some_and(|key| key.referenced_side))
     }
 
     pub fn triggers(&self) -> impl Iterator<Item = &Trigger> {

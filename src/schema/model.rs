@@ -56,8 +56,26 @@ pub struct Schema {
     pub(super) types: OrdMap<TypeId, Arc<Type>>,
     pub(super) type_names: OrdMap<QualifiedName, TypeId>,
     pub(super) extensions: OrdMap<Ident, Existence>,
-    /// What this history dropped or renamed away, by kind word and name: why a name is missing.
+    /// What this history dropped or renamed away: why a name is missing.
     pub(super) gone: OrdMap<QualifiedName, Gone>,
+    pub(super) gone_parts: OrdMap<(RelationId, Part, Ident), Gone>,
+    pub(super) gone_functions: OrdMap<QualifiedName, Gone>,
+    pub(super) gone_types: OrdMap<QualifiedName, Gone>,
+    pub(super) gone_schemas: OrdMap<Ident, Gone>,
+    /// How many constraints of a schema share a name: PostgreSQL looks there when it makes one.
+    pub(super) constraint_names: OrdMap<QualifiedName, u32>,
+    /// Extended statistics, each with its table.
+    pub(super) statistics: OrdMap<QualifiedName, RelationId>,
+}
+
+/// What a table is made of, and what can go away without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    Column,
+    Constraint,
+    Trigger,
+    Policy,
+    Rule,
 }
 
 /// Why an object is believed to exist.
@@ -144,6 +162,30 @@ pub struct Table {
     pub referenced_by: Vec<ConstraintId>,
     /// Views, materialized views and rules that read it.
     pub views: Vec<RelationId>,
+    pub policies: Vec<PolicyRow>,
+    pub rules: Vec<RuleRow>,
+    /// Rows that PostgreSQL keeps for the partitions of a table referenced from here, and for this
+    /// partition of a referenced table: [`ForeignRow::referenced_side`].
+    pub(super) derived: Vec<ConstraintId>,
+    pub(super) derived_by: Vec<ConstraintId>,
+}
+
+/// A row security policy.
+#[derive(Debug, Clone)]
+pub struct PolicyRow {
+    pub name: Ident,
+    pub using: Option<Expression>,
+    pub check: Option<Expression>,
+}
+
+/// A rewrite rule other than a view's own.
+#[derive(Debug, Clone)]
+pub struct RuleRow {
+    pub name: Ident,
+    pub event: crate::operation::RuleEvent,
+    pub instead: bool,
+    pub condition: Option<Expression>,
+    pub commands: Arc<[crate::operation::Statement]>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,6 +259,8 @@ pub struct Constraint {
     /// `conparentid`: the parent's key this one is part of. A key without parent that stands on a partition
     /// is *standalone*: dropping the parent's leaves it.
     pub parent: Option<ConstraintId>,
+    /// The constraints whose parent this one is.
+    pub(super) children: Vec<ConstraintId>,
 }
 
 #[derive(Debug, Clone)]
@@ -240,6 +284,8 @@ pub struct ForeignRow {
     pub match_full: bool,
     /// PostgreSQL keeps a row per partition of a partitioned referenced table; those are not shown.
     pub referenced_side: bool,
+    /// The unique index of the referenced table that the key relies on.
+    pub index: Option<RelationId>,
 }
 
 #[derive(Debug, Clone)]
@@ -328,6 +374,8 @@ pub struct Trigger {
     pub enabled: TriggerState,
     /// The partitioned parent's trigger this one is a clone of.
     pub parent: Option<TriggerId>,
+    /// Its clones.
+    pub(super) children: Vec<TriggerId>,
 }
 
 #[derive(Debug, Clone)]

@@ -1,0 +1,571 @@
+//! ADD, DROP and ALTER COLUMN, with children.
+
+use super::resolve::quoted;
+use super::{Change, Outcome, because, duplicate, refused};
+use crate::operation::{
+    ColumnDefinition, ConstraintKind, Expr, Expression, Ident, Identity, KeyPart, Name, Rename, TypeName,
+};
+use crate::schema::{ColumnId, ConstraintRow, IdentityKind, IndexKey, Part, RelationId, TypeKind};
+
+impl Change<'_> {
+    /// Whether the column was added; IF NOT EXISTS leaves the one that is there.
+    pub(super) fn add_column(
+        &mut self,
+        table: RelationId,
+        definition: &ColumnDefinition,
+        if_not_exists: bool,
+        only: bool,
+        recursing: bool,
+    ) -> Outcome<bool> {
+        if self.is_partition(table) && !recursing {
+            return Err(refused("42809", self.full(table), "cannot add column to a partition".to_owned()));
+        }
+        if let Some(own) = self.schema.table(table).column(&definition.name).cloned() {
+            if recursing {
+                return self.merge_added(table, definition, &own);
+            }
+            let text = format!(
+                "column {} of relation {} already exists",
+                quoted(&definition.name),
+                quoted(&self.label(table))
+            );
+            self.certain &= own.existence.is_certain();
+            if if_not_exists {
+                self.notice(format!("{}.{}", self.full(table), definition.name), format!("{text}, skipping"));
+                return Ok(false);
+            }
+            let object = format!("{}.{}", self.full(table), definition.name);
+            return Err(because(duplicate("42701", object, text), Some(own.existence.origin())));
+        }
+        self.not_a_system_column(&definition.name)?;
+        if let Some(data_type) = &definition.data_type {
+            self.require_type(data_type)?;
+        }
+        let children = self.children_in_order(table);
+        if only && !children.is_empty() {
+            let message = "column must be added to child tables too".to_owned();
+            return Err(refused("42P16", self.full(table), message));
+        }
+        let mut column = self.column_from(definition);
+        if recursing {
+            (column.local, column.inherited) = (false, 1);
+            let partition = self.is_partition(table);
+            column.identity = column.identity.filter(|_| partition && self.since(17));
+            // NOT NULL of a key or of 18 comes with its own step.
+        } else if definition.identity.is_some() && !children.is_empty() && !self.schema.relation(table).is_partitioned()
+        {
+            let message = "cannot recursively add identity column to table that has child tables".to_owned();
+            return Err(refused("42P16", self.full(table), message));
+        }
+        let not_null = column.not_null;
+        column.not_null = not_null && !self.since(18);
+        let name = definition.name.clone();
+        self.schema.gone_parts.remove(&(table, Part::Column, name));
+        let mut id = ColumnId(0);
+        self.schema.edit_table(table, |table| id = table.push(column));
+        if !recursing {
+            self.serial(table, definition)?;
+        }
+        let default = self.schema.table(table).column_by_id(id).and_then(|column| column.default.clone());
+        let inherited = ColumnDefinition { default, ..definition.clone() };
+        for child in children {
+            self.add_column(child, &inherited, false, false, true)?;
+        }
+        if !recursing && not_null && self.since(18) {
+            let definition = crate::operation::ConstraintDefinition {
+                name: definition.not_null.as_ref().and_then(|one| one.name.clone()),
+                kind: ConstraintKind::NotNull(definition.name.clone()),
+                not_valid: false,
+                not_enforced: false,
+                deferrable: false,
+                initially_deferred: false,
+                no_inherit: definition.not_null.as_ref().is_some_and(|one| one.no_inherit),
+                span: definition.span,
+            };
+            self.add_not_null(table, id, &definition, false)?;
+        }
+        Ok(true)
+    }
+
+    /// A child that has the column already shares it from now on.
+    fn merge_added(
+        &mut self,
+        table: RelationId,
+        definition: &ColumnDefinition,
+        own: &crate::schema::Column,
+    ) -> Outcome<bool> {
+        if own.data_type.is_some() && own.data_type != definition.data_type {
+            let message = format!(
+                "child table {} has different type for column {}",
+                quoted(&self.label(table)),
+                quoted(&definition.name)
+            );
+            return Err(refused("42804", self.full(table), message));
+        }
+        self.schema.edit_column(table, own.id, |column| column.inherited += 1);
+        let text = format!(
+            "merging definition of column {} for child {}",
+            quoted(&definition.name),
+            quoted(&self.label(table))
+        );
+        self.notice(self.full(table), text);
+        Ok(false)
+    }
+
+    pub(super) fn drop_column(
+        &mut self,
+        table: RelationId,
+        name: &Ident,
+        if_exists: bool,
+        cascade: bool,
+        only: bool,
+    ) -> Outcome {
+        let open = !self.schema.table(table).columns_known;
+        let key = (table, Part::Column, name.clone());
+        if self.schema.table(table).column(name).is_none() && if_exists {
+            let text =
+                format!("column {} of relation {} does not exist, skipping", quoted(name), quoted(&self.label(table)));
+            self.notice(format!("{}.{name}", self.full(table)), text);
+            if open {
+                let gone = self.gone(None);
+                self.schema.gone_parts.insert(key, gone);
+            }
+            return Ok(());
+        }
+        let column = self.column(table, name)?;
+        let mut doomed = Vec::new();
+        self.collect_column(table, column, only, false, &mut doomed)?;
+        self.delete_columns(&doomed, cascade)
+    }
+
+    /// The column on this table and on the children that have it from here alone.
+    fn collect_column(
+        &mut self,
+        table: RelationId,
+        column: ColumnId,
+        only: bool,
+        recursing: bool,
+        doomed: &mut Vec<(RelationId, ColumnId)>,
+    ) -> Outcome {
+        let Some(own) = self.schema.table(table).column_by_id(column).cloned() else { return Ok(()) };
+        if own.inherited > 0 && !recursing {
+            let message = format!("cannot drop inherited column {}", quoted(&own.name));
+            return Err(refused("42P16", format!("{}.{}", self.full(table), own.name), message));
+        }
+        self.not_in_partition_key(table, &own.name, "drop")?;
+        let children = self.children_in_order(table);
+        if only && !children.is_empty() && self.schema.relation(table).is_partitioned() {
+            let message = "cannot drop column from only the partitioned table when partitions exist".to_owned();
+            return Err(refused("42P16", self.full(table), message));
+        }
+        for child in children {
+            let Some(inner) = self.schema.table(child).column(&own.name) else { continue };
+            let (id, alone) = (inner.id, inner.inherited == 1 && !inner.local);
+            if !only && alone {
+                self.collect_column(child, id, false, true, doomed)?;
+            } else {
+                self.schema.edit_column(child, id, |column| {
+                    column.inherited = column.inherited.saturating_sub(1);
+                    column.local |= only;
+                });
+            }
+        }
+        doomed.push((table, column));
+        Ok(())
+    }
+
+    fn not_in_partition_key(&self, table: RelationId, name: &Ident, verb: &str) -> Outcome {
+        let Some(key) = &self.schema.table(table).partition_by else { return Ok(()) };
+        let held = key.parts.iter().any(|part| match part {
+            KeyPart::Column(column) => column == name,
+            KeyPart::Expression(expression) => expression.tree.columns().contains(&name),
+        });
+        if !held {
+            return Ok(());
+        }
+        let message = format!(
+            "cannot {verb} column {} because it is part of the partition key of relation {}",
+            quoted(name),
+            quoted(&self.label(table))
+        );
+        Err(refused("42P16", format!("{}.{name}", self.full(table)), message))
+    }
+
+    pub(super) fn alter_column_type(
+        &mut self,
+        table: RelationId,
+        name: &Ident,
+        data_type: &TypeName,
+        collation: Option<&Name>,
+        using: Option<&Expression>,
+        only: bool,
+        recursing: bool,
+    ) -> Outcome {
+        let column = self.column(table, name)?;
+        let Some(own) = self.schema.table(table).column_by_id(column).cloned() else { return Ok(()) };
+        let object = format!("{}.{name}", self.full(table));
+        if own.inherited > 0 && !recursing {
+            return Err(refused("42P16", object, format!("cannot alter inherited column {}", quoted(name))));
+        }
+        self.not_in_partition_key(table, name, "alter")?;
+        self.require_type(data_type)?;
+        self.type_is_free_to_change(table, column, &object)?;
+        let before = own.data_type.as_ref();
+        if using.is_none()
+            && own.generated.is_none()
+            && before.is_some_and(|before| self.needs_using(before, data_type))
+        {
+            let message = format!("column {} cannot be cast automatically to type {data_type}", quoted(name));
+            return Err(refused("42804", object, message));
+        }
+        if let Some(default) = own.default.as_ref().filter(|_| own.sequence.is_none() && own.generated.is_none()) {
+            let literal = matches!(&default.tree, Expr::Constant(_));
+            if !literal && before.is_some_and(|before| self.needs_using(before, data_type)) {
+                let message =
+                    format!("default for column {} cannot be cast automatically to type {data_type}", quoted(name));
+                return Err(refused("42804", object, message));
+            }
+        }
+        if let Some(using) = using {
+            self.expression_columns(table, using)?;
+        }
+        let children = self.children_in_order(table);
+        if only && !children.is_empty() {
+            let message = format!("type of inherited column {} must be changed in child tables too", quoted(name));
+            return Err(refused("42P16", object, message));
+        }
+        for child in children {
+            let Some(inner) = self.schema.table(child).column(name) else { continue };
+            if inner.inherited > 1 {
+                let message = format!(
+                    "cannot alter inherited column {} of relation {}",
+                    quoted(name),
+                    quoted(&self.label(child))
+                );
+                return Err(refused("42P16", object, message));
+            }
+            self.alter_column_type(child, name, data_type, collation, using, false, true)?;
+        }
+        let collation = collation.cloned();
+        self.schema.edit_column(table, column, |column| {
+            column.data_type = Some(data_type.clone());
+            column.collation = collation;
+        });
+        Ok(())
+    }
+
+    /// What keeps a column's type: views, rules, triggers that name it, policies, generated columns.
+    fn type_is_free_to_change(&self, table: RelationId, column: ColumnId, object: &str) -> Outcome {
+        let found = self.schema.table(table);
+        let fails = |state, what: &str| {
+            Err(refused(state, object.to_owned(), format!("cannot alter type of a column used by {what}")))
+        };
+        let reads = |view: &RelationId| {
+            let view = self.schema.get_relation(*view).and_then(|relation| relation.as_view());
+            view.is_some_and(|view| view.reads.iter().any(|(read, used)| *read == table && used.contains(&column)))
+        };
+        if found.views.iter().any(reads) {
+            return fails("0A000", "a view or rule");
+        }
+        let name = self.schema.column_name(table, column);
+        let names = |expression: &Option<Expression>| {
+            expression.as_ref().is_some_and(|one| one.tree.columns().contains(&&name))
+        };
+        if found.policies.iter().any(|policy| names(&policy.using) || names(&policy.check)) {
+            return fails("0A000", "a policy definition");
+        }
+        let triggers = self.schema.triggers_of(table);
+        if triggers.iter().any(|one| one.update_columns.contains(&column) || names(&one.when)) {
+            return fails("0A000", "a trigger definition");
+        }
+        let generated = found.columns.iter().filter_map(|one| one.generated.as_ref());
+        if generated.into_iter().any(|one| one.expression.tree.columns().contains(&&name)) {
+            return fails("42601", "a generated column");
+        }
+        Ok(())
+    }
+
+    /// No cast that assignment would use: USING must be written.
+    fn needs_using(&self, from: &TypeName, to: &TypeName) -> bool {
+        if from.name == to.name && from.array == to.array {
+            return false;
+        }
+        let text = |one: &TypeName| {
+            one.built_in
+                && !one.array
+                && matches!(one.name.name.as_str(), "text" | "character varying" | "character" | "name")
+        };
+        // Everything is assigned to text.
+        if text(to) {
+            return false;
+        }
+        if !from.built_in || !to.built_in {
+            let base = |one: &TypeName| self.schema.find_type(&one.name).map(|found| found.kind.clone());
+            return match (base(from), base(to)) {
+                (Some(TypeKind::Domain(domain)), _) => self.needs_using(&domain.data_type, to),
+                (_, Some(TypeKind::Domain(domain))) => self.needs_using(from, &domain.data_type),
+                (Some(TypeKind::Enum { .. }), _) | (_, Some(TypeKind::Enum { .. })) => true,
+                // An extension's type may bring casts of its own.
+                _ => false,
+            };
+        }
+        if from.array != to.array {
+            return true;
+        }
+        let group = |one: &TypeName| match one.name.name.as_str() {
+            "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => 1u8,
+            "date" | "timestamp without time zone" | "timestamp with time zone" => 2,
+            "json" | "jsonb" => 3,
+            "inet" | "cidr" => 4,
+            "bit" | "bit varying" => 5,
+            "text" | "character varying" | "character" | "name" => 6,
+            _ => 0,
+        };
+        let (one, two) = (group(from), group(to));
+        if one == 0 || one != two {
+            let time = |one: &TypeName| one.name.name.as_str().to_owned();
+            let pair = (time(from), time(to));
+            let assigned = matches!(
+                (pair.0.as_str(), pair.1.as_str()),
+                ("time without time zone", "interval" | "time with time zone")
+                    | ("time with time zone", "time without time zone")
+                    | ("interval", "time without time zone")
+                    | ("timestamp with time zone", "time without time zone" | "time with time zone")
+                    | ("timestamp without time zone", "time without time zone")
+                    | ("integer" | "bigint" | "numeric", "money")
+                    | ("money", "numeric")
+                    | ("integer" | "bigint" | "smallint", "oid")
+                    | ("oid", "integer" | "bigint")
+            );
+            return !assigned;
+        }
+        false
+    }
+
+    pub(super) fn set_default(
+        &mut self,
+        table: RelationId,
+        name: &Ident,
+        default: Option<&Expression>,
+        only: bool,
+    ) -> Outcome {
+        let column = self.column(table, name)?;
+        let Some(own) = self.schema.table(table).column_by_id(column) else { return Ok(()) };
+        let object = format!("{}.{name}", self.full(table));
+        let label = quoted(&self.label(table));
+        if own.identity.is_some() {
+            let message = format!("column {} of relation {label} is an identity column", quoted(name));
+            return Err(refused("42601", object, message));
+        }
+        if own.generated.is_some() {
+            let message = format!("column {} of relation {label} is a generated column", quoted(name));
+            return Err(refused("42601", object, message));
+        }
+        self.schema.edit_column(table, column, |column| column.default = default.cloned());
+        if only {
+            return Ok(());
+        }
+        for child in self.children_in_order(table) {
+            if self.schema.table(child).column(name).is_some() {
+                self.set_default(child, name, default, false)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_identity(&mut self, table: RelationId, name: &Ident, identity: &Identity) -> Outcome {
+        let column = self.column(table, name)?;
+        let Some(own) = self.schema.table(table).column_by_id(column) else { return Ok(()) };
+        let object = format!("{}.{name}", self.full(table));
+        let label = quoted(&self.label(table));
+        let text = format!("column {} of relation {label}", quoted(name));
+        if !own.not_null && own.data_type.is_some() {
+            return Err(refused(
+                "55000",
+                object,
+                format!("{text} must be declared NOT NULL before identity can be added"),
+            ));
+        }
+        if own.identity.is_some() {
+            return Err(refused("55000", object, format!("{text} is already an identity column")));
+        }
+        if own.default.is_some() {
+            return Err(refused("55000", object, format!("{text} already has a default value")));
+        }
+        let kind = if identity.always { IdentityKind::Always } else { IdentityKind::ByDefault };
+        self.schema.edit_column(table, column, |column| column.identity = Some(kind));
+        self.own_sequence(table, column, identity.options.name.as_ref(), true)?;
+        if self.since(17) && self.schema.relation(table).is_partitioned() {
+            for child in self.descendants(table) {
+                if let Some(inner) = self.map_column(table, column, child) {
+                    self.schema.edit_column(child, inner, |column| column.identity = Some(kind));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn alter_identity(&mut self, table: RelationId, name: &Ident, always: Option<bool>) -> Outcome {
+        let column = self.identity_column(table, name)?;
+        let Some(always) = always else { return Ok(()) };
+        let kind = if always { IdentityKind::Always } else { IdentityKind::ByDefault };
+        self.schema.edit_column(table, column, |column| column.identity = Some(kind));
+        Ok(())
+    }
+
+    fn identity_column(&mut self, table: RelationId, name: &Ident) -> Outcome<ColumnId> {
+        let column = self.column(table, name)?;
+        let own = self.schema.table(table).column_by_id(column);
+        if own.is_some_and(|own| own.identity.is_none() && own.data_type.is_some()) {
+            let message =
+                format!("column {} of relation {} is not an identity column", quoted(name), quoted(&self.label(table)));
+            return Err(refused("55000", format!("{}.{name}", self.full(table)), message));
+        }
+        Ok(column)
+    }
+
+    pub(super) fn drop_identity(&mut self, table: RelationId, name: &Ident, if_exists: bool) -> Outcome {
+        let column = self.column(table, name)?;
+        let own = self.schema.table(table).column_by_id(column);
+        if if_exists && own.is_some_and(|own| own.identity.is_none()) {
+            let text = format!(
+                "column {} of relation {} is not an identity column, skipping",
+                quoted(name),
+                quoted(&self.label(table))
+            );
+            self.notice(format!("{}.{name}", self.full(table)), text);
+            return Ok(());
+        }
+        self.identity_column(table, name)?;
+        let sequence = self.schema.table(table).column_by_id(column).and_then(|column| column.sequence);
+        self.schema.edit_column(table, column, |column| column.identity = None);
+        if self.since(17) && self.schema.relation(table).is_partitioned() {
+            for child in self.descendants(table) {
+                if let Some(inner) = self.map_column(table, column, child) {
+                    self.schema.edit_column(child, inner, |column| column.identity = None);
+                }
+            }
+        }
+        if let Some(sequence) = sequence {
+            self.forget_relation(sequence);
+        }
+        Ok(())
+    }
+
+    pub(super) fn drop_expression(&mut self, table: RelationId, name: &Ident, if_exists: bool) -> Outcome {
+        let column = self.column(table, name)?;
+        let own = self.schema.table(table).column_by_id(column);
+        let stored = own.and_then(|own| own.generated.as_ref()).map(|generated| generated.stored);
+        if stored.is_none() {
+            let text =
+                format!("column {} of relation {} is not a generated column", quoted(name), quoted(&self.label(table)));
+            if if_exists {
+                self.notice(format!("{}.{name}", self.full(table)), format!("{text}, skipping"));
+                return Ok(());
+            }
+            return if self.is_open(table) {
+                Ok(())
+            } else {
+                Err(refused("55000", format!("{}.{name}", self.full(table)), text))
+            };
+        }
+        self.schema.edit_column(table, column, |column| column.generated = None);
+        for child in self.descendants(table) {
+            if let Some(inner) = self.map_column(table, column, child) {
+                self.schema.edit_column(child, inner, |column| column.generated = None);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn rename_column(&mut self, table: RelationId, rename: &Rename, from: &Ident) -> Outcome {
+        self.rename_column_of(table, from, &rename.to, rename.only, 0)
+    }
+
+    fn rename_column_of(
+        &mut self,
+        table: RelationId,
+        from: &Ident,
+        to: &Ident,
+        only: bool,
+        expected_parents: u16,
+    ) -> Outcome {
+        let children = self.children_in_order(table);
+        let object = format!("{}.{from}", self.full(table));
+        if only && !children.is_empty() {
+            let message = format!("inherited column {} must be renamed in child tables too", quoted(from));
+            return Err(refused("42P16", object, message));
+        }
+        if !only {
+            for child in &children {
+                if self.schema.table(*child).column(from).is_some() {
+                    self.rename_column_of(*child, from, to, false, expected_parents + 1)?;
+                }
+            }
+        }
+        let column = self
+            .find_column(table, from)
+            .ok_or_else(|| self.no_column(table, from, format!("column {} does not exist", quoted(from))))?;
+        let own = self.schema.table(table).column_by_id(column);
+        let above = u16::from(expected_parents > 0);
+        if own.is_some_and(|own| own.inherited > above) {
+            return Err(refused("42P16", object, format!("cannot rename inherited column {}", quoted(from))));
+        }
+        if self.schema.table(table).column(to).is_some() {
+            let message = format!("column {} of relation {} already exists", quoted(to), quoted(&self.label(table)));
+            return Err(duplicate("42701", format!("{}.{to}", self.full(table)), message));
+        }
+        self.not_a_system_column(to)?;
+        let gone = self.gone(Some(crate::operation::QualifiedName::new("", to.clone())));
+        self.schema.gone_parts.insert((table, Part::Column, from.clone()), gone);
+        self.schema.gone_parts.remove(&(table, Part::Column, to.clone()));
+        self.rename_in_expressions(table, from, to);
+        self.schema.edit_column(table, column, |column| column.name = to.clone());
+        Ok(())
+    }
+
+    /// PostgreSQL keeps columns by number: every expression follows a rename.
+    fn rename_in_expressions(&mut self, table: RelationId, from: &Ident, to: &Ident) {
+        let follow = |expression: &mut Expression| super::rename::rename_in(expression, from, to);
+        let found = self.schema.table(table);
+        let (constraints, indexes, triggers) =
+            (found.constraints.clone(), found.indexes.clone(), found.triggers.clone());
+        for id in constraints {
+            self.schema.edit_constraint(id, |row| {
+                if let ConstraintRow::Check { expression } = &mut row.kind {
+                    follow(expression);
+                }
+            });
+        }
+        for id in indexes {
+            self.schema.edit_index(id, |index| {
+                index.filter.iter_mut().for_each(follow);
+                for part in &mut index.parts {
+                    if let IndexKey::Expression(expression) = &mut part.key {
+                        follow(expression);
+                    }
+                }
+            });
+        }
+        for id in triggers {
+            self.schema.edit_trigger(id, |trigger| trigger.when.iter_mut().for_each(follow));
+        }
+        self.schema.edit_table(table, |table| {
+            for column in &mut table.columns {
+                if let Some(generated) = &mut column.generated {
+                    follow(&mut generated.expression);
+                }
+            }
+            for policy in &mut table.policies {
+                policy.using.iter_mut().chain(&mut policy.check).for_each(follow);
+            }
+            for part in table.partition_by.iter_mut().flat_map(|key| &mut key.parts) {
+                match part {
+                    KeyPart::Column(name) if name == from => *name = to.clone(),
+                    KeyPart::Column(_) => {}
+                    KeyPart::Expression(expression) => follow(expression),
+                }
+            }
+        });
+    }
+}

@@ -1,0 +1,612 @@
+//! CHECK, keys and what ALTER TABLE does to constraints of any kind. Foreign keys are made in `foreign_key`.
+
+use super::index::{KeyRole, NewIndex, empty_index, key_columns};
+use super::names::addition;
+use super::resolve::quoted;
+use super::{Change, Outcome, because, duplicate, missing, refused};
+use crate::operation::{ConstraintDefinition, ConstraintKind, Expr, Expression, Ident, Key, KeyPart, QualifiedName};
+use crate::schema::{
+    ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, IndexColumn, IndexKey, Part, RelationId,
+};
+
+impl Change<'_> {
+    /// A CHECK of CREATE TABLE.
+    pub(super) fn create_check(
+        &mut self,
+        table: RelationId,
+        definition: &ConstraintDefinition,
+        expression: &Expression,
+        others: &mut Vec<Ident>,
+    ) -> Outcome {
+        let columns = self.check_columns(table, expression)?;
+        let name = match &definition.name {
+            Some(name) if others.contains(name) => {
+                let message = format!("check constraint {} already exists", quoted(name));
+                return Err(duplicate("42710", name.to_string(), message));
+            }
+            Some(name) => name.clone(),
+            None => self.check_name(table, &columns, others),
+        };
+        others.push(name.clone());
+        if self.constraint_name_used(table, &name) {
+            return self.merge_check(table, &name, definition, expression, false, true).map(|_| ());
+        }
+        self.store_check(table, name, definition, expression, columns, true, true)?;
+        Ok(())
+    }
+
+    fn check_columns(&mut self, table: RelationId, expression: &Expression) -> Outcome<Vec<ColumnId>> {
+        if !expression.tree.queries().is_empty() {
+            let message = "cannot use subquery in check constraint".to_owned();
+            return Err(refused("0A000", self.full(table), message));
+        }
+        self.expression_columns(table, expression)
+    }
+
+    fn check_name(&self, table: RelationId, columns: &[ColumnId], others: &[Ident]) -> Ident {
+        let schema = self.namespace(table);
+        let column = match columns {
+            [one] => Some(self.schema.column_name(table, *one)),
+            _ => None,
+        };
+        let label = self.label(table);
+        self.choose_constraint(&schema, label.as_str(), column.as_ref().map(Ident::as_str), "check", others)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn store_check(
+        &mut self,
+        table: RelationId,
+        name: Ident,
+        definition: &ConstraintDefinition,
+        expression: &Expression,
+        columns: Vec<ColumnId>,
+        local: bool,
+        creating: bool,
+    ) -> Outcome {
+        if definition.no_inherit && self.schema.relation(table).is_partitioned() {
+            let message =
+                format!("cannot add NO INHERIT constraint to partitioned table {}", quoted(&self.label(table)));
+            return Err(refused("42P16", self.full(table), message));
+        }
+        let mut row = self.constraint_row(table, name, ConstraintRow::Check { expression: expression.clone() });
+        row.columns = columns;
+        row.enforced = !definition.not_enforced;
+        // CREATE TABLE ignores NOT VALID: there are no rows to check.
+        row.validated = row.enforced && (creating || !definition.not_valid);
+        row.no_inherit = definition.no_inherit;
+        row.local = local;
+        row.inherited = u16::from(!local);
+        self.add_constraint(row);
+        Ok(())
+    }
+
+    /// `MergeWithExistingConstraint`: true where the name belongs to the same CHECK already.
+    fn merge_check(
+        &mut self,
+        table: RelationId,
+        name: &Ident,
+        definition: &ConstraintDefinition,
+        expression: &Expression,
+        recursing: bool,
+        creating: bool,
+    ) -> Outcome<bool> {
+        let Some(existing) = self.find_row(table, name) else { return Ok(false) };
+        let same = matches!(&existing.kind, ConstraintRow::Check { expression: own } if own == expression);
+        // Only what comes from a parent merges; so does a repetition of an inherited CHECK in CREATE TABLE.
+        let may_merge = recursing || creating && existing.inherited > 0 || existing.inherited > 0 && !existing.local;
+        if !same || !may_merge {
+            return Err(self.constraint_exists(table, name));
+        }
+        let label = quoted(&self.label(table));
+        let fails = |what: &str| {
+            let message = format!("constraint {} conflicts with {what} on relation {label}", quoted(name));
+            Err(refused("42P17", format!("{label}.{name}"), message))
+        };
+        if existing.no_inherit {
+            return fails("non-inherited constraint");
+        }
+        if existing.inherited > 0 && definition.no_inherit {
+            return fails("inherited constraint");
+        }
+        if !definition.not_valid && !creating && !existing.validated && existing.enforced {
+            return fails("NOT VALID constraint");
+        }
+        let id = existing.id;
+        self.notice(name.to_string(), format!("merging constraint {} with inherited definition", quoted(name)));
+        let partition = self.schema.table(table).partition_of.is_some();
+        self.schema.edit_constraint(id, |row| {
+            if partition {
+                (row.inherited, row.local) = (1, false);
+            } else if recursing {
+                row.inherited += 1;
+            } else {
+                row.local = true;
+            }
+        });
+        Ok(true)
+    }
+
+    /// A constraint of the table by name, PostgreSQL's own rows included.
+    pub(super) fn find_row(&self, table: RelationId, name: &Ident) -> Option<&Constraint> {
+        let table = self.schema.table(table);
+        let ids = table.constraints.iter().chain(&table.derived);
+        ids.filter_map(|id| self.schema.get_constraint(*id)).find(|constraint| constraint.name == *name)
+    }
+
+    /// ADD CONSTRAINT of any kind.
+    pub(super) fn add_constraint_action(
+        &mut self,
+        table: RelationId,
+        definition: &ConstraintDefinition,
+        inline: Option<&Ident>,
+        only: bool,
+    ) -> Outcome {
+        match &definition.kind {
+            ConstraintKind::Check(expression) => {
+                self.add_check(table, definition.name.clone(), definition, expression, only, false)
+            }
+            ConstraintKind::NotNull(column) => {
+                let found = self.column(table, column)?;
+                self.add_not_null(table, found, definition, only)
+            }
+            ConstraintKind::Foreign(key) => self.add_foreign_key(table, definition, key, inline, only, false),
+            ConstraintKind::Unique(Key { using_index: Some(index), .. }) => {
+                self.key_using_index(table, definition, index, false)
+            }
+            ConstraintKind::Primary(Key { using_index: Some(index), .. }) => {
+                self.key_using_index(table, definition, index, true)
+            }
+            ConstraintKind::Unique(_) | ConstraintKind::Primary(_) | ConstraintKind::Exclude { .. } => {
+                let mut new = self.key_index(table, inline, definition)?;
+                new.only = only;
+                if new.index.primary {
+                    self.primary_columns_not_null(table, &key_columns(&new.index), only)?;
+                }
+                self.define_index(new)?;
+                Ok(())
+            }
+        }
+    }
+
+    fn add_check(
+        &mut self,
+        table: RelationId,
+        name: Option<Ident>,
+        definition: &ConstraintDefinition,
+        expression: &Expression,
+        only: bool,
+        recursing: bool,
+    ) -> Outcome {
+        let columns = self.check_columns(table, expression)?;
+        let name = name.unwrap_or_else(|| self.check_name(table, &columns, &[]));
+        if self.constraint_name_used(table, &name)
+            && self.merge_check(table, &name, definition, expression, recursing, false)?
+        {
+            return Ok(());
+        }
+        self.store_check(table, name.clone(), definition, expression, columns, !recursing, false)?;
+        if definition.no_inherit {
+            return Ok(());
+        }
+        let children = self.children_in_order(table);
+        if only && !children.is_empty() {
+            return Err(self.needs_children(table));
+        }
+        for child in children {
+            self.add_check(child, Some(name.clone()), definition, expression, false, true)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn needs_children(&self, table: RelationId) -> Box<Failure> {
+        refused("42P16", self.full(table), "constraint must be added to child tables too".to_owned())
+    }
+
+    /// Partitions or inheritance children as `find_inheritance_children` gives them: by age.
+    pub(super) fn children_in_order(&self, table: RelationId) -> Vec<RelationId> {
+        let mut children = self.schema.table(table).children.clone();
+        children.sort();
+        children
+    }
+
+    /// The keys of CREATE TABLE: the primary key first, a UNIQUE that repeats another key not at all.
+    pub(super) fn create_keys(
+        &mut self,
+        table: RelationId,
+        all: &[(Option<&Ident>, &ConstraintDefinition)],
+    ) -> Outcome {
+        let mut keys: Vec<NewIndex> = Vec::new();
+        for (inline, definition) in all {
+            let is_key = matches!(
+                definition.kind,
+                ConstraintKind::Unique(_) | ConstraintKind::Primary(_) | ConstraintKind::Exclude { .. }
+            );
+            if !is_key {
+                continue;
+            }
+            let new = self.key_index(table, *inline, definition)?;
+            if new.index.primary {
+                if keys.first().is_some_and(|first| first.index.primary) {
+                    let message =
+                        format!("multiple primary keys for table {} are not allowed", quoted(&self.label(table)));
+                    return Err(refused("42P16", self.full(table), message));
+                }
+                keys.insert(0, new);
+            } else {
+                keys.push(new);
+            }
+        }
+        let mut kept: Vec<NewIndex> = Vec::new();
+        for new in keys {
+            match kept.iter_mut().find(|prior| repeats(prior, &new)) {
+                Some(prior) => prior.name = prior.name.take().or(new.name),
+                None => kept.push(new),
+            }
+        }
+        for new in kept {
+            self.define_index(new)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn key_index(
+        &mut self,
+        table: RelationId,
+        inline: Option<&Ident>,
+        definition: &ConstraintDefinition,
+    ) -> Outcome<NewIndex> {
+        let mut index = empty_index(table);
+        match &definition.kind {
+            ConstraintKind::Unique(key) | ConstraintKind::Primary(key) => {
+                index.unique = true;
+                index.primary = matches!(definition.kind, ConstraintKind::Primary(_));
+                index.nulls_not_distinct = key.nulls_not_distinct;
+                let names: Vec<Ident> = match inline {
+                    Some(column) if key.columns.is_empty() => vec![column.clone()],
+                    _ => key.columns.clone(),
+                };
+                for (at, name) in names.iter().enumerate() {
+                    if names[..at].contains(name) {
+                        let kind = if index.primary { "primary key" } else { "unique" };
+                        let message = format!("column {} appears twice in {kind} constraint", quoted(name));
+                        return Err(duplicate("42701", name.to_string(), message));
+                    }
+                    let column = self.key_column(table, name)?;
+                    index.parts.push(plain_part(IndexKey::Column(column)));
+                }
+                for name in &key.include {
+                    index.include.push(self.key_column(table, name)?);
+                }
+                if key.without_overlaps {
+                    index.method = Ident::new("gist");
+                }
+            }
+            ConstraintKind::Exclude { method, elements, filter, .. } => {
+                index.exclusion = true;
+                index.method = method.clone().unwrap_or_else(|| Ident::new("btree"));
+                index.filter = filter.clone();
+                for element in elements {
+                    let key = match &element.part {
+                        KeyPart::Column(name) => IndexKey::Column(self.key_column(table, name)?),
+                        KeyPart::Expression(expression) => {
+                            self.expression_columns(table, expression)?;
+                            IndexKey::Expression(expression.clone())
+                        }
+                    };
+                    index.parts.push(plain_part(key));
+                }
+            }
+            ConstraintKind::Check(_) | ConstraintKind::NotNull(_) | ConstraintKind::Foreign(_) => {}
+        }
+        Ok(NewIndex {
+            name: definition.name.clone(),
+            index,
+            key: Some(KeyRole { deferrable: definition.deferrable, initially_deferred: definition.initially_deferred }),
+            only: false,
+            if_not_exists: false,
+            parent: None,
+            parent_constraint: None,
+        })
+    }
+
+    fn key_column(&mut self, table: RelationId, name: &Ident) -> Outcome<ColumnId> {
+        self.find_column(table, name)
+            .ok_or_else(|| self.no_column(table, name, format!("column {} named in key does not exist", quoted(name))))
+    }
+
+    /// `ADD … USING INDEX`: the index takes the constraint's name.
+    fn key_using_index(
+        &mut self,
+        table: RelationId,
+        definition: &ConstraintDefinition,
+        index: &Ident,
+        primary: bool,
+    ) -> Outcome {
+        if self.schema.relation(table).is_partitioned() {
+            let message = "ALTER TABLE / ADD CONSTRAINT USING INDEX is not supported on partitioned tables".to_owned();
+            return Err(refused("0A000", self.full(table), message));
+        }
+        let full = QualifiedName::new(self.namespace(table), index.clone());
+        let Some(id) = self.schema.relation_names.get(&full).copied() else {
+            if self.is_open(table) && !self.schema.gone.contains_key(&full) {
+                return Ok(());
+            }
+            let gone = self.schema.gone.get(&full).map(|gone| gone.by.clone());
+            let message = format!("index {} does not exist", quoted(index));
+            return Err(because(missing("42704", full.to_string(), message), gone.as_ref()));
+        };
+        let Some(found) = self.as_index(id).cloned() else { return Err(self.wrong_kind(id, "an index")) };
+        let name = quoted(index);
+        let fails = |state, message: String| Err(refused(state, full.to_string(), message));
+        if found.constraint.is_some() {
+            return fails("55000", format!("index {name} is already associated with a constraint"));
+        }
+        if found.table != table {
+            return fails("55000", format!("index {name} does not belong to table {}", quoted(&self.label(table))));
+        }
+        if !found.valid {
+            return fails("55000", format!("index {name} is not valid"));
+        }
+        if !found.unique {
+            return fails("42809", format!("{name} is not a unique index"));
+        }
+        if found.parts.iter().any(|part| matches!(part.key, IndexKey::Expression(_))) {
+            return fails("42809", format!("index {name} contains expressions"));
+        }
+        if found.filter.is_some() {
+            return fails("42809", format!("{name} is a partial index"));
+        }
+        if found.parts.iter().any(|part| part.descending || part.nulls_first) {
+            return fails("42809", format!("index {name} column number 1 does not have default sorting behavior"));
+        }
+        if primary {
+            let has = self.schema.constraints_of(table).any(|one| matches!(one.kind, ConstraintRow::Primary { .. }));
+            if has {
+                let message = format!("multiple primary keys for table {} are not allowed", quoted(&self.label(table)));
+                return Err(refused("42P16", self.full(table), message));
+            }
+            self.primary_columns_not_null(table, &key_columns(&found), false)?;
+        }
+        let to = definition.name.clone().unwrap_or_else(|| index.clone());
+        if to != *index {
+            let target = QualifiedName::new(full.schema.clone(), to.clone());
+            self.name_is_free(&target)?;
+            let text = format!("ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index {name} to {}", quoted(&to));
+            self.notice(full.to_string(), text);
+            self.rename_relation_row(id, target);
+        }
+        if self.constraint_name_used(table, &to) {
+            return Err(self.constraint_exists(table, &to));
+        }
+        let kind = if primary { ConstraintRow::Primary { index: id } } else { ConstraintRow::Unique { index: id } };
+        let mut row = self.constraint_row(table, to, kind);
+        row.columns = key_columns(&found);
+        row.deferrable = definition.deferrable;
+        row.initially_deferred = definition.initially_deferred;
+        let constraint = self.add_constraint(row);
+        self.schema.edit_index(id, |index| {
+            index.primary = primary;
+            index.constraint = Some(constraint);
+        });
+        Ok(())
+    }
+
+    pub(super) fn no_constraint(&self, table: RelationId, name: &Ident) -> Box<Failure> {
+        let gone = self.schema.gone_parts.get(&(table, Part::Constraint, name.clone())).map(|gone| &gone.by);
+        let message = format!("constraint {} of relation {} does not exist", quoted(name), quoted(&self.label(table)));
+        because(missing("42704", format!("{}.{name}", self.full(table)), message), gone)
+    }
+
+    /// A constraint may be there that this history never showed.
+    pub(super) fn may_have_constraint(&self, table: RelationId, name: &Ident) -> bool {
+        self.is_open(table) && !self.schema.gone_parts.contains_key(&(table, Part::Constraint, name.clone()))
+    }
+
+    pub(super) fn drop_constraint(
+        &mut self,
+        table: RelationId,
+        name: &Ident,
+        if_exists: bool,
+        cascade: bool,
+        only: bool,
+    ) -> Outcome {
+        let Some(id) = self.find_row(table, name).map(|row| row.id) else {
+            if if_exists {
+                let text = format!(
+                    "constraint {} of relation {} does not exist, skipping",
+                    quoted(name),
+                    quoted(&self.label(table))
+                );
+                self.notice(format!("{}.{name}", self.full(table)), text);
+                return Ok(());
+            }
+            if self.may_have_constraint(table, name) {
+                let gone = self.gone(None);
+                self.schema.gone_parts.insert((table, Part::Constraint, name.clone()), gone);
+                return Ok(());
+            }
+            return Err(self.no_constraint(table, name));
+        };
+        self.drop_constraint_row(table, id, cascade, only, false)
+    }
+
+    pub(super) fn drop_constraint_row(
+        &mut self,
+        table: RelationId,
+        id: ConstraintId,
+        cascade: bool,
+        only: bool,
+        recursing: bool,
+    ) -> Outcome {
+        let Some(row) = self.schema.get_constraint(id).cloned() else { return Ok(()) };
+        if row.inherited > 0 && !recursing {
+            let message = format!(
+                "cannot drop inherited constraint {} of relation {}",
+                quoted(&row.name),
+                quoted(&self.label(table))
+            );
+            return Err(refused("42P16", format!("{}.{}", self.full(table), row.name), message));
+        }
+        let not_null = matches!(row.kind, ConstraintRow::NotNull);
+        if not_null {
+            for column in &row.columns {
+                self.may_become_nullable(table, *column)?;
+            }
+        }
+        self.delete_constraint(id, cascade)?;
+        if not_null {
+            for column in &row.columns {
+                self.schema.edit_column(table, *column, |column| column.not_null = false);
+            }
+        }
+        // Keys of partitions go with the parent's; only CHECK and NOT NULL are handed down by name.
+        if !not_null && !matches!(row.kind, ConstraintRow::Check { .. }) || row.no_inherit {
+            return Ok(());
+        }
+        let children = self.children_in_order(table);
+        if only && !children.is_empty() && self.schema.relation(table).is_partitioned() && !self.since(18) {
+            let message = "cannot remove constraint from only the partitioned table when partitions exist".to_owned();
+            return Err(refused("42P16", self.full(table), message));
+        }
+        for child in children {
+            let Some(inner) = self.inherited_row(table, &row, child) else { continue };
+            let Some((count, local)) = self.schema.get_constraint(inner).map(|row| (row.inherited, row.local)) else {
+                continue;
+            };
+            if !only && count == 1 && !local {
+                self.drop_constraint_row(child, inner, cascade, false, true)?;
+            } else {
+                self.schema.edit_constraint(inner, |row| {
+                    row.inherited = row.inherited.saturating_sub(1);
+                    row.local |= only;
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The child's constraint that comes from this one: NOT NULL by column, CHECK by name.
+    pub(super) fn inherited_row(&self, table: RelationId, row: &Constraint, child: RelationId) -> Option<ConstraintId> {
+        if matches!(row.kind, ConstraintRow::NotNull) {
+            let column = self.map_column(table, *row.columns.first()?, child)?;
+            return self.not_null_row(child, column).map(|row| row.id);
+        }
+        let found = self.schema.find_constraint(child, &row.name)?;
+        matches!(found.kind, ConstraintRow::Check { .. }).then_some(found.id)
+    }
+
+    pub(super) fn validate_constraint(
+        &mut self,
+        table: RelationId,
+        name: &Ident,
+        only: bool,
+        recursing: bool,
+    ) -> Outcome {
+        let Some(row) = self.find_row(table, name).cloned() else {
+            if self.may_have_constraint(table, name) {
+                return Ok(());
+            }
+            return Err(self.no_constraint(table, name));
+        };
+        let full = format!("{}.{name}", self.full(table));
+        let fits = match row.kind {
+            ConstraintRow::Check { .. } | ConstraintRow::Foreign(_) => true,
+            ConstraintRow::NotNull => self.since(18),
+            ConstraintRow::Primary { .. } | ConstraintRow::Unique { .. } | ConstraintRow::Exclude { .. } => false,
+        };
+        if !fits {
+            let message = format!(
+                "constraint {} of relation {} is not a foreign key or check constraint",
+                quoted(name),
+                quoted(&self.label(table))
+            );
+            return Err(refused("42809", full, message));
+        }
+        if !row.enforced {
+            return Err(refused("55000", full, "cannot validate NOT ENFORCED constraint".to_owned()));
+        }
+        if row.validated {
+            return Ok(());
+        }
+        if row.as_foreign().is_some() {
+            self.validate_foreign(row.id);
+            return Ok(());
+        }
+        if !row.no_inherit {
+            let children = if recursing { Vec::new() } else { self.children_in_order(table) };
+            if only && !children.is_empty() {
+                let message = "constraint must be validated on child tables too".to_owned();
+                return Err(refused("42P16", full, message));
+            }
+            for child in self.descendants(table).into_iter().filter(|_| !recursing) {
+                let Some(inner) = self.inherited_row(table, &row, child) else { continue };
+                let name = self.schema.get_constraint(inner).map(|row| row.name.clone());
+                if let Some(name) = name {
+                    self.validate_constraint(child, &name, false, true)?;
+                }
+            }
+        }
+        self.mark_validated(row.id);
+        Ok(())
+    }
+
+    pub(super) fn mark_validated(&mut self, id: ConstraintId) {
+        let by = self.at.clone();
+        self.schema.edit_constraint(id, |row| {
+            if !row.validated {
+                row.validated = true;
+                row.validated_by = Some(by);
+            }
+        });
+    }
+
+    /// All partitions or inheritance children, at every level.
+    pub(super) fn descendants(&self, table: RelationId) -> Vec<RelationId> {
+        let mut found = Vec::new();
+        let mut open = self.children_in_order(table);
+        while let Some(next) = open.pop() {
+            if found.contains(&next) {
+                continue;
+            }
+            found.push(next);
+            open.extend(self.children_in_order(next));
+        }
+        found
+    }
+
+    pub(super) fn foreign_name(&self, table: RelationId, columns: &[ColumnId]) -> Ident {
+        let names: Vec<Ident> = columns.iter().map(|column| self.schema.column_name(table, *column)).collect();
+        let joined = addition(names.iter().map(Ident::as_str));
+        let label = self.label(table);
+        self.choose_constraint(&self.namespace(table), label.as_str(), Some(&joined), "fkey", &[])
+    }
+
+    /// The plain columns a tree names that the table has; for dependencies, where nothing may fail.
+    pub(super) fn known_columns(&self, table: RelationId, tree: &Expr) -> Vec<ColumnId> {
+        let table = self.schema.table(table);
+        tree.columns().into_iter().filter_map(|name| table.column(name)).map(|column| column.id).collect()
+    }
+}
+
+fn plain_part(key: IndexKey) -> IndexColumn {
+    IndexColumn { key, collation: None, operator_class: None, descending: false, nulls_first: false }
+}
+
+/// `transformIndexConstraints`: the same columns with the same properties are one index.
+fn repeats(prior: &NewIndex, new: &NewIndex) -> bool {
+    let columns = |new: &NewIndex| {
+        let keys = new.index.parts.iter().map(|part| match &part.key {
+            IndexKey::Column(column) => Some(*column),
+            IndexKey::Expression(_) => None,
+        });
+        keys.collect::<Option<Vec<ColumnId>>>()
+    };
+    let same = columns(prior).is_some_and(|one| Some(one) == columns(new));
+    same && prior.index.include == new.index.include
+        && prior.index.method == new.index.method
+        && !prior.index.exclusion
+        && !new.index.exclusion
+        && prior.index.nulls_not_distinct == new.index.nulls_not_distinct
+        && prior.key == new.key
+}

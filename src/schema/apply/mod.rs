@@ -1,0 +1,153 @@
+//! The one transition: an operation turns a schema into the next one, or fails as PostgreSQL would.
+//! Rows are not its concern: what only data can refuse passes here.
+
+mod alter;
+mod column;
+mod constraint;
+mod drop;
+mod foreign_key;
+mod index;
+mod inherit;
+mod names;
+mod not_null;
+mod partition;
+mod rename;
+mod resolve;
+mod routine;
+mod sequence;
+mod store;
+mod table;
+mod trigger;
+mod types;
+mod view;
+mod write;
+
+use super::{Applied, Failure, FailureKind, Notice, Schema};
+use crate::operation::{Ident, Operation, Origin, Set, SetScope};
+use crate::version::Major;
+
+impl Schema {
+    /// Applies one statement, whole or not at all.
+    pub fn apply(&mut self, operation: &Operation, at: &Origin) -> Applied {
+        let before = self.clone();
+        let mut change = Change { schema: self, at, notices: Vec::new(), certain: true };
+        match change.run(operation) {
+            Ok(()) => Applied::Done { notices: change.notices },
+            Err(mut failure) => {
+                failure.certain &= change.certain;
+                *self = before;
+                Applied::Failed(*failure)
+            }
+        }
+    }
+}
+
+type Outcome<T = ()> = Result<T, Box<Failure>>;
+
+/// One statement on its way.
+struct Change<'a> {
+    schema: &'a mut Schema,
+    at: &'a Origin,
+    notices: Vec<Notice>,
+    /// Nothing that may or may not exist was met.
+    certain: bool,
+}
+
+impl Change<'_> {
+    fn since(&self, major: u8) -> bool {
+        self.schema.major >= Major(major)
+    }
+
+    fn notice(&mut self, object: impl Into<String>, text: impl Into<String>) {
+        self.notices.push(Notice { object: object.into(), text: text.into() });
+    }
+
+    fn run(&mut self, operation: &Operation) -> Outcome {
+        match operation {
+            Operation::CreateTable(create) => self.create_table(create),
+            Operation::CreateTableAs(create) => self.create_table_as(create),
+            Operation::AlterTable(alter) => self.alter_table(alter),
+            Operation::Rename(rename) => self.rename(rename),
+            Operation::SetSchema(set) => self.set_schema(set),
+            Operation::Drop(drop) => self.drop_objects(drop),
+            Operation::CreateIndex(create) => self.create_index(create),
+            Operation::AlterIndex(alter) => self.alter_index(alter),
+            Operation::Reindex(reindex) => self.reindex(reindex),
+            Operation::CreateView(create) => self.create_view(create),
+            Operation::RefreshView(refresh) => self.refresh_view(refresh),
+            Operation::CreateSequence(create) => self.create_sequence(create),
+            Operation::AlterSequence(alter) => self.alter_sequence(alter),
+            Operation::CreateType(create) => self.create_type(create),
+            Operation::AlterType(alter) => self.alter_type(alter),
+            Operation::CreateDomain(create) => self.create_domain(create),
+            Operation::AlterDomain(alter) => self.alter_domain(alter),
+            Operation::CreateFunction(create) => self.create_function(create),
+            Operation::CreateTrigger(create) => self.create_trigger(create),
+            Operation::CreateRule(create) => self.create_rule(create),
+            Operation::CreatePolicy(policy) => self.create_policy(policy),
+            Operation::AlterPolicy(policy) => self.alter_policy(policy),
+            Operation::CreateSchema(create) => self.create_schema(create),
+            Operation::CreateExtension(create) => self.create_extension(create),
+            Operation::CreateStatistics(create) => self.create_statistics(create),
+            Operation::Publication(publication) => self.tables_exist(&publication.tables),
+            Operation::Comment(comment) => self.comment(comment),
+            Operation::Grant(grant) => self.tables_exist(&grant.tables),
+            Operation::Truncate(truncate) => self.truncate(truncate),
+            Operation::Lock(lock) => self.lock(lock),
+            Operation::Cluster(cluster) => self.cluster(cluster),
+            Operation::Vacuum(vacuum) => self.tables_exist(&vacuum.tables),
+            Operation::Analyze(analyze) => self.tables_exist(&analyze.tables),
+            Operation::Write(write) => self.write(write),
+            Operation::Query(query) => self.query(query),
+            Operation::Set(set) => self.set(set),
+            Operation::Unread(unread) => {
+                self.unread(unread);
+                Ok(())
+            }
+            // What a function or a block does is expanded by `history` where it can be.
+            Operation::Call { .. }
+            | Operation::SetConstraints { .. }
+            | Operation::Transaction(_)
+            | Operation::Do(_)
+            | Operation::Opaque(_) => Ok(()),
+        }
+    }
+
+    fn set(&mut self, set: &Set) -> Outcome {
+        let later = matches!(set.scope, SetScope::Later);
+        if later || !matches!(&*set.name, "search_path" | "all" | "schema") {
+            return Ok(());
+        }
+        self.schema.search_path = match &set.values {
+            None => vec![Ident::new("public")],
+            Some(values) => {
+                let paths = values.iter().map(|value| value.trim()).filter(|value| !value.is_empty());
+                paths.filter(|value| *value != "$user").map(Ident::new).collect()
+            }
+        };
+        Ok(())
+    }
+}
+
+fn failure(kind: FailureKind, state: &'static str, object: impl Into<String>, message: String) -> Box<Failure> {
+    Box::new(Failure { state, message, object: object.into(), kind, because: None, certain: true })
+}
+
+/// PostgreSQL refuses the statement.
+fn refused(state: &'static str, object: impl Into<String>, message: String) -> Box<Failure> {
+    failure(FailureKind::Refused, state, object, message)
+}
+
+fn missing(state: &'static str, object: impl Into<String>, message: String) -> Box<Failure> {
+    failure(FailureKind::Missing, state, object, message)
+}
+
+fn duplicate(state: &'static str, object: impl Into<String>, message: String) -> Box<Failure> {
+    failure(FailureKind::Duplicate, state, object, message)
+}
+
+/// Names the earlier step that makes a failure so.
+fn because(mut failure: Box<Failure>, origin: Option<&Origin>) -> Box<Failure> {
+    failure.because = origin.cloned();
+    failure
+}

@@ -1,0 +1,430 @@
+//! NOT NULL: a flag of the column before PostgreSQL 18, a constraint of its own from then on.
+
+use super::resolve::quoted;
+use super::{Change, Outcome, duplicate, refused};
+use crate::operation::{ConstraintDefinition, ConstraintKind, CreateTable, Ident};
+use crate::schema::{ColumnId, Constraint, ConstraintRow, IndexKey, RelationId};
+
+impl Change<'_> {
+    /// The NOT NULL row of a column (18).
+    pub(super) fn not_null_row(&self, table: RelationId, column: ColumnId) -> Option<&Constraint> {
+        let mut rows = self.schema.constraints_of(table);
+        rows.find(|row| matches!(row.kind, ConstraintRow::NotNull) && row.columns.first() == Some(&column))
+    }
+
+    fn not_null_name(&self, table: RelationId, column: ColumnId, others: &[Ident]) -> Ident {
+        let (label, name) = (self.label(table), self.schema.column_name(table, column));
+        self.choose_constraint(&self.namespace(table), label.as_str(), Some(name.as_str()), "not_null", others)
+    }
+
+    /// Marks columns of one table alone, with rows of their own on 18.
+    pub(super) fn columns_not_null(&mut self, table: RelationId, columns: &[ColumnId]) -> Outcome {
+        for column in columns {
+            self.schema.edit_column(table, *column, |column| column.not_null = true);
+            if self.since(18) && self.not_null_row(table, *column).is_none() {
+                let name = self.not_null_name(table, *column, &[]);
+                self.store_not_null(table, *column, name, 0, true, false, true);
+            }
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn store_not_null(
+        &mut self,
+        table: RelationId,
+        column: ColumnId,
+        name: Ident,
+        inherited: u16,
+        local: bool,
+        no_inherit: bool,
+        validated: bool,
+    ) {
+        self.schema.edit_column(table, column, |column| column.not_null = true);
+        let mut row = self.constraint_row(table, name, ConstraintRow::NotNull);
+        row.columns = vec![column];
+        (row.inherited, row.local, row.no_inherit, row.validated) = (inherited, local, no_inherit, validated);
+        self.add_constraint(row);
+    }
+
+    /// All NOT NULL of a new table: written, of its primary key, of LIKE, of its parents
+    /// (`AddRelationNotNullConstraints`).
+    pub(super) fn create_not_null(&mut self, create: &CreateTable, id: RelationId, parents: &[RelationId]) -> Outcome {
+        let written = self.written_not_null(create, id)?;
+        if !self.since(18) {
+            for (column, _, _) in written {
+                self.schema.edit_column(id, column, |column| column.not_null = true);
+            }
+            return Ok(());
+        }
+        let mut above: Vec<(ColumnId, Ident)> = Vec::new();
+        for parent in parents {
+            for row in self.constraints_by_name(*parent) {
+                let Some(row) = self.schema.get_constraint(row) else { continue };
+                if !matches!(row.kind, ConstraintRow::NotNull) || row.no_inherit {
+                    continue;
+                }
+                let column = row.columns.first().and_then(|column| self.map_column(*parent, *column, id));
+                above.extend(column.map(|column| (column, row.name.clone())));
+            }
+        }
+        let mut names: Vec<Ident> = written.iter().filter_map(|(_, name, _)| name.clone()).collect();
+        for (column, name, no_inherit) in &written {
+            let inherited = above.iter().filter(|(one, _)| one == column).count() as u16;
+            let name = match name {
+                Some(name) if self.constraint_name_used(id, name) => return Err(self.constraint_exists(id, name)),
+                Some(name) => name.clone(),
+                None => self.not_null_name(id, *column, &names),
+            };
+            names.push(name.clone());
+            self.store_not_null(id, *column, name, inherited, true, *no_inherit, true);
+        }
+        let done: Vec<ColumnId> = written.iter().map(|(column, _, _)| *column).collect();
+        let columns: Vec<ColumnId> = self.schema.table(id).columns.iter().map(|column| column.id).collect();
+        for column in columns.into_iter().filter(|column| !done.contains(column)) {
+            let from: Vec<Ident> =
+                above.iter().filter(|(one, _)| *one == column).map(|(_, name)| name.clone()).collect();
+            let Some(first) = from.first() else { continue };
+            let free = !names.contains(first) && !self.constraint_name_used(id, first);
+            let name = if free { first.clone() } else { self.not_null_name(id, column, &names) };
+            names.push(name.clone());
+            self.store_not_null(id, column, name, from.len() as u16, false, false, true);
+        }
+        Ok(())
+    }
+
+    /// What the statement itself asks for: column, name, NO INHERIT; each column once.
+    fn written_not_null(
+        &mut self,
+        create: &CreateTable,
+        id: RelationId,
+    ) -> Outcome<Vec<(ColumnId, Option<Ident>, bool)>> {
+        let mut found: Vec<(ColumnId, Option<Ident>, bool)> = Vec::new();
+        for like in &create.likes {
+            let Some(source) = self.find(&like.table) else { continue };
+            let columns = self.schema.table(source).columns.clone();
+            for column in columns.iter().filter(|column| column.not_null) {
+                let Some(own) = self.map_column(source, column.id, id) else { continue };
+                let row = self.not_null_row(source, column.id);
+                let row = row.map(|row| (row.name.clone(), row.no_inherit));
+                found.push((own, row.clone().map(|(name, _)| name), row.is_some_and(|(_, no)| no)));
+            }
+        }
+        let mut add = |column: Option<ColumnId>, name: Option<Ident>, no_inherit: bool| {
+            let Some(column) = column else { return };
+            match found.iter_mut().find(|(one, _, _)| *one == column) {
+                Some((_, known, _)) => *known = known.take().or(name),
+                None => found.push((column, name, no_inherit)),
+            }
+        };
+        let table = self.schema.table(id);
+        let by_name = |name: &Ident| table.column(name).map(|column| column.id);
+        for definition in &create.columns {
+            if let Some(written) = &definition.not_null {
+                add(by_name(&definition.name), written.name.clone(), written.no_inherit);
+            } else if definition.serial || definition.identity.is_some() {
+                add(by_name(&definition.name), None, false);
+            }
+        }
+        for definition in &create.constraints {
+            if let ConstraintKind::NotNull(column) = &definition.kind {
+                add(by_name(column), definition.name.clone(), definition.no_inherit);
+            }
+        }
+        for definition in &create.columns {
+            if definition.constraints.iter().any(|one| matches!(one.kind, ConstraintKind::Primary(_))) {
+                add(by_name(&definition.name), None, false);
+            }
+        }
+        for definition in &create.constraints {
+            if let ConstraintKind::Primary(key) = &definition.kind {
+                key.columns.iter().for_each(|column| add(by_name(column), None, false));
+            }
+        }
+        Ok(found)
+    }
+
+    /// ALTER COLUMN … SET NOT NULL.
+    pub(super) fn set_not_null(&mut self, table: RelationId, name: &Ident, only: bool) -> Outcome {
+        let column = self.column(table, name)?;
+        if self.since(18) {
+            return self.set_not_null_row(table, column, None, only, false);
+        }
+        self.set_not_null_flag(table, column, only)
+    }
+
+    fn set_not_null_flag(&mut self, table: RelationId, column: ColumnId, only: bool) -> Outcome {
+        let partitioned = self.schema.relation(table).is_partitioned();
+        let already = self.schema.table(table).column_by_id(column).is_some_and(|column| column.not_null);
+        if partitioned && already {
+            return Ok(());
+        }
+        for child in self.children_in_order(table) {
+            let Some(inner) = self.map_column(table, column, child) else { continue };
+            if !only {
+                self.set_not_null_flag(child, inner, false)?;
+            } else if partitioned && !self.schema.table(child).column_by_id(inner).is_some_and(|one| one.not_null) {
+                return Err(self.needs_children(table));
+            }
+        }
+        self.schema.edit_column(table, column, |column| column.not_null = true);
+        Ok(())
+    }
+
+    /// `ATExecSetNotNull` of 18.
+    fn set_not_null_row(
+        &mut self,
+        table: RelationId,
+        column: ColumnId,
+        name: Option<Ident>,
+        only: bool,
+        recursing: bool,
+    ) -> Outcome {
+        if let Some(row) = self.not_null_row(table, column) {
+            let (id, no_inherit) = (row.id, row.no_inherit);
+            if no_inherit && !only {
+                return Err(self.not_null_status(table, id));
+            }
+            if recursing {
+                self.schema.edit_constraint(id, |row| row.inherited += 1);
+            } else if !row.local {
+                self.schema.edit_constraint(id, |row| row.local = true);
+            } else if !row.validated {
+                let name = row.name.clone();
+                return self.validate_constraint(table, &name, only, false);
+            }
+            return Ok(());
+        }
+        let children = self.children_in_order(table);
+        let alone = only && !children.is_empty();
+        if alone && self.schema.relation(table).is_partitioned() {
+            return Err(self.needs_children(table));
+        }
+        let name = match name {
+            Some(name) if self.constraint_name_used(table, &name) => return Err(self.constraint_exists(table, &name)),
+            Some(name) => name,
+            None => self.not_null_name(table, column, &[]),
+        };
+        self.store_not_null(table, column, name.clone(), u16::from(recursing), !recursing, alone, true);
+        if !only {
+            for child in children {
+                if let Some(inner) = self.map_column(table, column, child) {
+                    self.set_not_null_row(child, inner, Some(name.clone()), false, true)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn not_null_status(&self, table: RelationId, id: crate::schema::ConstraintId) -> Box<crate::schema::Failure> {
+        let name = self.schema.get_constraint(id).map_or_else(|| Ident::new("?"), |row| row.name.clone());
+        let message = format!(
+            "cannot change NO INHERIT status of NOT NULL constraint {} on relation {}",
+            quoted(&name),
+            quoted(&self.label(table))
+        );
+        refused("55000", format!("{}.{name}", self.full(table)), message)
+    }
+
+    /// ADD CONSTRAINT … NOT NULL (18).
+    pub(super) fn add_not_null(
+        &mut self,
+        table: RelationId,
+        column: ColumnId,
+        definition: &ConstraintDefinition,
+        only: bool,
+    ) -> Outcome {
+        if !self.since(18) {
+            return self.set_not_null_flag(table, column, only);
+        }
+        let wanted = NotNullWanted {
+            name: definition.name.clone(),
+            no_inherit: definition.no_inherit,
+            validated: !definition.not_valid,
+        };
+        self.add_not_null_row(table, column, wanted, only, false)
+    }
+
+    fn add_not_null_row(
+        &mut self,
+        table: RelationId,
+        column: ColumnId,
+        wanted: NotNullWanted,
+        only: bool,
+        recursing: bool,
+    ) -> Outcome {
+        if let Some(row) = self.not_null_row(table, column) {
+            let (id, validated) = (row.id, row.validated);
+            if row.no_inherit != wanted.no_inherit {
+                return Err(self.not_null_status(table, id));
+            }
+            if !validated && wanted.validated {
+                let message = format!(
+                    "incompatible NOT VALID constraint {} on relation {}",
+                    quoted(&row.name),
+                    quoted(&self.label(table))
+                );
+                return Err(refused("55000", self.full(table), message));
+            }
+            // A second name for what is there already is refused; without a name it is a repetition.
+            if let Some(name) = wanted.name.filter(|name| !recursing && *name != row.name) {
+                let message = format!(
+                    "cannot create not-null constraint {} on column {} of table {}",
+                    quoted(&name),
+                    quoted(&self.schema.column_name(table, column)),
+                    quoted(&self.label(table))
+                );
+                return Err(duplicate("55000", self.full(table), message));
+            }
+            self.schema.edit_constraint(id, |row| {
+                if recursing {
+                    row.inherited += 1;
+                } else {
+                    row.local = true;
+                }
+            });
+            return Ok(());
+        }
+        if wanted.no_inherit && self.schema.relation(table).is_partitioned() {
+            let message = "not-null constraints on partitioned tables cannot be NO INHERIT".to_owned();
+            return Err(refused("0A000", self.full(table), message));
+        }
+        let name = match wanted.name.clone() {
+            Some(name) if self.constraint_name_used(table, &name) => return Err(self.constraint_exists(table, &name)),
+            Some(name) => name,
+            None => self.not_null_name(table, column, &[]),
+        };
+        let local = !recursing;
+        self.store_not_null(
+            table,
+            column,
+            name.clone(),
+            u16::from(recursing),
+            local,
+            wanted.no_inherit,
+            wanted.validated,
+        );
+        if wanted.no_inherit {
+            return Ok(());
+        }
+        let children = self.children_in_order(table);
+        if only && !children.is_empty() {
+            return Err(self.needs_children(table));
+        }
+        for child in children {
+            if let Some(inner) = self.map_column(table, column, child) {
+                let wanted = NotNullWanted { name: Some(name.clone()), ..wanted };
+                self.add_not_null_row(child, inner, wanted, false, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// ADD PRIMARY KEY marks its columns, partitions and children included.
+    pub(super) fn primary_columns_not_null(&mut self, table: RelationId, columns: &[ColumnId], only: bool) -> Outcome {
+        for column in columns {
+            if !self.since(18) {
+                self.set_not_null_flag(table, *column, only)?;
+                continue;
+            }
+            if let Some(row) = self.not_null_row(table, *column) {
+                if row.no_inherit || !row.validated {
+                    let message = format!(
+                        "cannot create primary key on column {}",
+                        quoted(&self.schema.column_name(table, *column))
+                    );
+                    return Err(refused("55000", self.full(table), message));
+                }
+                continue;
+            }
+            if only {
+                for child in self.children_in_order(table) {
+                    let inner = self.map_column(table, *column, child);
+                    if inner.is_some_and(|inner| self.not_null_row(child, inner).is_none()) {
+                        let message = format!(
+                            "column {} of table {} is not marked NOT NULL",
+                            quoted(&self.schema.column_name(table, *column)),
+                            quoted(&self.label(child))
+                        );
+                        return Err(refused("42P16", self.full(child), message));
+                    }
+                }
+            }
+            let wanted = NotNullWanted { name: None, no_inherit: false, validated: true };
+            self.add_not_null_row(table, *column, wanted, false, false)?;
+        }
+        Ok(())
+    }
+
+    /// A column of a primary key or an identity column stays NOT NULL.
+    pub(super) fn may_become_nullable(&self, table: RelationId, column: ColumnId) -> Outcome {
+        let label = quoted(&self.label(table));
+        let Some(found) = self.schema.table(table).column_by_id(column) else { return Ok(()) };
+        let name = quoted(&found.name);
+        if found.identity.is_some() {
+            let message = format!("column {name} of relation {label} is an identity column");
+            return Err(refused("42601", self.full(table), message));
+        }
+        for index in self.indexes_in_order(table) {
+            let Some(index) = self.as_index(index) else { continue };
+            let holds = index.parts.iter().any(|part| matches!(&part.key, IndexKey::Column(one) if *one == column));
+            if holds && index.primary {
+                return Err(refused("42P16", self.full(table), format!("column {name} is in a primary key")));
+            }
+            if holds && index.replica_identity {
+                let message = format!("column {name} is in index used as replica identity");
+                return Err(refused("42P16", self.full(table), message));
+            }
+        }
+        Ok(())
+    }
+
+    /// ALTER COLUMN … DROP NOT NULL.
+    pub(super) fn drop_not_null(&mut self, table: RelationId, name: &Ident, only: bool) -> Outcome {
+        let column = self.column(table, name)?;
+        let children = self.children_in_order(table);
+        if !self.since(18) {
+            if only && self.schema.relation(table).is_partitioned() && !children.is_empty() {
+                let message =
+                    "cannot remove constraint from only the partitioned table when partitions exist".to_owned();
+                return Err(refused("42P16", self.full(table), message));
+            }
+            return self.drop_not_null_flag(table, column, only);
+        }
+        self.may_become_nullable(table, column)?;
+        let Some(row) = self.not_null_row(table, column).map(|row| row.id) else {
+            self.schema.edit_column(table, column, |column| column.not_null = false);
+            return Ok(());
+        };
+        self.drop_constraint_row(table, row, false, only, false)
+    }
+
+    fn drop_not_null_flag(&mut self, table: RelationId, column: ColumnId, only: bool) -> Outcome {
+        self.may_become_nullable(table, column)?;
+        if let Some(partition) = &self.schema.table(table).partition_of {
+            let name = self.schema.column_name(table, column);
+            let above = self.schema.table(partition.parent).column(&name);
+            if above.is_some_and(|above| above.not_null) {
+                let message = format!("column {} is marked NOT NULL in parent table", quoted(&name));
+                return Err(refused("42P16", self.full(table), message));
+            }
+        }
+        self.schema.edit_column(table, column, |column| column.not_null = false);
+        if only {
+            return Ok(());
+        }
+        for child in self.children_in_order(table) {
+            if let Some(inner) = self.map_column(table, column, child) {
+                self.drop_not_null_flag(child, inner, false)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Clone)]
+struct NotNullWanted {
+    name: Option<Ident>,
+    no_inherit: bool,
+    validated: bool,
+}

@@ -1,0 +1,369 @@
+//! Views and materialized views: what they read, resolved once, and the columns they show.
+
+use std::sync::Arc;
+
+use super::names::figure;
+use super::resolve::{Taken, quoted, quoted_name};
+use super::{Change, Outcome, duplicate, refused};
+use crate::operation::{
+    CommonTableBody, Constant, CreateView, Expr, FromItem, FromSource, Ident, Name, Output, Query, RefreshView,
+    TypeName,
+};
+use crate::schema::{ColumnId, RelationId, RelationKind, View};
+
+/// The columns of a query's result; `known` is false where some could not be told.
+pub(super) struct ResultColumns {
+    pub columns: Vec<(Ident, Option<TypeName>)>,
+    pub known: bool,
+}
+
+/// Names that stand for something in a query: label, its relation, its columns.
+struct Visible {
+    label: Option<Ident>,
+    columns: Vec<(Ident, Option<TypeName>)>,
+    known: bool,
+}
+
+impl Change<'_> {
+    pub(super) fn create_view(&mut self, create: &CreateView) -> Outcome {
+        let name = self.place(&create.name, create.temporary)?;
+        let existing = self.schema.relation_names.get(&name).copied();
+        if create.if_not_exists && existing.is_some() {
+            let text = format!("relation {} already exists, skipping", quoted(&name.name));
+            self.notice(name.to_string(), text);
+            return Ok(());
+        }
+        let reads = self.view_reads(&create.query)?;
+        let result = self.result_columns(&create.query)?;
+        let mut columns: Vec<Ident> = result.columns.into_iter().map(|(name, _)| name).collect();
+        if result.known && create.columns.len() > columns.len() {
+            let message = "CREATE VIEW specifies more column names than columns".to_owned();
+            return Err(refused("42601", name.to_string(), message));
+        }
+        for (at, own) in create.columns.iter().enumerate() {
+            match columns.get_mut(at) {
+                Some(column) => *column = own.clone(),
+                None => columns.push(own.clone()),
+            }
+        }
+        for (at, column) in columns.iter().enumerate() {
+            if columns[..at].contains(column) {
+                let message = format!("column {} specified more than once", quoted(column));
+                return Err(duplicate("42701", name.to_string(), message));
+            }
+        }
+        let view = View {
+            materialized: create.materialized,
+            columns,
+            columns_known: result.known,
+            text: create.text.clone(),
+            reads,
+            populated: create.with_data,
+            query: Arc::new(create.query.clone()),
+            indexes: Vec::new(),
+            views: Vec::new(),
+            triggers: Vec::new(),
+        };
+        match existing {
+            Some(id) if create.or_replace => self.replace_view(id, view),
+            _ => {
+                self.row_type_is_free(&name)?;
+                let reads = view.reads.clone();
+                let id = self.add_relation(name, RelationKind::View(view), self.created());
+                self.link_reads(id, &reads);
+                Ok(())
+            }
+        }
+    }
+
+    fn replace_view(&mut self, id: RelationId, mut new: View) -> Outcome {
+        let RelationKind::View(old) = &self.schema.relation(id).kind else {
+            return Err(self.wrong_kind(id, "a view"));
+        };
+        if old.materialized {
+            return Err(self.wrong_kind(id, "a view"));
+        }
+        if old.columns_known && new.columns_known {
+            if new.columns.len() < old.columns.len() {
+                return Err(refused("42P16", self.full(id), "cannot drop columns from view".to_owned()));
+            }
+            let changed = old.columns.iter().zip(&new.columns).find(|(old, new)| old != new);
+            if let Some((old, new)) = changed {
+                let message = format!("cannot change name of view column {} to {}", quoted(old), quoted(new));
+                return Err(refused("42P16", self.full(id), message));
+            }
+        }
+        let before = old.reads.clone();
+        (new.views, new.triggers, new.indexes) = (old.views.clone(), old.triggers.clone(), old.indexes.clone());
+        for (read, _) in before {
+            self.schema.edit_relation(read, |relation| match &mut relation.kind {
+                RelationKind::Table(table) => table.views.retain(|one| *one != id),
+                RelationKind::View(view) => view.views.retain(|one| *one != id),
+                RelationKind::Index(_) | RelationKind::Sequence(_) | RelationKind::Other => {}
+            });
+        }
+        let reads = new.reads.clone();
+        let by = self.created();
+        self.schema.edit_relation(id, |relation| {
+            relation.kind = RelationKind::View(new);
+            relation.existence = by;
+        });
+        self.link_reads(id, &reads);
+        Ok(())
+    }
+
+    fn link_reads(&mut self, view: RelationId, reads: &[(RelationId, Vec<ColumnId>)]) {
+        for (read, _) in reads {
+            self.schema.edit_relation(*read, |relation| match &mut relation.kind {
+                RelationKind::Table(table) => table.views.push(view),
+                RelationKind::View(one) => one.views.push(view),
+                RelationKind::Index(_) | RelationKind::Sequence(_) | RelationKind::Other => {}
+            });
+        }
+    }
+
+    /// The relations a query reads, each once, with the columns of theirs that it names at any level.
+    fn view_reads(&mut self, query: &Query) -> Outcome<Vec<(RelationId, Vec<ColumnId>)>> {
+        let mut reads: Vec<(RelationId, Vec<ColumnId>)> = Vec::new();
+        for name in query.reads() {
+            if let Some(id) = self.read_target(name)?
+                && !reads.iter().any(|(one, _)| *one == id)
+            {
+                reads.push((id, Vec::new()));
+            }
+        }
+        let mut used = Used::default();
+        used.query(query);
+        for (id, columns) in &mut reads {
+            let relation = self.schema.relation(*id);
+            let labels: Vec<&Ident> = used
+                .labels
+                .iter()
+                .filter(|(_, name)| name.name == relation.name.name)
+                .map(|(label, _)| label)
+                .collect();
+            let all = used.stars.iter().any(|star| star.as_ref().is_none_or(|star| labels.contains(&star)));
+            let names = |name: &Ident| {
+                all || used.columns.iter().any(|(qualifier, column)| {
+                    column == name && qualifier.as_ref().is_none_or(|one| labels.contains(&one))
+                })
+            };
+            *columns = match &relation.kind {
+                RelationKind::Table(table) => {
+                    table.columns.iter().filter(|column| names(&column.name)).map(|column| column.id).collect()
+                }
+                RelationKind::View(view) => {
+                    let at = view.columns.iter().enumerate().filter(|(_, name)| names(name));
+                    at.map(|(at, _)| ColumnId(at as u16 + 1)).collect()
+                }
+                RelationKind::Index(_) | RelationKind::Sequence(_) | RelationKind::Other => Vec::new(),
+            };
+        }
+        Ok(reads)
+    }
+
+    /// A relation that is read; the system's own are not modelled.
+    pub(super) fn read_target(&mut self, name: &Name) -> Outcome<Option<RelationId>> {
+        let system = match &name.schema {
+            Some(schema) => matches!(schema.as_str(), "pg_catalog" | "information_schema"),
+            None => name.name.as_str().starts_with("pg_"),
+        };
+        if system && self.find(name).is_none() {
+            return Ok(None);
+        }
+        // An extension's tables and views are not named by any statement.
+        let may_be = !self.schema.extensions.is_empty() && self.schema.gone(name).is_none();
+        if may_be && self.find(name).is_none() {
+            return Ok(None);
+        }
+        self.relation(name, Taken::Other).map(Some)
+    }
+
+    pub(super) fn result_columns(&mut self, query: &Query) -> Outcome<ResultColumns> {
+        let mut result = ResultColumns { columns: Vec::new(), known: true };
+        if !query.values.is_empty() {
+            let width = query.values.first().map_or(0, Vec::len);
+            result.columns = (1..=width).map(|at| (Ident::new(format!("column{at}")), None)).collect();
+            return Ok(result);
+        }
+        let mut visible = Vec::new();
+        for item in &query.from {
+            visible.push(self.visible(query, item)?);
+        }
+        for output in &query.outputs {
+            match output {
+                Output::All { qualifier } => {
+                    for item in &visible {
+                        if qualifier.is_some() && item.label != *qualifier {
+                            continue;
+                        }
+                        result.known &= item.known;
+                        for column in &item.columns {
+                            // JOIN … USING shows its columns once.
+                            let twice = qualifier.is_none() && result.columns.iter().any(|(name, _)| *name == column.0);
+                            if !twice {
+                                result.columns.push(column.clone());
+                            }
+                        }
+                    }
+                }
+                Output::Value { value, alias } => {
+                    let name = alias
+                        .clone()
+                        .unwrap_or_else(|| figure(value).map_or_else(|| Ident::new("?column?"), Ident::new));
+                    result.columns.push((name, type_of(value, &visible)));
+                }
+            }
+        }
+        Ok(result)
+    }
+
+    fn visible(&mut self, query: &Query, item: &FromItem) -> Outcome<Visible> {
+        let label = item.label().cloned();
+        let unknown = Visible { label: label.clone(), columns: Vec::new(), known: false };
+        match &item.source {
+            FromSource::Relation { name, .. } => {
+                let common = query.with.iter().find(|table| name.schema.is_none() && table.name == name.name);
+                if let Some(common) = common {
+                    let CommonTableBody::Query(inner) = &common.body else { return Ok(unknown) };
+                    let result = self.result_columns(inner)?;
+                    return Ok(Visible { label, columns: result.columns, known: result.known });
+                }
+                let Some(id) = self.read_target(name)? else { return Ok(unknown) };
+                Ok(match &self.schema.relation(id).kind {
+                    RelationKind::Table(table) => {
+                        let columns = table.columns.iter();
+                        let columns = columns.map(|one| (one.name.clone(), one.data_type.clone())).collect();
+                        Visible { label, columns, known: table.columns_known }
+                    }
+                    RelationKind::View(view) => {
+                        let columns = view.columns.iter().map(|one| (one.clone(), None)).collect();
+                        Visible { label, columns, known: view.columns_known }
+                    }
+                    RelationKind::Index(_) | RelationKind::Sequence(_) | RelationKind::Other => unknown,
+                })
+            }
+            FromSource::Query(inner) => {
+                let result = self.result_columns(inner)?;
+                Ok(Visible { label, columns: result.columns, known: result.known })
+            }
+            FromSource::Function { .. } | FromSource::Other => Ok(unknown),
+        }
+    }
+
+    pub(super) fn refresh_view(&mut self, refresh: &RefreshView) -> Outcome {
+        let id = self.relation(&refresh.view, Taken::Other)?;
+        let fits = match &self.schema.relation(id).kind {
+            RelationKind::View(view) => view.materialized,
+            RelationKind::Other => true,
+            RelationKind::Table(_) | RelationKind::Index(_) | RelationKind::Sequence(_) => false,
+        };
+        if !fits {
+            let message = format!("{} is not a materialized view", quoted_name(&refresh.view));
+            let state = if self.since(15) { "42809" } else { "0A000" };
+            return Err(refused(state, self.full(id), message));
+        }
+        if refresh.concurrently {
+            self.refresh_concurrently(id)?;
+        }
+        let filled = refresh.with_data;
+        self.schema.edit_view(id, |view| view.populated = filled);
+        Ok(())
+    }
+
+    fn refresh_concurrently(&self, id: RelationId) -> Outcome {
+        let Some(view) = self.schema.relation(id).as_view() else { return Ok(()) };
+        let unique = self.indexes_in_order(id).into_iter().filter_map(|index| self.as_index(index)).any(|index| {
+            index.unique
+                && index.valid
+                && index.filter.is_none()
+                && super::index::key_columns(index).len() == index.parts.len()
+        });
+        let message = if !view.populated {
+            format!("CONCURRENTLY cannot be used when the materialized view is not populated")
+        } else if !unique {
+            format!("cannot refresh materialized view {} concurrently", quoted(&self.label(id)))
+        } else {
+            return Ok(());
+        };
+        let state = if view.populated { "55000" } else { "0A000" };
+        Err(refused(state, self.full(id), message))
+    }
+}
+
+fn type_of(value: &Expr, visible: &[Visible]) -> Option<TypeName> {
+    match value {
+        Expr::Cast { to, .. } => Some(to.clone()),
+        Expr::Column { qualifier, name } => {
+            let mut found = visible
+                .iter()
+                .filter(|item| qualifier.is_none() || item.label == *qualifier)
+                .flat_map(|item| &item.columns)
+                .filter(|(column, _)| column == name);
+            found.next().and_then(|(_, data_type)| data_type.clone())
+        }
+        Expr::Constant(Constant::String(_)) => Some(TypeName::built_in("text")),
+        Expr::Constant(Constant::Bool(_))
+        | Expr::And(_)
+        | Expr::Or(_)
+        | Expr::Not(_)
+        | Expr::IsNull(_)
+        | Expr::Exists(_) => Some(TypeName::built_in("boolean")),
+        Expr::Call { function, .. } => match function.name.as_str() {
+            "count" | "row_number" => Some(TypeName::built_in("bigint")),
+            "now" | "current_timestamp" => Some(TypeName::built_in("timestamp with time zone")),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Column names, stars and labels of a query at all its levels.
+#[derive(Default)]
+struct Used {
+    columns: Vec<(Option<Ident>, Ident)>,
+    stars: Vec<Option<Ident>>,
+    labels: Vec<(Ident, Name)>,
+}
+
+impl Used {
+    fn query(&mut self, query: &Query) {
+        for output in &query.outputs {
+            match output {
+                Output::All { qualifier } => self.stars.push(qualifier.clone()),
+                Output::Value { value, .. } => self.expr(value),
+            }
+        }
+        for item in &query.from {
+            match &item.source {
+                FromSource::Relation { name, .. } => {
+                    if let Some(label) = item.label() {
+                        self.labels.push((label.clone(), name.clone()));
+                    }
+                }
+                FromSource::Query(inner) => self.query(inner),
+                FromSource::Function { arguments, .. } => arguments.iter().for_each(|one| self.expr(one)),
+                FromSource::Other => {}
+            }
+            item.on.iter().for_each(|on| self.expr(on));
+        }
+        query.filter.iter().chain(query.values.iter().flatten()).for_each(|one| self.expr(one));
+        for table in &query.with {
+            if let CommonTableBody::Query(inner) = &table.body {
+                self.query(inner);
+            }
+        }
+        query.arms.iter().for_each(|arm| self.query(arm));
+    }
+
+    fn expr(&mut self, expr: &Expr) {
+        expr.walk(&mut |one| match one {
+            Expr::Column { qualifier, name } => self.columns.push((qualifier.clone(), name.clone())),
+            Expr::Row { qualifier } => self.stars.push(Some(qualifier.clone())),
+            _ => {}
+        });
+        for query in expr.queries() {
+            self.query(query);
+        }
+    }
+}
