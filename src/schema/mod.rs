@@ -4,6 +4,9 @@
 //! holds is `data`'s.
 
 mod apply;
+#[cfg(test)]
+mod consistency;
+mod join;
 mod model;
 mod since;
 

@@ -31,11 +31,6 @@ impl Schema {
         changed.map(|(id, _)| *id).collect()
     }
 
-    /// The schema where either of two branches may have run.
-    pub fn join(&self, _other: &Schema, _by: &crate::operation::Origin) -> Schema {
-        self.clone()
-    }
-
     pub fn get_function(&self, id: FunctionId) -> Option<&Function> {
         self.functions.get(&id).map(|function| &**function)
     }

@@ -1,5 +1,6 @@
 //! ALTER TABLE: its actions in the order of PostgreSQL's passes, not of writing.
 
+use super::column::TypeChange;
 use super::resolve::{Taken, quoted, quoted_name};
 use super::{Change, Outcome, refused};
 use crate::operation::{
@@ -119,7 +120,8 @@ impl Change<'_> {
                 self.drop_column(id, column, *if_exists, *cascade, only)
             }
             TableActionKind::AlterColumnType { column, data_type, collation, using } => {
-                self.alter_column_type(id, column, data_type, collation.as_ref(), using.as_ref(), only, false)
+                let to = TypeChange { data_type, collation: collation.as_ref(), using: using.as_ref() };
+                self.alter_column_type(id, column, to, only, false)
             }
             TableActionKind::SetDefault { column, default } => self.set_default(id, column, Some(default), only),
             TableActionKind::DropDefault { column } => self.set_default(id, column, None, only),

@@ -7,6 +7,14 @@ use crate::operation::{
 };
 use crate::schema::{ColumnId, ConstraintRow, IdentityKind, IndexKey, Part, RelationId, TypeKind};
 
+/// What ALTER COLUMN … TYPE asks for.
+#[derive(Clone, Copy)]
+pub(super) struct TypeChange<'a> {
+    pub data_type: &'a TypeName,
+    pub collation: Option<&'a Name>,
+    pub using: Option<&'a Expression>,
+}
+
 impl Change<'_> {
     /// Whether the column was added; IF NOT EXISTS leaves the one that is there.
     pub(super) fn add_column(
@@ -195,12 +203,11 @@ impl Change<'_> {
         &mut self,
         table: RelationId,
         name: &Ident,
-        data_type: &TypeName,
-        collation: Option<&Name>,
-        using: Option<&Expression>,
+        to: TypeChange<'_>,
         only: bool,
         recursing: bool,
     ) -> Outcome {
+        let TypeChange { data_type, collation, using } = to;
         let column = self.column(table, name)?;
         let Some(own) = self.schema.table(table).column_by_id(column).cloned() else { return Ok(()) };
         let object = format!("{}.{name}", self.full(table));
@@ -244,7 +251,7 @@ impl Change<'_> {
                 );
                 return Err(refused("42P16", object, message));
             }
-            self.alter_column_type(child, name, data_type, collation, using, false, true)?;
+            self.alter_column_type(child, name, to, false, true)?;
         }
         let collation = collation.cloned();
         self.schema.edit_column(table, column, |column| {

@@ -239,7 +239,7 @@ impl Change<'_> {
         };
         let is_view = self.schema.relation(table).as_view().is_some();
         let open = self.is_open(table) && !self.schema.gone_parts.contains_key(&(table, part, name.clone()));
-        if !has && !open && !(is_view && part == Part::Rule) {
+        if !(has || open || is_view && part == Part::Rule) {
             let gone = self.schema.gone_parts.get(&(table, part, name.clone())).map(|gone| gone.by.clone());
             let message = format!("{word} {} for relation {} does not exist", quoted(name), quoted(&self.label(table)));
             return self.absent(drop, "42704", &target.name, message, gone);
@@ -271,7 +271,8 @@ impl Change<'_> {
         let functions: Vec<FunctionId> = functions.flat_map(|(_, ids)| ids.clone()).collect();
         let types = self.schema.type_names.range(from..).take_while(|(full, _)| full.schema == *name);
         let types: Vec<TypeId> = types.map(|(_, id)| *id).collect();
-        if !drop.cascade && !(relations.is_empty() && functions.is_empty() && types.is_empty()) {
+        let empty = relations.is_empty() && functions.is_empty() && types.is_empty();
+        if !(drop.cascade || empty) {
             let message = format!("cannot drop schema {name} because other objects depend on it");
             return Err(refused("2BP01", name.to_string(), message));
         }

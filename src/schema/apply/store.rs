@@ -10,25 +10,25 @@ use crate::schema::{
 };
 
 impl Schema {
-    pub(super) fn fresh(&mut self) -> u32 {
+    pub(in crate::schema) fn fresh(&mut self) -> u32 {
         let id = self.next_id;
         self.next_id += 1;
         id
     }
 
     /// The table with that id; an empty one where it is none, so that a question never panics.
-    pub(super) fn table(&self, id: RelationId) -> &Table {
+    pub(in crate::schema) fn table(&self, id: RelationId) -> &Table {
         static NONE: Table = Table::empty();
         self.get_relation(id).and_then(Relation::as_table).unwrap_or(&NONE)
     }
 
-    pub(super) fn edit_relation(&mut self, id: RelationId, edit: impl FnOnce(&mut Relation)) {
+    pub(in crate::schema) fn edit_relation(&mut self, id: RelationId, edit: impl FnOnce(&mut Relation)) {
         if let Some(relation) = self.relations.get_mut(&id) {
             edit(Arc::make_mut(relation));
         }
     }
 
-    pub(super) fn edit_table(&mut self, id: RelationId, edit: impl FnOnce(&mut Table)) {
+    pub(in crate::schema) fn edit_table(&mut self, id: RelationId, edit: impl FnOnce(&mut Table)) {
         self.edit_relation(id, |relation| {
             if let RelationKind::Table(table) = &mut relation.kind {
                 edit(table);
@@ -36,7 +36,7 @@ impl Schema {
         });
     }
 
-    pub(super) fn edit_column(&mut self, id: RelationId, column: ColumnId, edit: impl FnOnce(&mut Column)) {
+    pub(in crate::schema) fn edit_column(&mut self, id: RelationId, column: ColumnId, edit: impl FnOnce(&mut Column)) {
         self.edit_table(id, |table| {
             if let Some(column) = table.columns.iter_mut().find(|one| one.id == column) {
                 edit(column);
@@ -44,7 +44,7 @@ impl Schema {
         });
     }
 
-    pub(super) fn edit_index(&mut self, id: RelationId, edit: impl FnOnce(&mut Index)) {
+    pub(in crate::schema) fn edit_index(&mut self, id: RelationId, edit: impl FnOnce(&mut Index)) {
         self.edit_relation(id, |relation| {
             if let RelationKind::Index(index) = &mut relation.kind {
                 edit(index);
@@ -68,13 +68,13 @@ impl Schema {
         });
     }
 
-    pub(super) fn edit_constraint(&mut self, id: ConstraintId, edit: impl FnOnce(&mut Constraint)) {
+    pub(in crate::schema) fn edit_constraint(&mut self, id: ConstraintId, edit: impl FnOnce(&mut Constraint)) {
         if let Some(constraint) = self.constraints.get_mut(&id) {
             edit(Arc::make_mut(constraint));
         }
     }
 
-    pub(super) fn edit_trigger(&mut self, id: TriggerId, edit: impl FnOnce(&mut Trigger)) {
+    pub(in crate::schema) fn edit_trigger(&mut self, id: TriggerId, edit: impl FnOnce(&mut Trigger)) {
         if let Some(trigger) = self.triggers.get_mut(&id) {
             edit(Arc::make_mut(trigger));
         }
@@ -208,7 +208,7 @@ impl Table {
     }
 
     /// Gives a column the next number.
-    pub(super) fn push(&mut self, mut column: Column) -> ColumnId {
+    pub(in crate::schema) fn push(&mut self, mut column: Column) -> ColumnId {
         column.id = ColumnId(self.next_column);
         self.next_column = self.next_column.saturating_add(1);
         let id = column.id;

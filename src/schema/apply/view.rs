@@ -280,7 +280,7 @@ impl Change<'_> {
                 && super::index::key_columns(index).len() == index.parts.len()
         });
         let message = if !view.populated {
-            format!("CONCURRENTLY cannot be used when the materialized view is not populated")
+            "CONCURRENTLY cannot be used when the materialized view is not populated".to_owned()
         } else if !unique {
             format!("cannot refresh materialized view {} concurrently", quoted(&self.label(id)))
         } else {

@@ -1,0 +1,170 @@
+//! Undecided branches come together: what only one side has, or both have differently, may be or not.
+
+use std::sync::Arc;
+
+use super::{Existence, Relation, RelationId, RelationKind, Schema};
+use crate::operation::Origin;
+
+impl Schema {
+    /// One schema for two ways a branch may have gone. What both have alike stays certain; what only one
+    /// has, or both have differently, is there as [`Existence::Maybe`], in this schema's form where it has one.
+    ///
+    /// Both come from the same schema before the branch: an id means the same object on both sides where it
+    /// was made at the same place.
+    #[must_use]
+    pub fn join(&self, other: &Schema, by: &Origin) -> Schema {
+        let mut joined = self.clone();
+        joined.complete &= other.complete;
+        let maybe = Existence::Maybe { by: by.clone() };
+        for (id, own) in &self.relations {
+            let same = other.relations.get(id).is_some_and(|theirs| Arc::ptr_eq(own, theirs) || alike(own, theirs));
+            if !same {
+                joined.edit_relation(*id, |relation| relation.existence = maybe.clone());
+            }
+        }
+        for (id, own) in &self.constraints {
+            if !other.constraints.get(id).is_some_and(|theirs| Arc::ptr_eq(own, theirs) || own.name == theirs.name) {
+                joined.edit_constraint(*id, |row| row.existence = maybe.clone());
+            }
+        }
+        for (id, own) in &self.triggers {
+            if !other.triggers.get(id).is_some_and(|theirs| Arc::ptr_eq(own, theirs) || own.name == theirs.name) {
+                joined.edit_trigger(*id, |row| row.existence = maybe.clone());
+            }
+        }
+        for (id, own) in &self.functions {
+            if !other.functions.get(id).is_some_and(|theirs| Arc::ptr_eq(own, theirs)) {
+                let mut function = (**own).clone();
+                function.existence = maybe.clone();
+                joined.functions.insert(*id, Arc::new(function));
+            }
+        }
+        joined.take_only_theirs(other, &maybe);
+        joined
+    }
+
+    /// Objects that only the other side has, under ids of their own: branches count on from the same number.
+    fn take_only_theirs(&mut self, other: &Schema, maybe: &Existence) {
+        self.next_id = self.next_id.max(other.next_id);
+        for (name, id) in &other.relation_names {
+            let Some(theirs) = other.relations.get(id) else { continue };
+            if self.relation_names.contains_key(name) || self.is_same_object(theirs) {
+                continue;
+            }
+            let new = RelationId(self.fresh());
+            self.gone.remove(name);
+            self.relation_names.insert(name.clone(), new);
+            let kind = bare(&theirs.kind);
+            self.relations
+                .insert(new, Arc::new(Relation { id: new, name: name.clone(), existence: maybe.clone(), kind }));
+        }
+        for (name, id) in &other.type_names {
+            let (false, Some(theirs)) = (self.type_names.contains_key(name), other.types.get(id)) else { continue };
+            let new = super::TypeId(self.fresh());
+            let mut found = (**theirs).clone();
+            (found.id, found.existence) = (new, maybe.clone());
+            self.gone_types.remove(name);
+            self.type_names.insert(name.clone(), new);
+            self.types.insert(new, Arc::new(found));
+        }
+        for (name, ids) in &other.function_names {
+            if self.function_names.contains_key(name) {
+                continue;
+            }
+            for id in ids {
+                let Some(theirs) = other.functions.get(id) else { continue };
+                let new = super::FunctionId(self.fresh());
+                let mut function = (**theirs).clone();
+                (function.id, function.existence) = (new, maybe.clone());
+                function.triggers = Vec::new();
+                self.function_names.entry(name.clone()).or_default().push(new);
+                self.functions.insert(new, Arc::new(function));
+            }
+            self.gone_functions.remove(name);
+        }
+        for (name, _) in &other.schemas {
+            if !self.schemas.contains_key(name) {
+                self.schemas.insert(name.clone(), maybe.clone());
+                self.gone_schemas.remove(name);
+            }
+        }
+        for (name, _) in &other.extensions {
+            if !self.extensions.contains_key(name) {
+                self.extensions.insert(name.clone(), maybe.clone());
+            }
+        }
+        self.columns_may_be_more(other, maybe);
+    }
+
+    /// The other side's object is here under its id, renamed perhaps.
+    fn is_same_object(&self, theirs: &Relation) -> bool {
+        self.relations.get(&theirs.id).is_some_and(|own| own.existence.origin() == theirs.existence.origin())
+    }
+
+    /// Columns of one side only may be there; those of both stay.
+    fn columns_may_be_more(&mut self, other: &Schema, maybe: &Existence) {
+        let both: Vec<RelationId> =
+            self.relations.keys().copied().filter(|id| other.relations.contains_key(id)).collect();
+        for id in both {
+            let (Some(own), Some(theirs)) = (self.relations.get(&id), other.relations.get(&id)) else { continue };
+            if Arc::ptr_eq(own, theirs) {
+                continue;
+            }
+            let Some(theirs) = theirs.as_table().cloned() else { continue };
+            self.edit_table(id, |table| {
+                for column in &mut table.columns {
+                    if theirs.column_by_id(column.id).is_none_or(|one| one.name != column.name) {
+                        column.existence = maybe.clone();
+                    }
+                }
+                for column in &theirs.columns {
+                    if table.column(&column.name).is_none() {
+                        let mut column = column.clone();
+                        (column.existence, column.sequence) = (maybe.clone(), None);
+                        table.push(column);
+                    }
+                }
+                table.columns_known &= theirs.columns_known;
+            });
+        }
+    }
+}
+
+/// The same in what is asked of a relation itself; columns and constraints have existence of their own.
+fn alike(own: &Relation, theirs: &Relation) -> bool {
+    own.name == theirs.name && own.existence.origin() == theirs.existence.origin()
+}
+
+/// A relation without the ties to others that this side does not have.
+fn bare(kind: &RelationKind) -> RelationKind {
+    match kind {
+        RelationKind::Table(table) => {
+            let mut table = table.clone();
+            table.partition_of = None;
+            table.columns_known = false;
+            for list in [&mut table.constraints, &mut table.referenced_by, &mut table.derived, &mut table.derived_by] {
+                list.clear();
+            }
+            for list in [&mut table.indexes, &mut table.children, &mut table.views, &mut table.inherits] {
+                list.clear();
+            }
+            table.triggers.clear();
+            table.columns.iter_mut().for_each(|column| column.sequence = None);
+            RelationKind::Table(table)
+        }
+        RelationKind::Sequence(sequence) => {
+            let mut sequence = sequence.clone();
+            sequence.owned_by = None;
+            RelationKind::Sequence(sequence)
+        }
+        RelationKind::View(view) => {
+            let mut view = view.clone();
+            view.reads.clear();
+            view.indexes.clear();
+            view.views.clear();
+            view.triggers.clear();
+            RelationKind::View(view)
+        }
+        RelationKind::Index(_) | RelationKind::Other => RelationKind::Other,
+    }
+}
