@@ -296,6 +296,24 @@ fn a_file_inside_a_history_is_judged_with_its_context() {
 }
 
 #[test]
+fn a_folder_inside_a_history_is_judged_with_its_context() {
+    let tree = Tree::new(&[
+        ("m/1_a/up.sql", SQL),
+        ("m/2_b/up.sql", SQL),
+        ("db/migration/2023/V1__a.sql", SQL),
+        ("db/migration/2024/V2__b.sql", SQL),
+        ("migrations/postgres/V1__a.sql", SQL),
+    ]);
+    for (path, root) in [("m/2_b", "m"), ("db/migration/2024", "db/migration")] {
+        let project = tree.load(&[path]).unwrap();
+        assert_eq!(only(&project).root, root);
+        assert_eq!((names(only(&project)), judged(only(&project))), (vec!["a", "b"], vec!["b"]), "{path}");
+    }
+    // All of a history in a folder of its own: the folder is the history.
+    assert_eq!(only(&tree.load(&["migrations/postgres"]).unwrap()).root, "migrations/postgres");
+}
+
+#[test]
 fn nothing_is_an_error_that_says_what_to_do() {
     let tree = Tree::new(&[("README.md", "")]);
     assert!(matches!(tree.load(&[]), Err(Error::NothingFound { .. })));
@@ -322,7 +340,10 @@ fn other_databases_are_skipped_beside_and_refused_alone() {
     assert!(says(&project, "skipped 2 files for MySQL"));
     for path in ["db/mysql", "db/mysql/migrations/1_a.up.sql"] {
         let refused = tree.load(&[path]);
-        assert!(matches!(refused, Err(Error::OtherDatabase { database, .. }) if database == "MySQL"), "{path}");
+        assert!(
+            matches!(&refused, Err(Error::OtherDatabase { database, .. }) if database == "MySQL"),
+            "{path}: {refused:?}"
+        );
     }
 }
 
@@ -462,6 +483,18 @@ fn a_base_that_is_not_here_says_which_fetch_is_needed() {
     let bare = Tree::new(&[("m/1_a.up.sql", SQL)]);
     fs::remove_dir(bare.0.join(".git")).unwrap();
     assert!(matches!(bare.load_with(&["m"], &since("main")), Err(Error::Git { .. })));
+}
+
+#[test]
+fn settings_can_come_from_a_trusted_revision() {
+    let tree = Tree::committed(&[("plimsoll.toml", "fail-on = 'note'\n"), ("src/x", "")]);
+    tree.write(&[("plimsoll.toml", "fail-on = 'error'\n")]);
+    let read = |revision: Option<&str>| {
+        let flags = Flags { config_from: revision.map(str::to_owned), ..Flags::default() };
+        read_settings(&tree.0.join("src"), &flags, &[]).map(|(settings, _)| settings.fail_on.word())
+    };
+    assert_eq!((read(None).unwrap(), read(Some("main")).unwrap()), ("error", "note"));
+    assert!(matches!(read(Some("nowhere")), Err(Error::Git { .. })));
 }
 
 #[cfg(unix)]

@@ -49,6 +49,10 @@ pub struct Input {
     /// Settings file [default: plimsoll.toml, looked for upwards]
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+
+    /// Take the settings file from this git revision, which the change under review cannot edit
+    #[arg(long, value_name = "REV")]
+    pub config_from: Option<String>,
     /// Write to a file instead of standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,

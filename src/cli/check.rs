@@ -11,6 +11,7 @@ use crate::settings::Flags;
 pub(super) fn run(arguments: &Check, console: &mut Console<'_>) -> Outcome {
     let flags = Flags {
         config: arguments.input.config.clone(),
+        config_from: arguments.input.config_from.clone(),
         postgres: arguments.input.postgres,
         fail_on: arguments.fail_on,
         preset: arguments.preset,

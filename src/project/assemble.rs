@@ -25,6 +25,7 @@ pub struct Draft {
 pub struct DraftHistory {
     pub layout: Layout,
     pub has_down: bool,
+    pub has_gaps: bool,
     pub drafts: Vec<Draft>,
     pub unread: Vec<UnreadFile>,
     pub remarks: Vec<String>,
@@ -35,11 +36,12 @@ pub struct DraftHistory {
 /// Reads a layout's files.
 pub fn assemble(layout: Layout, root: &Path, texts: &mut Texts, sources: &mut Sources) -> DraftHistory {
     let context = super::entries::Context { layout: &layout, texts, root };
-    let Entries { entries, unread, remarks, has_down } = super::entries::entries(context);
+    let Entries { entries, unread, remarks, has_down, has_gaps } = super::entries::entries(context);
     let unread = unread.into_iter().map(|(path, reason)| UnreadFile { path, span: None, reason, judged: true });
     let mut history = DraftHistory {
         layout,
         has_down,
+        has_gaps,
         drafts: Vec::with_capacity(entries.len()),
         unread: unread.collect(),
         remarks,

@@ -67,7 +67,7 @@ impl<'a> Git<'a> {
 
     /// The merge base of a revision and HEAD.
     pub fn base(&self, revision: &str) -> Result<BaseCommit, Error> {
-        let commit = self.commit(revision).ok_or_else(|| unknown(revision))?;
+        let commit = self.known(revision)?;
         let merged = self.run(&["merge-base", &commit, "HEAD"]);
         let merged = merged.ok().and_then(|output| String::from_utf8(output).ok());
         let Some(base) = merged.filter(|base| !base.trim().is_empty()) else {
@@ -82,8 +82,12 @@ impl<'a> Git<'a> {
         Ok(BaseCommit { revision: revision.to_owned(), commit: base.trim().to_owned() })
     }
 
-    /// The commit that a revision names, where it is here.
-    pub fn commit(&self, revision: &str) -> Option<String> {
+    /// The commit that a revision names; says which fetch is needed where it is not here.
+    pub fn known(&self, revision: &str) -> Result<String, Error> {
+        self.commit(revision).ok_or_else(|| unknown(revision))
+    }
+
+    fn commit(&self, revision: &str) -> Option<String> {
         let wanted = format!("{revision}^{{commit}}");
         let output = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]).ok()?;
         let commit = String::from_utf8(output).ok()?.trim().to_owned();

@@ -46,6 +46,11 @@ pub struct Surroundings<'a> {
 /// Folders by which plain migrations are known.
 const WELL_KNOWN: &[&str] = &["migrations", "migration", "migrate"];
 
+/// A folder that is named as folders of migrations are.
+pub fn is_well_known(path: &str) -> bool {
+    WELL_KNOWN.contains(&file_name(path))
+}
+
 /// How many files of a folder are opened to see whose marks they carry.
 const OPENED: usize = 12;
 
@@ -303,7 +308,7 @@ fn well_known_above(path: &str, start: &str) -> Option<String> {
     let mut known = None;
     let mut at = path;
     while at.len() >= start.len() {
-        if WELL_KNOWN.contains(&file_name(at)) {
+        if is_well_known(at) {
             known = Some(at.to_owned());
         }
         if at.is_empty() {

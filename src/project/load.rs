@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::assemble::{DraftHistory, assemble, script};
 use super::git::{Git, base_of_ci};
-use super::layout::{Layout, Layouts, Surroundings, find};
+use super::layout::{Layout, Layouts, Surroundings, find, is_well_known};
 use super::manifest::Manifests;
-use super::place::{Place, file_name, folder, named};
+use super::place::{Place, folder, is_below, named};
 use super::texts::Texts;
 use super::walk::{Found, is_sql, walk};
 use super::{Project, Request, entries, judge};
@@ -115,7 +115,7 @@ fn without_other_databases(
 }
 
 fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
-    let DraftHistory { layout, has_down, drafts, unread, remarks, .. } = draft;
+    let DraftHistory { layout, has_down, has_gaps, drafts, unread, remarks, .. } = draft;
     let (root, framework) = (named(&layout.root).to_owned(), layout.framework);
     let (count, word) = (drafts.len(), framework.word());
     let migrations = if count == 1 { "migration" } else { "migrations" };
@@ -129,7 +129,9 @@ fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
         databases: runs_on.map(|database| database.name.clone()).collect(),
         runner: entries::runner(framework, has_down),
         // A lone file may build on anything; a file that was not read may have made anything.
-        complete: unread.is_empty() && drafts.first().is_some_and(|draft| !draft.migration.version.is_empty()),
+        complete: !has_gaps
+            && unread.is_empty()
+            && drafts.first().is_some_and(|draft| !draft.migration.version.is_empty()),
         migrations: drafts.into_iter().map(|draft| draft.migration).collect(),
         root,
         framework,
@@ -217,13 +219,21 @@ impl<'a> Search<'a> {
             return Err(Error::MissingPath { path: path.clone() });
         }
         let (folders, files): (Vec<_>, Vec<_>) = paths.into_iter().partition(|(_, path)| path.is_dir());
+        let mut inside = Vec::new();
         for (_, path) in &folders {
-            self.folder(path, true);
+            match self.part_of_history(path) {
+                Some(files) => inside.extend(files),
+                None => {
+                    self.folder(path, true);
+                }
+            }
         }
         let covered: BTreeSet<String> =
             self.layouts.values().flat_map(|layout| &layout.files).map(|file| file.path.clone()).collect();
         let files = files.into_iter().map(|(_, disk)| Found { path: self.place.shown(&disk), disk });
-        self.files(files.filter(|file| !covered.contains(&file.path)).collect(), folders.is_empty());
+        // Beside whole folders everything is judged.
+        let alone = self.layouts.is_empty();
+        self.files(files.chain(inside).filter(|file| !covered.contains(&file.path)).collect(), alone);
         if self.layouts.is_empty() && self.unread.is_empty() && request.stdin.is_none() {
             let first = folders.first().map_or(self.place.working_directory.as_path(), |(_, path)| path.as_path());
             let help = "no file there ends in `.sql`".to_owned();
@@ -317,16 +327,32 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The topmost folder of migrations by name at or above a folder; for a folder with `up.sql` the one above it.
+    fn start_of_history(&self, folder: &Path) -> Option<PathBuf> {
+        let known = folder.ancestors().take_while(|above| above.starts_with(&self.place.root));
+        let known = known.filter(|above| is_well_known(&self.place.shown(above)));
+        let above = folder.join("up.sql").exists().then(|| folder.parent()).flatten();
+        known.last().or(above).map(Path::to_path_buf)
+    }
+
+    /// A folder that holds some of a history's files: these are judged, the rest is context.
+    fn part_of_history(&mut self, start: &Path) -> Option<Vec<Found>> {
+        let top = self.start_of_history(start).filter(|top| top != start)?;
+        let shown = self.place.shown(start);
+        let (found, _) = self.find(&top, false);
+        let mut layouts = found.layouts.into_iter();
+        let around = layouts.find(|layout| layout.root != shown && is_below(&shown, &layout.root))?;
+        let (inside, outside): (Vec<Found>, Vec<Found>) =
+            around.files.into_iter().partition(|file| is_below(&file.path, &shown));
+        (!inside.is_empty() && !outside.is_empty()).then_some(inside)
+    }
+
     fn history_around(&mut self, file: &Found) -> bool {
         if !is_sql(file.name()) {
             return false;
         }
         let parent = file.disk.parent().unwrap_or(&self.place.root).to_path_buf();
-        let known = parent.ancestors().take_while(|above| above.starts_with(&self.place.root));
-        let known =
-            known.filter(|above| matches!(file_name(&self.place.shown(above)), "migrations" | "migration" | "migrate"));
-        let above = if matches!(file.name(), "up.sql" | "down.sql") { parent.parent() } else { None };
-        let start = known.last().or(above).unwrap_or(&parent).to_path_buf();
+        let start = self.start_of_history(&parent).unwrap_or(parent);
         let (found, _) = self.find(&start, false);
         let around = found.layouts.into_iter().find(|layout| layout.files.contains(file));
         let Some(layout) = around else { return false };

@@ -1,7 +1,8 @@
 //! Finds `plimsoll.toml` and hands its text to `settings`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::git::Git;
 use super::place::Place;
 use super::text;
 use crate::error::Error;
@@ -16,23 +17,53 @@ pub const NAME: &str = "plimsoll.toml";
 pub fn read_settings(working_directory: &Path, flags: &Flags, rules: &[&str]) -> Result<(Settings, Sources), Error> {
     let place = Place::around(working_directory);
     let mut sources = Sources::default();
-    let Some(path) = find(&place, flags)? else { return Ok((Settings::default().with(flags), sources)) };
-    let shown = place.shown(&path);
-    let text = text::read(&path).map_err(|reason| Error::Io { path: shown.clone(), reason })?;
-    let id = sources.add(shown, text.text);
+    let found = match &flags.config_from {
+        Some(revision) => find_at(&place, flags, revision)?,
+        None => find(&place, flags)?,
+    };
+    let Some((shown, text)) = found else { return Ok((Settings::default().with(flags), sources)) };
+    let id = sources.add(shown, text);
     let settings = SettingsFile { sources: &sources, id, rules }.read()?;
     Ok((settings.with(flags), sources))
 }
 
-fn find(place: &Place, flags: &Flags) -> Result<Option<PathBuf>, Error> {
-    if let Some(named) = &flags.config {
-        let path = place.absolute(named);
-        if !path.exists() {
-            return Err(Error::Io { path: named.display().to_string(), reason: "no such settings file".to_owned() });
-        }
-        return Ok(Some(path));
+/// The file as shown, and its text.
+type Named = Option<(String, String)>;
+
+fn find(place: &Place, flags: &Flags) -> Result<Named, Error> {
+    let path = match &flags.config {
+        Some(named) => Some(place.absolute(named)),
+        None => upwards(place).map(|folder| folder.join(NAME)).find(|path| path.is_file()),
+    };
+    let Some(path) = path else { return Ok(None) };
+    let shown = place.shown(&path);
+    match text::read(&path) {
+        Ok(text) => Ok(Some((shown, text.text))),
+        Err(reason) => Err(Error::Io { path: shown, reason }),
     }
-    Ok(upwards(place).map(|folder| folder.join(NAME)).find(|path| path.is_file()))
+}
+
+/// The same file as a revision has it; none where the revision has none.
+fn find_at(place: &Place, flags: &Flags, revision: &str) -> Result<Named, Error> {
+    if !place.is_repository {
+        return Err(Error::Git {
+            message: "there is no repository here".to_owned(),
+            help: "`--config-from` reads the settings of a revision; without git name the file with `--config`"
+                .to_owned(),
+        });
+    }
+    let git = Git::at(&place.root);
+    let files = git.files(&git.known(revision)?)?;
+    let shown = match &flags.config {
+        Some(named) => Some(place.shown(&place.absolute(named))),
+        None => upwards(place).map(|folder| place.shown(&folder.join(NAME))).find(|path| files.contains_key(path)),
+    };
+    let Some(shown) = shown else { return Ok(None) };
+    let missing = || Error::Io { path: shown.clone(), reason: format!("{revision} has no such settings file") };
+    let blob = files.get(&shown).ok_or_else(missing)?;
+    let bytes = git.contents(&[blob])?.into_iter().flatten().next().ok_or_else(missing)?;
+    let text = text::decode(bytes).map_err(|reason| Error::Io { path: shown.clone(), reason })?;
+    Ok(Some((shown, text.text)))
 }
 
 /// Up to the repository's root; without a repository up to the file system's.

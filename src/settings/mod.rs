@@ -120,6 +120,8 @@ impl Default for Settings {
 pub struct Flags {
     /// The settings file; not looked for where it is named.
     pub config: Option<PathBuf>,
+    /// The settings file is taken from this revision: a change cannot loosen its own check.
+    pub config_from: Option<String>,
     pub postgres: Option<VersionRange>,
     pub fail_on: Option<Severity>,
     pub preset: Option<Preset>,

@@ -497,6 +497,18 @@ reason = "run by hand"
     }
 
     #[test]
+    fn the_documentation_shows_every_key_and_its_examples_are_right() {
+        let page = include_str!("../../docs/configuration.md");
+        for key in KEYS {
+            assert!(page.contains(&format!("\n## `{key}`\n")), "no section on `{key}`");
+            assert!(page.contains(&format!("| [`{key}`](#{key}) |")), "no row on `{key}`");
+        }
+        for example in page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            assert!(read(example).is_ok(), "{example}");
+        }
+    }
+
+    #[test]
     fn deep_or_broken_documents_do_no_harm() {
         assert!(read(&format!("paths = {}", "[".repeat(100_000))).is_err());
         assert!(read("\u{0}").is_err());

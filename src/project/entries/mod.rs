@@ -44,6 +44,8 @@ pub struct Entries {
     pub unread: Vec<(String, String)>,
     pub remarks: Vec<String>,
     pub has_down: bool,
+    /// Something that may run before these was left out.
+    pub has_gaps: bool,
 }
 
 /// What entries are made from.

@@ -105,6 +105,7 @@ fn pass_over_unversioned(layout: &Layout, ups: &mut Vec<(&Found, Numbered, Strin
     let without = ups.iter().filter(|(_, parts, _)| parts.version.is_empty());
     let ignored: BTreeSet<String> = without.map(|(file, _, _)| file.path.clone()).collect();
     let Some(first) = ignored.first() else { return };
+    found.has_gaps = true;
     let (root, count) = (named(&layout.root), ignored.len());
     found
         .remarks
