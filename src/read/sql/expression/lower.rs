@@ -271,10 +271,8 @@ impl Lowering {
         let truth =
             |operand: Box<Expr>, value: bool| Expr::Distinct(operand, Box::new(Expr::Constant(Constant::Bool(value))));
         Ok(match expr {
-            ast::Expr::IsNull(one) | ast::Expr::IsUnknown(one) => Expr::IsNull(self.boxed(one, depth)?),
-            ast::Expr::IsNotNull(one) | ast::Expr::IsNotUnknown(one) => {
-                negate(Expr::IsNull(self.boxed(one, depth)?), true)
-            }
+            ast::Expr::IsNull(one) | ast::Expr::IsUnknown(one) => null_test(self.expr(one, depth + 1)?, false),
+            ast::Expr::IsNotNull(one) | ast::Expr::IsNotUnknown(one) => null_test(self.expr(one, depth + 1)?, true),
             ast::Expr::IsTrue(one) => negate(truth(self.boxed(one, depth)?, true), true),
             ast::Expr::IsNotTrue(one) => truth(self.boxed(one, depth)?, true),
             ast::Expr::IsFalse(one) => negate(truth(self.boxed(one, depth)?, false), true),
@@ -480,6 +478,16 @@ pub(super) fn compare(operator: &str, left: Expr, right: Expr) -> Expr {
 
 fn negate(expr: Expr, negated: bool) -> Expr {
     if negated { Expr::Not(Box::new(expr)) } else { expr }
+}
+
+/// Of a row constructor all fields are asked, for NULL and for NOT NULL alike (manual, "Row and Array Comparisons").
+fn null_test(operand: Expr, negated: bool) -> Expr {
+    match operand {
+        Expr::List(fields) if fields.len() > 1 => {
+            Expr::And(fields.into_iter().map(|field| null_test(field, negated)).collect())
+        }
+        one => negate(Expr::IsNull(Box::new(one)), negated),
+    }
 }
 
 fn is_small(expr: &Expr) -> bool {
