@@ -38,6 +38,7 @@ impl Console<'_> {
         let color = self.error_terminal && colors_wanted();
         let theme = if color { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_width(self.width()).with_links(false);
+        let handler = handler.with_show_related_as_nested(true);
         let mut text = String::new();
         if handler.render_report(&mut text, error).is_err() {
             text = error.to_string();

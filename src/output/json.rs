@@ -1,4 +1,4 @@
-//! The report for machines: a versioned contract with structs of its own, documented in `docs/json.md`.
+//! The report for machines: a versioned contract with structs of its own; `tests/formats.rs` has every field.
 //!
 //! Nothing here may follow a change of the inner types by itself: whoever parses this must not notice.
 
