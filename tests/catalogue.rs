@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use command::{only, plimsoll};
+use command::{only, plimsoll, speaking};
 use plimsoll::rules::BUILT_IN;
 use plimsoll::rules::page::{Example, Page, Verdict};
 
@@ -90,16 +90,15 @@ fn every_page_is_complete() {
 fn every_example_gives_its_verdict() {
     let mut faults = Vec::new();
     for rule in BUILT_IN {
-        let flags = only(rule.id);
         for example in &rule.page().examples {
-            faults.extend(example_fault(rule.id, &flags, example));
+            faults.extend(example_fault(rule.id, example));
         }
     }
     golden::none(faults);
 }
 
 /// An example is a project of its own: a folder of plain SQL files.
-fn example_fault(rule: &str, flags: &[String], example: &Example) -> Option<String> {
+fn example_fault(rule: &str, example: &Example) -> Option<String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples").join(format!("{rule}-{}", example.line));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
@@ -111,6 +110,7 @@ fn example_fault(rule: &str, flags: &[String], example: &Example) -> Option<Stri
     if example.language == "sql" {
         arguments.push("--framework=plain");
     }
+    let flags = only(&speaking(rule, example.files.iter().map(|file| file.text.as_str())));
     arguments.extend(flags.iter().map(String::as_str));
     let ran = plimsoll(&arguments);
     let place = format!("rules/{rule}.md:{}", example.line);
@@ -125,7 +125,11 @@ fn example_fault(rule: &str, flags: &[String], example: &Example) -> Option<Stri
     match (example.verdict, speaks) {
         (Verdict::Bad, true) | (Verdict::Good, false) => None,
         (Verdict::Bad, false) => Some(format!("{place}: the bad example is not reported")),
-        (Verdict::Good, true) => Some(format!("{place}: the good example is reported\n{}", ran.out)),
+        (Verdict::Good, true) => {
+            let findings = ran.json()["findings"].clone();
+            let said = findings.as_array().into_iter().flatten().map(|one| one["message"].to_string());
+            Some(format!("{place}: the good example is reported: {}", said.collect::<Vec<_>>().join("; ")))
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod golden;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use command::{only, plimsoll};
+use command::{only, plimsoll, speaking};
 
 #[test]
 fn each_rule_speaks_where_it_should() {
@@ -39,7 +39,9 @@ fn whole_histories_are_told_as_expected() {
 fn judge(case: &Path, rule: Option<(&str, bool)>) -> Result<(), String> {
     let shown = case.display().to_string().replace('\\', "/");
     let given = fs::read_to_string(case.join("arguments.txt")).unwrap_or_default();
-    let own = rule.map(|(rule, _)| only(rule)).unwrap_or_default();
+    let texts = texts(case);
+    let speaking = rule.map(|(rule, _)| speaking(rule, texts.iter().map(String::as_str)));
+    let own = speaking.as_deref().map(only).unwrap_or_default();
     let run = |format: &'static str| {
         let mut arguments = vec!["check", &shown, "--notes", "--fail-on=note", format];
         arguments.extend(given.lines().map(str::trim).filter(|line| !line.is_empty()));
@@ -57,10 +59,21 @@ fn judge(case: &Path, rule: Option<(&str, bool)>) -> Result<(), String> {
         let wanted = if speaks { "does not report" } else { "reports" };
         return Err(format!("{shown}: {rule} {wanted} it\n{}", human.out));
     }
-    if rule.is_some() && !found.iter().all(|found| rule.is_some_and(|(rule, _)| rule == found)) {
+    if speaking.is_some_and(|speaking| !found.iter().all(|found| speaking.contains(found))) {
         return Err(format!("{shown}: other rules speak although they are off: {found:?}"));
     }
     golden::same(&case.join("expected.txt"), &human.out)
+}
+
+/// The migrations of a case.
+fn texts(case: &Path) -> Vec<String> {
+    let entries = fs::read_dir(case).unwrap().map(|entry| entry.unwrap().path());
+    let read = |path: PathBuf| match path.extension().and_then(|ending| ending.to_str()) {
+        Some("sql" | "rb") => vec![String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()],
+        _ if path.is_dir() => texts(&path),
+        _ => Vec::new(),
+    };
+    entries.flat_map(read).collect()
 }
 
 fn folders(below: &Path) -> Vec<PathBuf> {

@@ -20,7 +20,7 @@ CREATE TYPE mood AS ENUM ('sad', 'it''s fine');
 ALTER TYPE mood ADD VALUE 'happy' AFTER 'sad';
 CREATE TYPE audit.point3 AS (x double precision, y double precision, "Z" numeric(10,2));
 CREATE DOMAIN email AS text DEFAULT 'none' CONSTRAINT has_at CHECK (VALUE LIKE '%@%') NOT NULL;
-CREATE SEQUENCE audit.numbers AS integer;
+CREATE SEQUENCE numbers AS integer;
 
 CREATE TABLE users (
     id bigserial PRIMARY KEY,
@@ -32,10 +32,10 @@ CREATE TABLE users (
     balance numeric(12,4),
     made timestamp(3) with time zone DEFAULT now(),
     upper_name text GENERATED ALWAYS AS (upper(name)) STORED,
-    number integer DEFAULT nextval('audit.numbers'),
+    number integer DEFAULT nextval('numbers'),
     UNIQUE (name, mail)
 );
-ALTER SEQUENCE audit.numbers OWNED BY users.number;
+ALTER SEQUENCE numbers OWNED BY users.number;
 CREATE UNIQUE INDEX users_lower_name ON users (lower(name), "Order" DESC NULLS LAST) WHERE balance > 0;
 CREATE INDEX users_tags ON users USING gin (tags);
 CREATE INDEX users_wide ON users (name) INCLUDE (mail, balance);
@@ -57,15 +57,17 @@ CREATE TABLE derived (c date) INHERITS (base);
 
 CREATE TABLE events (id bigint NOT NULL, at date NOT NULL, kind text, user_id bigint) PARTITION BY RANGE (at);
 CREATE TABLE events_2024 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
-CREATE TABLE events_2025 (user_id bigint, id bigint NOT NULL, at date NOT NULL, kind text) PARTITION BY LIST (kind);
+CREATE TABLE events_2025 (user_id bigint, id bigint NOT NULL, at date NOT NULL, kind text) PARTITION BY LIST (id);
 ALTER TABLE events ATTACH PARTITION events_2025 FOR VALUES FROM ('2025-01-01') TO (MAXVALUE);
-CREATE TABLE events_2025_a PARTITION OF events_2025 FOR VALUES IN ('a', NULL);
+CREATE TABLE events_2025_a PARTITION OF events_2025 FOR VALUES IN (1, -2);
 CREATE TABLE events_2025_rest PARTITION OF events_2025 DEFAULT;
 ALTER TABLE events ADD PRIMARY KEY (id, at);
 CREATE INDEX events_user ON events (user_id);
 ALTER TABLE events ADD CONSTRAINT events_user FOREIGN KEY (user_id) REFERENCES users ON DELETE CASCADE;
 ALTER TABLE events_2024 ADD CONSTRAINT own_key FOREIGN KEY (user_id) REFERENCES users ON DELETE RESTRICT;
 ALTER TABLE events ADD CONSTRAINT kind_short CHECK (length(kind) < 20);
+CREATE TABLE kinds (kind text) PARTITION BY LIST (kind);
+CREATE TABLE kinds_a PARTITION OF kinds FOR VALUES IN ('a', NULL);
 CREATE TABLE buckets (id bigint NOT NULL, v text) PARTITION BY HASH (id);
 CREATE TABLE buckets_0 PARTITION OF buckets FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE buckets_1 PARTITION OF buckets FOR VALUES WITH (MODULUS 2, REMAINDER 1);
@@ -121,8 +123,9 @@ const CATALOG: &[&str] = &[
      WHERE relkind IN ('v', 'm') AND relnamespace IN ('public'::regnamespace, 'audit'::regnamespace)",
     "SELECT format('label %s %s %s', enumtypid::regtype, enumlabel,
             rank() OVER (PARTITION BY enumtypid ORDER BY enumsortorder)) FROM pg_enum",
-    "SELECT format('owned %s %s.%s', s.oid::regclass, d.refobjid::regclass, d.refobjsubid) FROM pg_class s
-     JOIN pg_depend d ON d.objid = s.oid AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0 WHERE s.relkind = 'S'",
+    "SELECT format('owned %s %s.%s', s.oid::regclass, a.attrelid::regclass, a.attname) FROM pg_class s
+     JOIN pg_depend d ON d.objid = s.oid AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
+     JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid WHERE s.relkind = 'S'",
     "SELECT format('inherits %s %s', inhrelid::regclass, inhparent::regclass) FROM pg_inherits",
 ];
 
@@ -172,7 +175,7 @@ fn printed_json_is_what_the_catalogs_hold() {
     let labels =
         &document["types"].as_array().unwrap().iter().find(|one| one["name"] == "public.mood").unwrap()["labels"];
     assert_eq!(*labels, serde_json::json!(["sad", "happy", "it's fine"]));
-    let owned = document["sequences"].as_array().unwrap().iter().find(|one| one["name"] == "audit.numbers").unwrap();
+    let owned = document["sequences"].as_array().unwrap().iter().find(|one| one["name"] == "public.numbers").unwrap();
     assert_eq!(owned["owned_by"], "public.users.number");
     assert_eq!(document["views"].as_array().unwrap().len(), 3);
     assert_eq!(document["functions"][0]["arguments"], "wanted integer, VARIADIC names text[]");

@@ -11,8 +11,8 @@ use super::definition::{
 use super::schema::{events, update_columns};
 use crate::operation::{Ident, Name, Persistence, RoutineKind, TriggerState, TriggerTiming, quoted};
 use crate::schema::{
-    Column, Constraint, ConstraintRow, Function, IdentityKind, Relation, RelationId, RelationKind, Schema, Sequence,
-    Table, TableKind, Trigger, TypeKind, View,
+    Column, ColumnId, Constraint, ConstraintRow, Function, IdentityKind, IndexKey, Relation, RelationId, RelationKind,
+    Schema, Sequence, Table, TableKind, Trigger, TypeKind, View,
 };
 
 pub(super) fn render(schema: &Schema, into: &mut dyn Write) -> io::Result<()> {
@@ -332,6 +332,10 @@ impl<'a> Dump<'a> {
         // An index of a partitioned table is invalid until each partition's is attached: that one can be made.
         if !index.valid && !table.is_partitioned() {
             return writeln!(self.into, "-- An invalid index is left out: only a failed build makes one.");
+        }
+        let unknown = index.parts.iter().any(|part| matches!(part.key, IndexKey::Column(ColumnId(0))));
+        if unknown {
+            return writeln!(self.into, "-- An index is left out: its view's columns are not known.");
         }
         let unique = if index.unique { "UNIQUE " } else { "" };
         let body = index_body(self.schema, index, "");

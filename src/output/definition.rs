@@ -174,34 +174,43 @@ pub(super) fn bound(bound: &Bound, parent: Option<&Table>) -> String {
     }
 }
 
-/// Bounds are evaluated once and kept as constants: `'1'` for an integer key prints as `1`, `1` for a text key as `'1'`.
+/// Bounds are evaluated once and kept as constants of the key's type: `'1'` for an integer key prints as `1`,
+/// `1` for a text or bigint key as `'1'` (`get_const_expr()` in `ruleutils.c`).
 fn bound_value(value: &Expression, data_type: Option<&TypeName>) -> String {
-    const NUMBERS: &[&str] = &["smallint", "integer", "bigint", "numeric", "real", "double precision", "oid"];
-    let numeric = data_type.map(|one| one.built_in && !one.array && NUMBERS.contains(&one.name.name.as_str()));
     let mut tree = &value.tree;
     while let Expr::Cast { value, .. } = tree {
         tree = value;
     }
-    match (tree, numeric) {
-        (Expr::Constant(Constant::Null), _) => "NULL".to_owned(),
-        (Expr::Constant(Constant::Bool(value)), _) => value.to_string(),
-        (Expr::Constant(Constant::String(text)), Some(true)) if text.trim().parse::<f64>().is_ok() => {
-            number(text.trim())
-        }
-        (Expr::Constant(Constant::String(text)), _) => quoted(text),
-        (Expr::Constant(Constant::Number(text)), Some(false)) => quoted(text),
-        (Expr::Constant(Constant::Number(text)), _) => number(text),
-        (Expr::Unary { operator, operand }, _) if &**operator == "-" => match &**operand {
-            Expr::Constant(Constant::Number(text)) => quoted(&format!("-{text}")),
+    match tree {
+        Expr::Constant(Constant::Null) => "NULL".to_owned(),
+        Expr::Constant(Constant::Bool(value)) => value.to_string(),
+        Expr::Constant(Constant::String(text)) => constant(text, data_type),
+        Expr::Constant(Constant::Number(text)) => constant(text, data_type),
+        Expr::Unary { operator, operand } if &**operator == "-" => match &**operand {
+            Expr::Constant(Constant::Number(text)) => constant(&format!("-{text}"), data_type),
             _ => value.text.to_string(),
         },
         _ => value.text.to_string(),
     }
 }
 
-/// Negative constants print quoted, so that the minus cannot be taken for an operator (`ruleutils.c`).
-fn number(text: &str) -> String {
-    if text.starts_with('-') { quoted(text) } else { text.to_owned() }
+fn constant(text: &str, data_type: Option<&TypeName>) -> String {
+    let built_in = data_type.filter(|one| one.built_in && !one.array).map(|one| one.name.name.as_str());
+    let digits = text.starts_with(|first: char| first.is_ascii_digit());
+    let bare = match built_in {
+        // A minus could be taken for an operator.
+        Some("integer") => digits,
+        Some("numeric") => digits && text.contains(['e', 'E', '.']),
+        Some("boolean") => {
+            return match text {
+                "t" | "true" | "on" | "yes" | "y" | "1" => "true".to_owned(),
+                _ => "false".to_owned(),
+            };
+        }
+        Some(_) => false,
+        None => digits && text.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    if bare { text.trim().to_owned() } else { quoted(text) }
 }
 
 /// `a integer, VARIADIC b text[]`, as `pg_get_function_identity_arguments()`.

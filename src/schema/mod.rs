@@ -208,8 +208,12 @@ impl Schema {
         at
     }
 
-    /// A column's name, for messages.
+    /// A column's name, for messages. Columns of a view are numbered from 1 in their order.
     pub fn column_name(&self, table: RelationId, column: ColumnId) -> Ident {
+        if let Some(view) = self.get_relation(table).and_then(Relation::as_view) {
+            let name = view.columns.get(usize::from(column.0).wrapping_sub(1));
+            return name.cloned().unwrap_or_else(|| Ident::new("?"));
+        }
         let found = self.get_relation(table).and_then(Relation::as_table).and_then(|table| table.column_by_id(column));
         found.map_or_else(|| Ident::new("?"), |column| column.name.clone())
     }

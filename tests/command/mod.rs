@@ -55,14 +55,26 @@ pub fn plimsoll_reading(stdin: &str, arguments: &[&str]) -> Ran {
     thread.map(|thread| thread.join()).ok().and_then(Result::ok).unwrap_or_else(|| panic!("the run panicked"))
 }
 
-/// Flags that let one rule speak alone, also where it is off by default.
-pub fn only(rule: &str) -> Vec<String> {
+/// Rules that speak when one is tested: it, and those that the texts allow, since what holds nothing back is unused.
+pub fn speaking<'a>(rule: &str, texts: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut rules = vec![rule.to_owned()];
+    for text in texts {
+        for (at, comment) in text.match_indices("plimsoll:allow") {
+            let rest = text[at + comment.len()..].trim_start_matches("-file").trim_start();
+            rules.push(rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '-').collect());
+        }
+    }
+    rules
+}
+
+/// Flags that silence all rules but these, and let the first speak also where it is off by default.
+pub fn only(speaking: &[String]) -> Vec<String> {
     use plimsoll::finding::Severity;
     use plimsoll::rules::BUILT_IN;
     let flags = BUILT_IN.iter().filter_map(|one| {
         let severity = match one.page().severity {
-            _ if one.id != rule => Severity::Off,
-            Severity::Off => Severity::Warning,
+            _ if !speaking.iter().any(|rule| rule == one.id) => Severity::Off,
+            Severity::Off if speaking[0] == one.id => Severity::Warning,
             _ => return None,
         };
         Some(format!("--rule={}={severity}", one.id))
