@@ -465,6 +465,36 @@ fn since_judges_what_the_work_tree_adds_or_changes() {
     let deleted: Vec<&str> = base.deleted.iter().map(|deleted| deleted.path.as_str()).collect();
     assert_eq!(deleted, ["m/5_gone.up.sql"]);
     assert_eq!(history.migrations[6].release.as_deref(), Some("this change"));
+
+    let named = tree.load_with(&["m/3_c.up.sql", "m/1_a.up.sql"], &since("main")).unwrap();
+    assert_eq!(judged(only(&named)), ["c"]);
+}
+
+#[test]
+fn unread_files_are_judged_where_they_are_new() {
+    let tree = Tree::committed(&[("m/1_a.up.sql", SQL), ("m/2_b.go", "package m"), ("m/3_c.up.sql", "\u{0}")]);
+    let unread = |tree: &Tree| {
+        let project = tree.load_with(&["m"], &since("main")).unwrap();
+        let unread = project.unread_files.iter().map(|file| (file.path.clone(), file.judged));
+        (unread.collect::<Vec<_>>(), says(&project, "no migration is judged"))
+    };
+    assert_eq!(unread(&tree), (vec![("m/2_b.go".to_owned(), false), ("m/3_c.up.sql".to_owned(), false)], true));
+    tree.write(&[("m/2_b.go", "package n"), ("m/3_c.up.sql", "\u{0}\u{0}"), ("m/4_d.up.sql", SQL)]);
+    assert_eq!(unread(&tree), (vec![("m/2_b.go".to_owned(), true), ("m/3_c.up.sql".to_owned(), true)], false));
+}
+
+#[test]
+fn strange_names_do_no_harm() {
+    let names = ["_.sql", "1_.sql", "é_1.sql", ".up.sql", "1.sql", "V__.sql", "V1__.sql", "é.sql", "a\nb.sql", "-.sql"];
+    for framework in Framework::ALL {
+        let tree = Tree::new(&[]);
+        for name in names.iter().map(|name| (*name).to_owned()).chain(["9".repeat(200) + "_a.up.sql"]) {
+            tree.write(&[(&format!("m/{name}"), SQL), (&format!("m/{name}.d/up.sql"), SQL)]);
+        }
+        let flags = Flags { framework: Some(framework), ..Flags::default() };
+        let project = tree.load_with(&["m"], &flags).unwrap();
+        assert!(!project.histories.is_empty(), "{framework:?}");
+    }
 }
 
 #[test]

@@ -8,7 +8,6 @@ use super::git::{BaseCommit, Git};
 use super::order::compare_versions;
 use super::place::is_below;
 use super::text::decode;
-use super::texts::Texts;
 use super::walk::Found;
 use super::{Base, Deleted, Edited};
 use crate::error::Error;
@@ -18,17 +17,17 @@ use crate::source::Sources;
 /// The release of migrations that one change brings, where the settings name none.
 pub const THIS_CHANGE: &str = "this change";
 
-/// Judges only the files that the user named.
+/// Of what is judged leaves the files that the user named.
 pub fn only(histories: &mut [DraftHistory], paths: &BTreeSet<String>) {
     let named = |draft: &Draft| {
         paths.contains(&draft.up.path) || draft.down.as_ref().is_some_and(|down| paths.contains(&down.path))
     };
     for history in histories {
         for draft in &mut history.drafts {
-            draft.migration.judged = named(draft);
+            draft.migration.judged &= named(draft);
         }
         for file in &mut history.unread {
-            file.judged = paths.contains(&file.path);
+            file.judged &= paths.contains(&file.path);
         }
     }
 }
@@ -76,10 +75,9 @@ pub fn since(
     histories: &mut [DraftHistory],
     git: &Git<'_>,
     commit: BaseCommit,
-    texts: &mut Texts,
     sources: &mut Sources,
 ) -> Result<Base, Error> {
-    let shipped = Shipped::read(histories, git, &commit.commit, texts)?;
+    let shipped = Shipped::read(histories, git, &commit.commit)?;
     let mut base = Base { revision: commit.revision, commit: commit.commit, edited: Vec::new(), deleted: Vec::new() };
     for history in histories.iter_mut() {
         let mut added = Vec::new();
@@ -140,27 +138,21 @@ struct Shipped {
 }
 
 impl Shipped {
-    fn read(histories: &[DraftHistory], git: &Git<'_>, commit: &str, texts: &mut Texts) -> Result<Shipped, Error> {
+    fn read(histories: &[DraftHistory], git: &Git<'_>, commit: &str) -> Result<Shipped, Error> {
         let mut tree = git.files(commit)?;
         let inside = |path: &str| histories.iter().any(|history| is_below(path, &history.layout.root));
-        tree.retain(|path, _| super::walk::is_sql(path) && inside(path));
+        let own = histories.iter().flat_map(|history| history.layout.files.iter().chain(&history.layout.go));
+        let here: BTreeMap<&str, &Found> = own.map(|file| (file.path.as_str(), file)).collect();
+        tree.retain(|path, _| here.contains_key(path.as_str()) || (super::walk::is_sql(path) && inside(path)));
         let blobs: Vec<&str> = tree.values().map(String::as_str).collect();
         let contents = git.contents(&blobs)?.into_iter().map(|bytes| bytes.map(without_returns));
         let files: BTreeMap<_, _> = tree.keys().cloned().zip(contents).collect();
-        let mut present = BTreeMap::new();
-        for file in histories.iter().flat_map(|history| &history.layout.files) {
-            if let Ok(bytes) = std::fs::read(&file.disk).map(without_returns)
-                && (*texts.get(file)).is_ok()
-            {
-                present.insert(file.path.clone(), bytes);
-            }
-        }
-        let here: BTreeSet<&str> = histories
-            .iter()
-            .flat_map(|history| history.layout.files.iter().chain(&history.layout.go))
-            .map(|file| file.path.as_str())
-            .collect();
-        let gone = files.keys().filter(|path| !here.contains(path.as_str())).cloned().collect();
+        let present = here.iter().filter_map(|(path, file)| {
+            let bytes = super::text::bytes(&file.disk)?;
+            Some(((*path).to_owned(), without_returns(bytes)))
+        });
+        let present = present.collect();
+        let gone = files.keys().filter(|path| !here.contains_key(path.as_str())).cloned().collect();
         Ok(Shipped { files, present, gone })
     }
 
@@ -181,7 +173,7 @@ impl Shipped {
 
     fn is_new_or_changed(&self, path: &str) -> bool {
         match self.files.get(path) {
-            Some(before) => before.as_ref() != self.present.get(path) && self.present.contains_key(path),
+            Some(before) => before.as_ref() != self.present.get(path),
             None => true,
         }
     }

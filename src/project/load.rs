@@ -37,22 +37,26 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
         let help = "the files found hold no migration of their runner; name it with `--framework`".to_owned();
         return Err(Error::NothingFound { path, help });
     }
-    if !only.is_empty() {
-        judge::only(&mut histories, &only);
-        remarks.push("only the files named are judged; the rest of their history is context".to_owned());
-    }
     let mut project = Project { sources, unread_files: unread, remarks, ..Project::default() };
     if let Some(version) = &request.after {
         project.remarks.extend(judge::after(&mut histories, version)?);
     }
     if let Some(revision) = &request.since {
-        since(&place, revision, &mut histories, &mut texts, &mut project)?;
+        since(&place, revision, &mut histories, &mut project)?;
+    }
+    if !only.is_empty() {
+        judge::only(&mut histories, &only);
+        project.remarks.push("only the files named are judged; the rest of their history is context".to_owned());
     }
     if request.stdin.is_some() {
         judge::only(&mut histories, &BTreeSet::new());
     }
     let is_change = request.since.is_some() || request.after.is_some();
     judge::release(&mut histories, request.settings, is_change);
+    let none = !histories.iter().flat_map(|history| &history.drafts).any(|draft| draft.migration.judged);
+    if none && is_change {
+        project.remarks.push("no migration is judged: none comes after what is shipped".to_owned());
+    }
     for history in histories {
         finish(history, request.settings, &mut project);
     }
@@ -63,13 +67,7 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
     Ok(project)
 }
 
-fn since(
-    place: &Place,
-    revision: &str,
-    histories: &mut [DraftHistory],
-    texts: &mut Texts,
-    project: &mut Project,
-) -> Result<(), Error> {
+fn since(place: &Place, revision: &str, histories: &mut [DraftHistory], project: &mut Project) -> Result<(), Error> {
     if !place.is_repository {
         return Err(Error::Git {
             message: "there is no repository here".to_owned(),
@@ -85,7 +83,7 @@ fn since(
     };
     let git = Git::at(&place.root);
     let commit = git.base(&revision)?;
-    let base = judge::since(histories, &git, commit, texts, &mut project.sources)?;
+    let base = judge::since(histories, &git, commit, &mut project.sources)?;
     let short = base.commit.get(..12).unwrap_or(&base.commit);
     project.remarks.push(format!("judged is what differs from {short}, the merge base of {revision} and HEAD"));
     project.remarks.extend(base.deleted.iter().map(|gone| format!("{}: shipped, and deleted here", gone.path)));

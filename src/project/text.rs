@@ -8,7 +8,7 @@ use std::path::Path;
 pub const FILE_CAP: u64 = 64 * 1024 * 1024;
 
 /// All files of a run together.
-pub const RUN_CAP: u64 = 1024 * 1024 * 1024;
+pub const RUN_CAP: u64 = 256 * 1024 * 1024;
 
 /// A file's text without its byte order mark.
 #[derive(Debug, Clone)]
@@ -35,6 +35,12 @@ pub fn read(path: &Path) -> Result<Text, String> {
         return Err(too_large());
     }
     decode(bytes)
+}
+
+/// The bytes of a regular file within the cap, to compare with what is shipped.
+pub fn bytes(path: &Path) -> Option<Vec<u8>> {
+    let known = std::fs::metadata(path).ok()?;
+    (known.is_file() && known.len() <= FILE_CAP).then(|| std::fs::read(path).ok())?
 }
 
 /// Bytes to text: UTF-8, with or without its mark.
