@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use crate::finding::{Finding, MigrationRef, Severity};
+use crate::finding::{Finding, MigrationRef, ONCE, Severity};
 use crate::history::{Event, History, Migration, Plan, State, UnreadStep, replay};
 use crate::operation::Node;
 use crate::project::Project;
@@ -290,9 +290,7 @@ fn merge(findings: &mut Vec<Finding>, more: Vec<Finding>) {
             Some(place) => {
                 let known = &mut findings[place];
                 known.severity = known.severity.max(finding.severity);
-                known.postgres.extend(finding.postgres);
-                known.postgres.sort_unstable();
-                known.postgres.dedup();
+                known.hold_on(&finding.postgres);
             }
             None => {
                 places.insert(key(&finding), findings.len());
@@ -305,29 +303,23 @@ fn merge(findings: &mut Vec<Finding>, more: Vec<Finding>) {
 /// Findings about one fault are one: the first stays, with the objects and the evidence of the others.
 fn one_per_fault(findings: Vec<Finding>) -> Vec<Finding> {
     let mut kept: Vec<Finding> = Vec::new();
+    let mut places: BTreeMap<(&'static str, Option<MigrationRef>, String), usize> = BTreeMap::new();
     for finding in findings {
-        let same = kept.iter_mut().find(|other| {
-            !finding.fault.is_empty()
-                && other.rule == finding.rule
-                && other.migration == finding.migration
-                && other.fault == finding.fault
-        });
-        let Some(same) = same else {
+        if finding.fault.is_empty() {
             kept.push(finding);
             continue;
-        };
-        same.severity = same.severity.max(finding.severity);
-        for object in finding.objects {
-            same.object(object);
         }
-        for because in finding.because {
-            if !same.because.contains(&because) {
-                same.because.push(because);
+        let once = finding.fault == ONCE;
+        let migration = if once { None } else { finding.migration };
+        let key = (finding.rule, migration, finding.fault.clone());
+        match places.get(&key) {
+            Some(place) if once => kept[*place].hold_on(&finding.postgres),
+            Some(place) => kept[*place].absorb(finding),
+            None => {
+                places.insert(key, kept.len());
+                kept.push(finding);
             }
         }
-        same.postgres.extend(finding.postgres);
-        same.postgres.sort_unstable();
-        same.postgres.dedup();
     }
     kept
 }

@@ -83,6 +83,9 @@ impl LinkKind {
     }
 }
 
+/// A fault that is told once in a whole run, at its first place.
+pub const ONCE: &str = "run";
+
 /// One fault at one place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -154,6 +157,28 @@ impl Finding {
     pub fn verify(&mut self, query: impl Into<String>) -> &mut Finding {
         self.verify = Some(query.into());
         self
+    }
+
+    /// It holds on these majors too.
+    pub fn hold_on(&mut self, majors: &[Major]) {
+        self.postgres.extend(majors);
+        self.postgres.sort_unstable();
+        self.postgres.dedup();
+    }
+
+    /// Takes over what another finding about the same fault knows.
+    pub fn absorb(&mut self, other: Finding) {
+        self.severity = self.severity.max(other.severity);
+        self.certain |= other.certain;
+        for object in other.objects {
+            self.object(object);
+        }
+        for because in other.because {
+            if !self.because.contains(&because) {
+                self.because.push(because);
+            }
+        }
+        self.hold_on(&other.postgres);
     }
 
     /// One level less where `certain` is false.

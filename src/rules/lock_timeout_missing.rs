@@ -1,6 +1,7 @@
 //! Strong locks without a lock_timeout: the migration waits, and everything behind it waits too. Once per run.
 
 use super::Findings;
+use crate::finding::ONCE;
 use crate::history::Step;
 use crate::operation::LockMode;
 use crate::schema::RelationId;
@@ -16,7 +17,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
         "waits without limit for its lock on `{name}`; behind it all {stops} of `{name}` wait for the longest running query"
     );
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
-    finding.one_per("run");
+    finding.one_per(ONCE);
     finding.object(&step.before.schema.relation(table).name);
     finding.instead("SET lock_timeout = '5s'; -- and run the migration again where it gives up");
 }
