@@ -23,6 +23,8 @@ pub struct Feed {
     /// As the body names it: a partitioned table or one partition.
     pub target: RelationId,
     pub writes: Vec<FeedWrite>,
+    /// False while the trigger is disabled: nothing is written, and nobody else writes the target either.
+    pub fires: bool,
     pub certain: bool,
 }
 
@@ -128,11 +130,11 @@ impl Events {
 /// Functions called by functions are followed this far.
 const CALL_LIMIT: usize = 4;
 
-/// The feeds of one trigger. None where it is disabled: `sync-disabled` has a word on that.
+/// The feeds of one trigger, disabled or not.
 pub fn feeds_of(schema: &Schema, trigger: &Trigger) -> Vec<Feed> {
-    let fires = matches!(trigger.enabled, TriggerState::Origin | TriggerState::Always);
+    let fires = fires(trigger);
     let Some(function) = trigger.function.and_then(|id| schema.get_function(id)) else { return Vec::new() };
-    if !fires || trigger.timing == TriggerTiming::InsteadOf {
+    if trigger.timing == TriggerTiming::InsteadOf {
         return Vec::new();
     }
     let Some(source) = schema.get_relation(trigger.table) else { return Vec::new() };
@@ -168,11 +170,17 @@ pub fn feeds_of(schema: &Schema, trigger: &Trigger) -> Vec<Feed> {
                 source: source.id,
                 target,
                 writes: vec![write],
+                fires,
                 certain: trigger.existence.is_certain() && function.existence.is_certain(),
             }),
         }
     }
     feeds
+}
+
+/// Whether a trigger fires in an ordinary session.
+pub fn fires(trigger: &Trigger) -> bool {
+    matches!(trigger.enabled, TriggerState::Origin | TriggerState::Always)
 }
 
 /// The columns that BEFORE triggers of a table assign: `NEW.column := …`.

@@ -60,7 +60,7 @@ impl Data {
     /// All demands that sources do not guarantee, now.
     pub fn stricter(&self, schema: &Schema) -> Vec<Stricter> {
         let mut found = Vec::new();
-        for feed in self.feeds(schema).iter() {
+        for feed in self.feeds(schema).iter().filter(|feed| feed.fires) {
             for (place, write) in feed.writes.iter().enumerate() {
                 let sets_rows =
                     matches!(write.kind, FeedKind::Insert { .. } | FeedKind::Update) && !write.values.is_empty();

@@ -19,7 +19,9 @@ use std::sync::{Arc, OnceLock};
 
 use imbl::{OrdMap, OrdSet};
 
-use crate::operation::{Ident, LockMode, Name, ObjectKind, Operation, Origin, Rows, TableActionKind, WriteKind};
+use crate::operation::{
+    AlterTable, Ident, LockMode, Name, ObjectKind, Operation, Origin, Rows, TableActionKind, WriteKind,
+};
 use crate::schema::{FunctionId, RelationId, Schema, TriggerId};
 use crate::settings::Fact;
 
@@ -105,7 +107,10 @@ impl Data {
                     self.note_block(after, &table.name, circumstances.moment);
                 }
             }
-            Operation::AlterTable(alter) => self.note_block(after, &alter.table, circumstances.moment),
+            Operation::AlterTable(alter) => {
+                self.note_block(after, &alter.table, circumstances.moment);
+                self.note_enabled(alter, before, after, circumstances.moment);
+            }
             Operation::CreateTableAs(create) if create.with_data => {
                 if let Some(target) = after.find(&create.name) {
                     let found =
@@ -164,7 +169,9 @@ impl Data {
         let targets: Vec<RelationId> = self
             .feeds(schema)
             .iter()
-            .filter(|feed| feed.source == source && feed.writes.iter().any(FeedWrite::adds_rows_on_update))
+            .filter(|feed| {
+                feed.fires && feed.source == source && feed.writes.iter().any(FeedWrite::adds_rows_on_update)
+            })
             .map(|feed| feed.target)
             .collect();
         for target in targets {
@@ -205,13 +212,28 @@ impl Data {
         }
     }
 
+    /// Triggers that ENABLE makes fire feed from now on.
+    fn note_enabled(&mut self, alter: &AlterTable, before: &Schema, after: &Schema, moment: Moment) {
+        if !alter.actions.iter().any(|action| matches!(action.kind, TableActionKind::SetTrigger { .. })) {
+            return;
+        }
+        let Some(relation) = after.find(&alter.table) else { return };
+        for trigger in after.triggers_of(relation.id) {
+            let fired = before.get_trigger(trigger.id).is_some_and(feed::fires);
+            if !fired && feed::fires(trigger) {
+                self.note_feeds(after, trigger.id, moment);
+            }
+        }
+    }
+
     fn note_feeds(&mut self, schema: &Schema, trigger: TriggerId, moment: Moment) {
-        let Some(trigger) = schema.get_trigger(trigger) else { return };
+        let Some(trigger) = schema.get_trigger(trigger).filter(|trigger| feed::fires(trigger)) else { return };
         for feed in feed::feeds_of(schema, trigger) {
             if feed.writes.iter().any(|write| write.events.insert) {
                 let pair = (feed.source, schema.partition_root(feed.target));
                 let fed_already = self.feeds(schema).iter().any(|other| {
                     other.trigger != feed.trigger
+                        && other.fires
                         && (other.source, schema.partition_root(other.target)) == pair
                         && other.writes.iter().any(|write| write.events.insert)
                 });

@@ -2,7 +2,7 @@
 
 use crate::operation::{Constant, Expr, FromSource, Ident, Name, Query};
 use crate::read::dynamic::{Variables, evaluate};
-use crate::schema::{RelationKind, Schema};
+use crate::schema::{Relation, RelationKind, Schema};
 
 /// Whether a condition holds; `None` where it depends on data, on settings, or on objects that may exist unseen.
 pub fn decide(condition: &Expr, schema: &Schema, variables: &Variables) -> Option<bool> {
@@ -157,10 +157,18 @@ impl Asked {
         }
         if about("pg_constraint") || about("table_constraints") || about("referential_constraints") {
             let name = self.object.as_ref()?;
-            let known = match &table {
-                Some(table) => schema.find_constraint(schema.find(table)?.id, name),
+            let on = match &table {
+                Some(table) => Some(schema.find(table)?),
+                None => None,
+            };
+            let known = match on {
+                Some(relation) => schema.find_constraint(relation.id, name),
                 None => schema.constraints().find(|constraint| constraint.name == *name),
             };
+            let all_known = on.and_then(Relation::as_table).is_some_and(|table| table.columns_known);
+            if known.is_none() && all_known {
+                return Some(false);
+            }
             return certainly(known.map(|constraint| constraint.existence.is_certain()), schema, known.is_none());
         }
         if about("pg_trigger") || about("triggers") {
@@ -191,7 +199,7 @@ fn certainly(found: Option<bool>, schema: &Schema, absent: bool) -> Option<bool>
     match found {
         Some(true) => Some(true),
         Some(false) => None,
-        None => (absent && schema.complete).then_some(false),
+        None => (absent && schema.seems_complete()).then_some(false),
     }
 }
 
@@ -199,7 +207,7 @@ fn relation_exists(schema: &Schema, name: &Name) -> Option<bool> {
     match schema.find(name) {
         Some(relation) if matches!(relation.kind, RelationKind::Other) => None,
         Some(relation) => relation.existence.is_certain().then_some(true),
-        None if schema.gone(name).is_some() || schema.complete => Some(false),
+        None if schema.gone(name).is_some() || schema.seems_complete() => Some(false),
         None => None,
     }
 }

@@ -16,7 +16,8 @@ pub struct History {
     pub databases: Vec<String>,
     /// In the order production sees them: shipped first, then judged.
     pub migrations: Vec<Migration>,
-    /// The first migration starts from an empty database, or a base dump was read.
+    /// No file is missing or unread. Where a history begins cannot be seen from its files all the same: it may build
+    /// on an older dump or another folder.
     pub complete: bool,
 }
 

@@ -48,7 +48,9 @@ const FRAME_LIMIT: usize = 16;
 pub fn replay(plan: &Plan, majors: &[Major], tell: &mut dyn FnMut(Event)) -> State {
     let history = plan.history;
     let mut start = State::new(majors.first().copied().unwrap_or(Major::NEWEST));
-    start.schema.complete = history.complete;
+    if !history.complete {
+        start.schema.expect_unseen();
+    }
     start.data.state_facts(&plan.settings.facts);
     let mut replay = Replay {
         plan,
@@ -94,6 +96,8 @@ struct Replay<'a> {
 #[derive(Debug, Clone, Copy, Default)]
 struct Depth {
     undecided: usize,
+    /// Of the undecided, those that are conditions rather than loops.
+    guards: usize,
     loops: usize,
 }
 
@@ -206,6 +210,7 @@ impl<'a> Replay<'a> {
         let mut joined: Option<State> = None;
         let mut leaves = true;
         self.depth.undecided += 1;
+        self.depth.guards += 1;
         for (span, body) in arms {
             self.state = before.clone();
             self.frames.push(Frame { kind: FrameKind::Undecided, span });
@@ -224,6 +229,7 @@ impl<'a> Replay<'a> {
             });
         }
         self.depth.undecided -= 1;
+        self.depth.guards -= 1;
         self.state = joined.unwrap_or(before);
         if leaves { Flow::Leave } else { Flow::Next }
     }
@@ -488,7 +494,9 @@ impl<'a> Replay<'a> {
         let applied = self.state.schema.apply(operation, &origin);
         self.moment.step += 1;
         let certain = self.depth.undecided == 0;
-        let circumstances = Circumstances { moment: self.moment, certain, in_loop: self.depth.loops > 0 };
+        // A loop of batches runs as often as there are rows: what it fills is filled.
+        let fills = self.depth.guards == 0;
+        let circumstances = Circumstances { moment: self.moment, certain: fills, in_loop: self.depth.loops > 0 };
         if applied.failure().is_none() {
             self.state.data.observe(operation, &origin, &before.schema, &self.state.schema, circumstances);
         }

@@ -64,6 +64,11 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
         stdin(text, request.settings, &mut project);
     }
     project.unread_files.sort_by(|left, right| left.path.cmp(&right.path));
+    for unread in project.unread_files.iter_mut().filter(|unread| unread.span.is_none()) {
+        // A finding has a place, even in a file whose text is not known.
+        let source = project.sources.add(unread.path.as_str(), "");
+        unread.span = Some(project.sources.piece(source).span(0..0));
+    }
     Ok(project)
 }
 

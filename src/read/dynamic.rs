@@ -47,12 +47,11 @@ impl Variables {
     }
 
     /// `name[number]` of an array whose elements are known; TG_ARGV counts from 0.
-    fn element(&self, text: &str) -> Option<Arc<str>> {
-        let (name, number) = text.strip_suffix(']')?.split_once('[')?;
-        let name = name.trim().to_lowercase();
-        let number: usize = number.trim().parse().ok()?;
-        let first = usize::from(name != "tg_argv");
-        self.arrays.get(name.as_str())?.get(number.checked_sub(first)?).cloned()
+    fn element(&self, array: &Expr, number: &Expr) -> Option<Arc<str>> {
+        let (None, name) = array.as_column()? else { return None };
+        let number: usize = evaluate(number, self)?.parse().ok()?;
+        let first = usize::from(*name != "tg_argv");
+        self.arrays.get(name)?.get(number.checked_sub(first)?).cloned()
     }
 
     fn get(&self, name: &Ident) -> Option<Arc<str>> {
@@ -123,7 +122,7 @@ pub fn evaluate(expr: &Expr, variables: &Variables) -> Option<Arc<str>> {
         Expr::Constant(Constant::Bool(value)) => if *value { "true" } else { "false" }.into(),
         Expr::Column { qualifier: None, name } => variables.get(name)?,
         Expr::Cast { value, .. } => evaluate(value, variables)?,
-        Expr::Other { text, .. } => variables.element(text)?,
+        Expr::Binary { operator, left, right } if &**operator == "[]" => variables.element(left, right)?,
         Expr::Binary { operator, left, right } if &**operator == "||" => {
             let (left, right) = (evaluate(left, variables)?, evaluate(right, variables)?);
             format!("{left}{right}").into()

@@ -79,7 +79,7 @@ fn arrival(state: &State, copy: &Copy, key: &Constraint, child: RelationId) -> O
     for feed in ours {
         for (place, write) in feed.writes.iter().enumerate() {
             fed = true;
-            if write.values.is_empty() || write.catches("foreign_key_violation") {
+            if !feed.fires || write.values.is_empty() || write.catches("foreign_key_violation") {
                 continue;
             }
             if feed.source == copy.source && brings_its_row(state, copy, key, write) {

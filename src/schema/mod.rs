@@ -23,6 +23,7 @@ impl Schema {
         Schema {
             major,
             complete: false,
+            unread: false,
             search_path: vec![Ident::new("public")],
             next_id: 1,
             schemas: OrdMap::new(),

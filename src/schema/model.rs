@@ -42,6 +42,8 @@ pub struct Schema {
     pub major: Major,
     /// Nothing exists but what this history made: an unseen name is missing, not assumed.
     pub complete: bool,
+    /// A statement that was not understood may have made or dropped anything.
+    pub(super) unread: bool,
     /// The session's search_path.
     pub search_path: Vec<Ident>,
     pub(super) next_id: u32,

@@ -31,6 +31,18 @@ impl Schema {
         changed.map(|(id, _)| *id).collect()
     }
 
+    /// Nothing so far points to objects that this history did not make: an unseen name is most likely none.
+    pub fn seems_complete(&self) -> bool {
+        let assumed = |relation: &Relation| matches!(relation.existence, super::Existence::Assumed { .. });
+        self.complete || !self.unread && !self.relations().any(assumed)
+    }
+
+    /// Objects may exist that no script shows: files are missing or could not be read.
+    pub fn expect_unseen(&mut self) {
+        self.complete = false;
+        self.unread = true;
+    }
+
     pub fn get_function(&self, id: FunctionId) -> Option<&Function> {
         self.functions.get(&id).map(|function| &**function)
     }

@@ -254,7 +254,7 @@ impl Change<'_> {
         }
         if unread.everything {
             // Whatever it made is not known: from here on an unseen name may exist.
-            self.schema.complete = false;
+            self.schema.expect_unseen();
         }
     }
 }
