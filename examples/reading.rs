@@ -11,9 +11,10 @@ fn main() -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     for root in std::env::args().skip(1) {
         let files = walkdir::WalkDir::new(root).sort_by_file_name().into_iter().filter_map(Result::ok);
-        for file in files
-            .filter(|file| file.file_type().is_file() && file.path().extension().is_some_and(|ending| ending == "sql"))
-        {
+        for file in files.filter(|file| {
+            file.file_type().is_file()
+                && file.path().extension().is_some_and(|ending| ending == "sql" || ending == "postgres")
+        }) {
             let text = String::from_utf8_lossy(&std::fs::read(file.path())?).into_owned();
             let mut sources = Sources::default();
             let id = sources.add(file.path().display().to_string(), text);
@@ -89,7 +90,7 @@ fn constraint(constraint: &ConstraintDefinition) -> Value {
         ConstraintKind::Primary(key) => keyed("primary", key),
         ConstraintKind::Exclude { method, elements, filter, .. } => {
             let columns: Vec<Value> = elements.iter().map(|element| part(&element.part)).collect();
-            let method = method.as_ref().map_or("gist", Ident::as_str);
+            let method = method.as_ref().map_or("btree", Ident::as_str);
             json!({"type": "exclusion", "columns": columns, "method": method, "has_where": filter.is_some()})
         }
         ConstraintKind::Foreign(key) => json!({

@@ -15,17 +15,22 @@ pub struct Refused(pub String);
 
 pub type Read<T> = Result<T, Refused>;
 
+/// Statements inside statements that are read; PostgreSQL itself allows one level.
+const DEEPEST: usize = 4;
+
 /// A place among the tokens of a statement.
 #[derive(Debug, Clone, Copy)]
 pub struct Cursor<'a> {
     pub piece: &'a Piece,
     tokens: &'a [Token],
     at: usize,
+    /// Statements around this one: CREATE RULE and CREATE SCHEMA hold others.
+    depth: usize,
 }
 
 impl<'a> Cursor<'a> {
     pub fn new(piece: &'a Piece, tokens: &'a [Token]) -> Cursor<'a> {
-        Cursor { piece, tokens, at: 0 }
+        Cursor { piece, tokens, at: 0, depth: 0 }
     }
 
     pub fn text(&self) -> &'a str {
@@ -59,7 +64,12 @@ impl<'a> Cursor<'a> {
 
     /// Reads these places on their own.
     pub fn inner(&self, places: Range<usize>) -> Cursor<'a> {
-        Cursor { piece: self.piece, tokens: &self.tokens[places], at: 0 }
+        Cursor { tokens: &self.tokens[places], at: 0, ..*self }
+    }
+
+    /// A statement inside this one; `None` where it is too deep.
+    pub fn deeper(&self, places: Range<usize>) -> Option<Cursor<'a>> {
+        (self.depth < DEEPEST).then(|| Cursor { depth: self.depth + 1, ..self.inner(places) })
     }
 
     pub fn is_done(&self) -> bool {

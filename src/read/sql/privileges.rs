@@ -18,31 +18,39 @@ impl Cursor<'_> {
         }
         let mut tables = Vec::new();
         if self.eat("on") {
-            tables = self.granted_tables()?;
+            match self.granted_tables()? {
+                Some(named) => tables = named,
+                None => {
+                    self.until_word(&["to", "from"]);
+                }
+            }
         }
-        self.until_word(&["to", "from"]);
         let direction = if revoke { "from" } else { "to" };
         self.expect(direction)?;
         self.list(|cursor| {
             cursor.eat("group");
             cursor.role()
         })?;
-        let tail = [
-            "with grant option",
-            "with admin option",
-            "with admin",
-            "with inherit",
-            "with set",
-            "granted by",
-            "cascade",
-            "restrict",
-        ];
-        while self.eat_any(&tail) {
-            while !self.is_done() && !self.is_any(&tail) {
-                self.skip(1);
+        self.grant_tail()?;
+        Ok(Operation::Grant(Grant { revoke, tables }))
+    }
+
+    fn grant_tail(&mut self) -> Read<()> {
+        loop {
+            if self.eat("granted by") {
+                self.role()?;
+            } else if self.eat_any(&["with grant option", "with admin option"]) {
+            } else if self.eat_any(&["with admin", "with inherit", "with set"]) {
+                // PostgreSQL 16: `WITH INHERIT TRUE, SET FALSE`.
+                self.label()?;
+                while self.eat_kind(Kind::Comma) {
+                    self.label()?;
+                    self.label()?;
+                }
+            } else if !self.eat_any(&["cascade", "restrict"]) {
+                return Ok(());
             }
         }
-        Ok(Operation::Grant(Grant { revoke, tables }))
     }
 
     /// Up to one of these words outside parentheses, across commas.
@@ -56,7 +64,8 @@ impl Cursor<'_> {
         }
     }
 
-    fn granted_tables(&mut self) -> Read<Vec<Name>> {
+    /// The tables named; `None` where other objects are.
+    fn granted_tables(&mut self) -> Read<Option<Vec<Name>>> {
         const OTHERS: &[&str] = &[
             "all",
             "database",
@@ -77,9 +86,9 @@ impl Cursor<'_> {
         // A table may be called like a kind of object; then TO, FROM or a comma follows at once.
         let alone = self.is_at(1, "to") || self.is_at(1, "from");
         if !named && !alone && self.is_any(OTHERS) {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        self.names()
+        self.names().map(Some)
     }
 
     /// `COMMENT ON kind object IS 'text' | NULL`.

@@ -214,7 +214,12 @@ pub fn rows(cursor: Cursor<'_>) -> Read<Operation> {
     if let Some(set) = cursor.set_config() {
         return Ok(Operation::Set(set));
     }
+    well_formed(&cursor)?;
     let places = 0..cursor.end_place();
+    // PostgreSQL takes a SELECT of nothing: diesel's empty migrations have it.
+    if cursor.is("select") && places.len() == 1 {
+        return Ok(Operation::Query(Box::default()));
+    }
     let verb = main_verb(cursor);
     if matches!(verb, "insert" | "update" | "delete" | "merge") {
         let write = expression::write(cursor.piece, cursor.bytes(places)).map_err(Refused)?;
@@ -224,6 +229,37 @@ pub fn rows(cursor: Cursor<'_>) -> Read<Operation> {
         return into_table(cursor, into);
     }
     Ok(Operation::Query(Box::new(cursor.query(places)?)))
+}
+
+/// What the readers of rows may pass over and PostgreSQL does not: parentheses that do not match, a comma before
+/// nothing.
+fn well_formed(cursor: &Cursor<'_>) -> Read<()> {
+    let mut depth = 0_usize;
+    let mut ahead = *cursor;
+    let (mut comma, mut named) = (false, false);
+    while let Some(kind) = ahead.kind() {
+        if comma && (matches!(kind, Kind::Comma | Kind::CloseParen | Kind::CloseBracket) || ahead.is("on conflict")) {
+            return Err(ahead.refuse("a value behind the comma"));
+        }
+        match kind {
+            Kind::OpenParen => depth += 1,
+            Kind::CloseParen if depth == 0 => return Err(ahead.refuse("the end of the statement")),
+            Kind::CloseParen => depth -= 1,
+            Kind::UnterminatedString | Kind::UnterminatedQuoted | Kind::UnterminatedDollar => {
+                return Err(ahead.refuse("a value"));
+            }
+            // As a value a variable is unknown; as a part of a name it leaves the relation unknown.
+            Kind::Variable if named || ahead.kind_at(1) == Some(Kind::Dot) => return Err(ahead.refuse("a name")),
+            _ => {}
+        }
+        comma = kind == Kind::Comma;
+        named = kind == Kind::Dot || ahead.is_any(&["into", "update", "from", "join", "only", "table", "using"]);
+        ahead.skip(1);
+    }
+    if depth > 0 {
+        return Err(Refused("a parenthesis does not close".to_owned()));
+    }
+    if comma { Err(ahead.refuse("a value behind the comma")) } else { Ok(()) }
 }
 
 /// The verb behind WITH and its queries.

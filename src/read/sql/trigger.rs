@@ -4,7 +4,7 @@ use super::cursor::{Cursor, Read};
 use super::lexer::Kind;
 use super::statement;
 use crate::operation::{
-    CreateRule, CreateTrigger, Operation, Policy, RuleEvent, Statement, TriggerEvents, TriggerTiming,
+    CreateRule, CreateTrigger, Operation, Policy, RuleEvent, Statement, TriggerEvents, TriggerTiming, Unread,
 };
 
 impl Cursor<'_> {
@@ -213,8 +213,18 @@ impl Cursor<'_> {
 
     /// A statement written inside another one.
     pub fn nested(&self, places: std::ops::Range<usize>) -> Option<Statement> {
-        (!places.is_empty())
-            .then(|| Statement { span: self.span(places.clone()), operation: statement::read(self.inner(places)) })
+        if places.is_empty() {
+            return None;
+        }
+        let operation = match self.deeper(places.clone()) {
+            Some(inner) => statement::read(inner),
+            None => Operation::Unread(Unread {
+                reason: "statements are nested too deeply".into(),
+                touches: Vec::new(),
+                everything: true,
+            }),
+        };
+        Some(Statement { span: self.span(places), operation })
     }
 
     /// After CREATE POLICY.

@@ -6,7 +6,7 @@ use crate::operation::{Name, Unread};
 
 /// Words after which a relation is named.
 const BEFORE_RELATION: &[&str] =
-    &["table", "view", "index", "sequence", "on", "into", "update", "from", "join", "truncate", "references", "using"];
+    &["table", "view", "index", "sequence", "on", "into", "update", "from", "join", "truncate", "references"];
 
 /// Statements of these words touch no relation, even where they cannot be read.
 const TOUCH_NOTHING: &[&str] = &[
@@ -51,8 +51,10 @@ pub(super) fn unread(cursor: &Cursor<'_>, reason: String) -> Unread {
     let mut touches = Vec::new();
     let mut unnamed = false;
     let mut ahead = *cursor;
+    // Elsewhere USING names a method of an index, or an expression.
+    let joins = cursor.is_any(&["delete", "merge", "with"]);
     while !ahead.is_done() && touches.len() < NAMES {
-        let named = BEFORE_RELATION.iter().any(|word| ahead.is(word));
+        let named = BEFORE_RELATION.iter().any(|word| ahead.is(word)) || (joins && ahead.is("using"));
         ahead.skip(1);
         if !named {
             continue;

@@ -172,6 +172,9 @@ impl Cursor<'_> {
         if !runs {
             return Ok(self.opaque("EXPLAIN", false));
         }
+        if self.is("explain") {
+            return Err(self.refuse("a statement"));
+        }
         let inner = self.inner(self.place()..self.end_place());
         self.go_to(self.end_place());
         statement::operation(inner)
