@@ -87,12 +87,16 @@ impl Reader<'_> {
         self.source_of(read, nodes)
     }
 
-    /// The one query among what was read; anything else runs before the loop.
+    /// The one query among what was read, where it only reads; anything else runs before the loop.
     fn source_of(&mut self, mut read: Vec<Node>, nodes: &mut Vec<Node>) -> LoopOver {
+        let reads_only = |node: &mut Node| match node {
+            Node::Statement(statement) => {
+                matches!(&statement.operation, Operation::Query(query) if query.writes().is_empty())
+            }
+            _ => false,
+        };
         if read.len() == 1
-            && let Some(Node::Statement(statement)) = read.pop_if(
-                |node| matches!(node, Node::Statement(statement) if matches!(statement.operation, Operation::Query(_))),
-            )
+            && let Some(Node::Statement(statement)) = read.pop_if(reads_only)
             && let Operation::Query(query) = statement.operation
         {
             return LoopOver::Query(query);

@@ -23,9 +23,12 @@ fn writes(body: &Body) -> Vec<String> {
     let mut found = Vec::new();
     for node in body.nodes.iter() {
         node.statements(&mut |statement| {
-            if let Operation::Write(write) = &statement.operation {
-                found.extend(write.all().into_iter().map(|write| format!("{} {}", write.kind, write.target)));
-            }
+            let made = match &statement.operation {
+                Operation::Write(write) => write.all(),
+                Operation::Query(query) => query.writes(),
+                _ => Vec::new(),
+            };
+            found.extend(made.into_iter().map(|write| format!("{} {}", write.kind, write.target)));
         });
     }
     found
@@ -84,7 +87,8 @@ fn loops_and_their_sources() {
          for r in execute 'select 1 from z' loop null; end loop;\n\
          for r in execute format('select %I', c) using 1 loop null; end loop;\n\
          for r in insert into w select 1 returning * loop null; end loop;\n\
-         for c in some_cursor loop null; end loop; end",
+         for c in some_cursor loop null; end loop;\n\
+         for r in with x as (update v set a = 1 returning a) select a from x loop null; end loop; end",
     );
     let loops: Vec<&Loop> = body
         .nodes
@@ -105,13 +109,16 @@ fn loops_and_their_sources() {
             LoopOver::Unknown => "unknown",
         })
         .collect();
-    assert_eq!(kinds, ["range", "query", "array", "while", "endless", "query", "unknown", "unknown", "unknown"]);
+    assert_eq!(
+        kinds,
+        ["range", "query", "array", "while", "endless", "query", "unknown", "unknown", "unknown", "unknown"]
+    );
     let number = |digits: &str| Expr::Constant(Constant::Number(digits.into()));
     assert_eq!(loops[0].over, LoopOver::Range { from: number("1"), to: number("10") });
     assert_eq!(loops[1].variables, [Ident::new("a"), Ident::new("b")]);
     assert!(matches!(&loops[2].body[..], [Node::Guard { .. }, Node::Leave { .. }]));
     assert!(body.nodes.iter().any(|node| matches!(node, Node::Dynamic { using, .. } if using.len() == 1)));
-    assert_eq!(writes(&body), ["DELETE d", "INSERT w"]);
+    assert_eq!(writes(&body), ["DELETE d", "INSERT w", "UPDATE v"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::guard::Guard;
 use super::lower::MARK;
-use crate::operation::{Ident, Name};
+use crate::operation::{Ident, Name, TypeName};
 use crate::read::sql::lexer::{Kind, Token};
 use crate::read::sql::literal;
 use crate::read::sql::tokens::{ESCAPE, Tokens};
@@ -237,11 +237,31 @@ impl Rewriting<'_, '_> {
                 Some(at + 1)
             }
             9 if is("returning") => self.leave_set(),
+            _ if self.begins_typed_literal(at) => {
+                self.words(&format!("CAST({} AS {word})", self.literal(at + 1)));
+                Some(at + 2)
+            }
             10 if is("overriding") && tokens.is_any(at + 1, &["system", "user"]) && tokens.is_word(at + 2, "value") => {
                 Some(at + 3)
             }
             _ => None,
         }
+    }
+
+    /// `type 'text'`; sqlparser knows only some types there.
+    fn begins_typed_literal(&self, at: usize) -> bool {
+        // Types that sqlparser reads itself, with modifiers and fields, and words that are no types before a literal.
+        const LEFT_ALONE: &[&str] =
+            &["any", "bit", "date", "interval", "path", "time", "timestamp", "timestamptz", "timetz", "varbit"];
+        let tokens = self.tokens;
+        matches!(tokens.kind(at + 1), Some(Kind::String | Kind::EscapeString | Kind::UnicodeString | Kind::Dollar))
+            && !tokens.is_any(at, LEFT_ALONE)
+            && TypeName::canonical(&tokens.list[at].text(tokens.text).to_ascii_lowercase()).is_some()
+    }
+
+    fn literal(&self, at: usize) -> String {
+        let value = literal::decoded(self.tokens.text, self.tokens.list[at], ESCAPE);
+        format!("'{}'", value.replace('\'', "''"))
     }
 
     fn leave_set(&mut self) -> Option<usize> {

@@ -90,6 +90,11 @@ fn casts_keep_canonical_types() {
         ("a::double precision", "double precision"),
         ("date '2020-01-01'", "date"),
         ("interval '1 day'", "interval"),
+        ("regclass 'public.t'", "regclass"),
+        ("jsonb $${}$$", "jsonb"),
+        ("timestamp with time zone '2020-01-01'", "timestamp with time zone"),
+        ("a::char", "character(1)"),
+        ("a::float(24)", "real"),
     ] {
         let Expr::Cast { to, .. } = tree(text) else { panic!("{text}: {:?}", tree(text)) };
         assert_eq!(to.to_string(), name, "{text}");
@@ -218,6 +223,8 @@ fn updates_deletes_and_merges() {
     let write =
         read_as_write("with d as (delete from a where x returning *), e as (select 1) insert into b select * from d");
     assert_eq!(write.all().iter().map(|write| write.kind).collect::<Vec<_>>(), [WriteKind::Delete, WriteKind::Insert]);
+    let query = read_as_query("with x as (update v set a = 1 returning a) select a from x");
+    assert_eq!(query.writes().len(), 1);
     let write = read_write("insert into t (a) values (1) returning id into x", true).unwrap();
     assert_eq!(write.columns.len(), 1);
 }
