@@ -2,7 +2,7 @@
 
 use super::facts::{Form, Role};
 use super::tally::Tally;
-use super::{foreign_key, index};
+use super::{foreign_key, index, partition};
 use crate::operation::{self, DropTarget, Ident, LockMode, Name, ObjectKind};
 use crate::schema::{RelationId, RelationKind, TypeId, TypeKind};
 
@@ -65,6 +65,7 @@ pub(super) fn table(tally: &mut Tally<'_>, table: RelationId, cascade: bool) {
     let indexes = tally.indexes_of_all(&all);
     let sequences: Vec<RelationId> = all.iter().flat_map(|table| tally.sequences_of(*table)).collect();
     let views = if cascade { tally.views_over(table) } else { Vec::new() };
+    let indexes: Vec<RelationId> = indexes.into_iter().chain(tally.indexes_of_all(&views)).collect();
     let cast = [
         (Role::Target, &[table][..]),
         (Role::Partitions, &below),
@@ -83,13 +84,15 @@ pub(super) fn table(tally: &mut Tally<'_>, table: RelationId, cascade: bool) {
         }
     }
     if let Some(place) = tally.table(table).and_then(|table| table.partition_of.as_ref()) {
-        tally.take(Form::DropPartition, &[(Role::Parent, &[place.parent])]);
+        let default = partition::default_of(tally, place.parent).filter(|default| *default != table);
+        let cast = [(Role::Parent, &[place.parent][..]), (Role::Default, default.as_slice())];
+        tally.take(Form::DropPartition, &cast);
     }
 }
 
 fn view(tally: &mut Tally<'_>, view: RelationId) {
-    let indexes = tally.indexes_of(view);
     let views = tally.views_over(view);
+    let indexes: Vec<RelationId> = tally.indexes_of(view).into_iter().chain(tally.indexes_of_all(&views)).collect();
     let cast = [(Role::Target, &[view][..]), (Role::Index, &indexes), (Role::View, &views)];
     tally.take(Form::DropView, &cast);
 }

@@ -2,6 +2,7 @@
 //! Which relations play which role depends on the schema, and is found elsewhere in `server`.
 
 mod alter;
+mod alter_rest;
 mod other;
 
 use super::RewriteKind;
@@ -135,7 +136,7 @@ impl Fact {
 
 /// All rows, in the order of the documentation.
 pub fn all() -> impl Iterator<Item = &'static Fact> {
-    alter::FACTS.iter().chain(other::FACTS)
+    alter::FACTS.iter().chain(alter_rest::FACTS).chain(other::FACTS)
 }
 
 /// The row of a form on a major; `None` where that major does not know the statement.

@@ -27,6 +27,10 @@ pub(super) fn add(tally: &mut Tally<'_>, table: RelationId, definition: &Constra
         (Role::ReferencedPartitions, &other),
     ];
     tally.take(Form::AddForeignNotValid, &locks);
+    if tally.major >= Major(18) {
+        // Children by INHERITS get no key, but are locked since 18.
+        tally.take(Form::AddForeignNotValid, &[(Role::Partitions, &tally.below(table))]);
+    }
     if !taken_over.is_empty() || !taken_over_unvalidated.is_empty() {
         take_over(tally, table, &own, referenced, &other);
     }
@@ -134,6 +138,11 @@ pub(super) fn own_keys<'a>(tally: &Tally<'a>, table: RelationId) -> Vec<&'a Cons
     schema.constraints_of(table).filter(|one| one.as_foreign().is_some() && one.parent.is_none()).collect()
 }
 
+/// All foreign keys of a table: its own, and on a partition its copies of the parent's.
+pub(super) fn keys_of<'a>(tally: &Tally<'a>, table: RelationId) -> Vec<&'a Constraint> {
+    tally.schema.constraints_of(table).filter(|one| one.as_foreign().is_some()).collect()
+}
+
 /// Keys of other tables, and of this one, that point here; copies on partitions of the referencing side are left out.
 pub(super) fn keys_to<'a>(tally: &Tally<'a>, table: RelationId) -> Vec<&'a Constraint> {
     let ids = tally.table(table).map(|table| table.referenced_by.as_slice()).unwrap_or_default();
@@ -142,13 +151,8 @@ pub(super) fn keys_to<'a>(tally: &Tally<'a>, table: RelationId) -> Vec<&'a Const
 
 /// Keys that point to a table or to what it is a partition of.
 pub(super) fn keys_to_tree<'a>(tally: &Tally<'a>, table: RelationId) -> Vec<&'a Constraint> {
-    let mut found = keys_to(tally, table);
-    let mut at = table;
-    while let Some(partition) = tally.table(at).and_then(|table| table.partition_of.as_ref()) {
-        at = partition.parent;
-        found.extend(keys_to(tally, at));
-    }
-    found
+    let tables = std::iter::once(table).chain(tally.above(table));
+    tables.flat_map(|table| keys_to(tally, table)).collect()
 }
 
 /// PostgreSQL takes a partition's key for the parent's where columns, target, actions and deferrability are equal;

@@ -6,7 +6,7 @@ use super::tally::Tally;
 use crate::operation::{
     AlterIndex, CreateIndex, Ident, IndexAction, IndexPart, KeyPart, LockMode, Name, Reindex, ReindexTarget,
 };
-use crate::schema::{Index, IndexKey, RelationId, RelationKind, Table};
+use crate::schema::{Constraint, ConstraintRow, Index, IndexKey, RelationId, RelationKind, Table};
 use crate::version::Major;
 
 pub(super) fn create(tally: &mut Tally<'_>, create: &CreateIndex) {
@@ -99,6 +99,32 @@ fn key_words(table: &Table, index: &Index) -> Vec<String> {
         IndexKey::Expression(expression) => format!("{:?}", expression.tree),
     };
     index.parts.iter().map(|part| word(&part.key)).collect()
+}
+
+/// The index of a partition's own key that its parent's new key takes over.
+pub(super) fn for_key(tally: &Tally<'_>, table: RelationId, columns: &[Ident], primary: bool) -> Option<RelationId> {
+    let of = tally.table(table)?;
+    tally.indexes_of(table).into_iter().find(|index| {
+        let Some(index) = tally.relation(*index).and_then(|relation| relation.as_index()) else { return false };
+        let keys = index.parts.iter().map(|part| match &part.key {
+            IndexKey::Column(id) => of.column_by_id(*id).map(|column| &column.name),
+            IndexKey::Expression(_) => None,
+        });
+        index.constraint.is_some()
+            && index.parent.is_none()
+            && (index.unique, index.primary) == (true, primary)
+            && keys.eq(columns.iter().map(Some))
+    })
+}
+
+/// The index that a key constraint rests on.
+pub(super) fn behind(constraint: &Constraint) -> Option<RelationId> {
+    match constraint.kind {
+        ConstraintRow::Primary { index } | ConstraintRow::Unique { index } | ConstraintRow::Exclude { index } => {
+            Some(index)
+        }
+        ConstraintRow::Check { .. } | ConstraintRow::NotNull | ConstraintRow::Foreign(_) => None,
+    }
 }
 
 pub(super) fn check_unique(tally: &mut Tally<'_>, index: RelationId, table: RelationId) {
@@ -201,20 +227,20 @@ fn alone(tally: &mut Tally<'_>, reindex: &Reindex) {
 }
 
 fn partitioned(tally: &mut Tally<'_>, table: RelationId, indexes: &[RelationId], concurrently: bool) {
-    if concurrently {
-        alone_partitioned(tally);
-    }
     let parts = tally.partitions(table);
     let below: Vec<RelationId> = if tally.indexes_of(table).len() == indexes.len() {
         tally.indexes_of_all(&parts)
     } else {
         indexes.iter().flat_map(|index| attached(tally, *index)).collect()
     };
+    tally.effects.outside_transaction |= concurrently;
     if concurrently && tally.major >= Major(14) {
         let leaves: Vec<RelationId> = parts.iter().copied().filter(|part| !tally.is_partitioned(*part)).collect();
         tally.take(Form::ReindexConcurrently, &[(Role::Target, &leaves), (Role::Index, &below)]);
     } else {
-        tally.take(Form::ReindexPartitioned, &[(Role::Partitions, &parts), (Role::Index, &below)]);
+        let cast = [(Role::Target, &[table][..]), (Role::Partitions, &parts), (Role::Index, &below)];
+        let before = tally.major < Major(14);
+        tally.take(Form::ReindexPartitioned, if before { &cast[..1] } else { &cast[..] });
     }
     if tally.major >= Major(14) {
         for index in below {
@@ -224,10 +250,6 @@ fn partitioned(tally: &mut Tally<'_>, table: RelationId, indexes: &[RelationId],
             }
         }
     }
-}
-
-fn alone_partitioned(tally: &mut Tally<'_>) {
-    tally.effects.outside_transaction = true;
 }
 
 /// Every table of a schema, or of the database: one transaction each.

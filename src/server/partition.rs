@@ -6,7 +6,7 @@ use super::facts::{Form, Role};
 use super::tally::Tally;
 use super::{foreign_key, index, proof};
 use crate::operation::{Bound, LockMode};
-use crate::schema::{Constraint, RelationId};
+use crate::schema::RelationId;
 use crate::version::Major;
 
 /// The default partition beside a new bound, with what is below it, must hold no row of that bound.
@@ -23,7 +23,7 @@ fn check_default(tally: &mut Tally<'_>, parent: RelationId, bound: &Bound) -> Ve
     tree
 }
 
-fn default_of(tally: &Tally<'_>, parent: RelationId) -> Option<RelationId> {
+pub(super) fn default_of(tally: &Tally<'_>, parent: RelationId) -> Option<RelationId> {
     let is_default = |part: &RelationId| {
         let place = tally.table(*part).and_then(|table| table.partition_of.as_ref());
         place.is_some_and(|place| place.bound == Bound::Default)
@@ -37,7 +37,7 @@ pub(super) fn create(tally: &mut Tally<'_>, parent: RelationId, bound: &Bound) {
     let indexes = tally.indexes_of(parent);
     let cast = [(Role::Parent, &[parent][..]), (Role::ParentIndexes, &indexes), (Role::Default, &default)];
     tally.take(Form::CreatePartition, &cast);
-    for key in keys(tally, parent) {
+    for key in foreign_key::keys_of(tally, parent) {
         let referenced = key.as_foreign().map(|key| tally.tree(key.references)).unwrap_or_default();
         tally.take(Form::CreatePartition, &[(Role::Referenced, &referenced)]);
     }
@@ -76,10 +76,12 @@ pub(super) fn attach(tally: &mut Tally<'_>, parent: RelationId, part: RelationId
         }
     }
     attach_keys(tally, parent, part);
+    // The bound is that of all levels together.
+    tally.above(parent).into_iter().for_each(|above| tally.lock(above, LockMode::AccessShare));
 }
 
 fn attach_keys(tally: &mut Tally<'_>, parent: RelationId, part: RelationId) {
-    for key in keys(tally, parent) {
+    for key in foreign_key::keys_of(tally, parent) {
         let Some(foreign) = key.as_foreign() else { continue };
         let referenced = tally.tree(foreign.references);
         let own = foreign_key::matching_key(tally, key, part);
@@ -117,11 +119,12 @@ pub(super) fn detach(tally: &mut Tally<'_>, parent: RelationId, part: RelationId
     let cast = [
         (Role::Parent, &[parent][..]),
         (Role::Partition, &[part]),
+        (Role::Partitions, &tally.partitions(part)),
         (Role::Index, &attached),
         (Role::Default, &default),
     ];
     tally.take(form, &cast);
-    for key in keys(tally, parent) {
+    for key in foreign_key::keys_of(tally, parent) {
         let referenced = key.as_foreign().map(|key| tally.tree(key.references)).unwrap_or_default();
         tally.take(form, &[(Role::Referenced, &referenced)]);
     }
@@ -130,9 +133,4 @@ pub(super) fn detach(tally: &mut Tally<'_>, parent: RelationId, part: RelationId
         tally.take(Form::DetachPartitionReferenced, &cast);
         tally.check(part, DataCheckKind::Referencing, Some(&key.name), "23503");
     }
-}
-
-/// All foreign keys of a partitioned table: its own, and its copies of its parent's.
-fn keys<'a>(tally: &Tally<'a>, parent: RelationId) -> Vec<&'a Constraint> {
-    tally.schema.constraints_of(parent).filter(|one| one.as_foreign().is_some()).collect()
 }

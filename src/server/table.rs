@@ -66,8 +66,10 @@ pub(super) fn truncate(tally: &mut Tally<'_>, truncate: &Truncate) {
         let indexes = if tally.is_partitioned(table) { Vec::new() } else { tally.indexes_of(table) };
         let cast = [(Role::Target, &[table][..]), (Role::Index, &indexes), (Role::Sequence, &sequences)];
         tally.take(Form::Truncate, &cast);
-        if let Some(place) = tally.table(table).and_then(|table| table.partition_of.as_ref()) {
-            tally.take(Form::TruncatePartition, &[(Role::Parent, &[place.parent])]);
+        // Until 13 the bound is asked for, which the parents have; a session that knows it already does not look.
+        if !tally.is_partitioned(table) {
+            let above = tally.above(table);
+            tally.take(Form::TruncatePartition, &[(Role::Parent, &above)]);
         }
     }
 }
@@ -125,7 +127,8 @@ pub(super) fn vacuum(tally: &mut Tally<'_>, vacuum: &Vacuum) {
 
 pub(super) fn analyze(tally: &mut Tally<'_>, tables: &[Name]) {
     for table in named(tally, tables) {
-        let indexes = tally.indexes_of(table);
+        // Only what has rows is sampled with a plan.
+        let indexes = if tally.is_partitioned(table) { Vec::new() } else { tally.indexes_of(table) };
         tally.take(Form::Analyze, &[(Role::Target, &[table]), (Role::Index, &indexes)]);
     }
 }

@@ -18,6 +18,11 @@ pub(super) struct Tally<'a> {
 /// Who plays which role in one statement.
 pub(super) type Cast<'a> = &'a [(Role, &'a [RelationId])];
 
+fn playing<'a>(role: Role, cast: Cast<'a>) -> impl Iterator<Item = RelationId> + 'a {
+    let of_role = cast.iter().filter(move |(played, _)| *played == role);
+    of_role.flat_map(|(_, relations)| relations.iter().copied())
+}
+
 impl<'a> Tally<'a> {
     pub fn new(schema: &'a Schema, major: Major, session: &'a SessionFacts) -> Tally<'a> {
         Tally { schema, major, session, effects: Effects::default(), action: None }
@@ -25,22 +30,24 @@ impl<'a> Tally<'a> {
 
     /// Takes over what the fact of `form` says, for the relations that play its roles.
     pub fn take(&mut self, form: Form, cast: Cast<'_>) {
+        self.take_locks(form, cast);
         let Some(fact) = facts::find(form, self.major) else { return };
-        let playing = |role: Role| {
-            let of_role = cast.iter().filter(move |(played, _)| *played == role);
-            of_role.flat_map(|(_, relations)| relations.iter().copied())
-        };
-        for (role, mode) in fact.locks {
-            for relation in playing(*role) {
-                self.lock(relation, *mode);
-            }
-        }
-        for relation in fact.scans.iter().flat_map(|role| playing(*role)) {
+        for relation in fact.scans.iter().flat_map(|role| playing(*role, cast)) {
             self.scan(relation);
         }
         if let Some((role, kind)) = fact.rewrites {
-            for relation in playing(role) {
+            for relation in playing(role, cast) {
                 self.rewrite(relation, kind, true);
+            }
+        }
+    }
+
+    /// Takes over the locks alone, where the schema decides which of the tables are read.
+    pub fn take_locks(&mut self, form: Form, cast: Cast<'_>) {
+        let Some(fact) = facts::find(form, self.major) else { return };
+        for (role, mode) in fact.locks {
+            for relation in playing(*role, cast) {
+                self.lock(relation, *mode);
             }
         }
         self.effects.outside_transaction |= fact.outside_transaction;
@@ -183,6 +190,20 @@ impl<'a> Tally<'a> {
     /// The partitions of a partitioned table; a plain table's children by INHERITS are none.
     pub fn partitions(&self, relation: RelationId) -> Vec<RelationId> {
         if self.is_partitioned(relation) { self.below(relation) } else { Vec::new() }
+    }
+
+    /// What a table is a partition of, at every level.
+    pub fn above(&self, relation: RelationId) -> Vec<RelationId> {
+        let mut found: Vec<RelationId> = Vec::new();
+        let mut at = relation;
+        while let Some(place) = self.table(at).and_then(|table| table.partition_of.as_ref()) {
+            if found.contains(&place.parent) {
+                break;
+            }
+            found.push(place.parent);
+            at = place.parent;
+        }
+        found
     }
 
     /// The table itself, and its partitions.

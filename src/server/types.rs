@@ -229,7 +229,7 @@ fn is_known(name: &TypeName, schema: &Schema) -> bool {
 
 /// A domain with a CHECK or NOT NULL of its own, or of a domain below it: every value is tested. A domain whose
 /// definition was not seen counts as unconstrained.
-pub(super) fn is_constrained_domain(name: &TypeName, schema: &Schema) -> bool {
+pub fn is_constrained_domain(name: &TypeName, schema: &Schema) -> bool {
     let mut at = name.clone();
     for _ in 0..32 {
         let Some(TypeKind::Domain(domain)) =

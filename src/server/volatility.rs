@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use crate::operation::{Expr, Expression, Name, Volatility};
-use crate::schema::Schema;
+use crate::schema::{Function, Schema};
 
 /// An expression's volatility, where it can be known. Ordered from harmless to harmful.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,7 +71,12 @@ fn of_other(text: &str) -> KnownVolatility {
 /// The most volatile overload counts: which one is meant depends on the arguments' types.
 pub(super) fn of_function(function: &Name, schema: &Schema) -> KnownVolatility {
     let own = schema.find_functions(function);
-    if let Some(most) = own.iter().map(|function| KnownVolatility::from(function.volatility)).max() {
+    let declared = |function: &&Function| match function.volatility {
+        // A function in SQL may be replaced by its body, which then is asked instead.
+        Volatility::Volatile if function.language == "sql" => KnownVolatility::Unknown,
+        declared => KnownVolatility::from(declared),
+    };
+    if let Some(most) = own.iter().map(declared).max() {
         return most;
     }
     match &function.schema {

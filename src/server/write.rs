@@ -2,10 +2,11 @@
 //! What their triggers write is the graph's to say.
 
 use super::facts::{Form, Role};
-use super::foreign_key;
 use super::tally::Tally;
+use super::{foreign_key, index};
 use crate::operation::{Action, Constant, Expr, Ident, LockMode, Name, Query, Rows, Write, WriteKind};
 use crate::schema::{ColumnId, Constraint, IndexKey, RelationId, RelationKind};
+use crate::version::Major;
 
 /// A SELECT that stands alone.
 pub(super) fn select(tally: &mut Tally<'_>, query: &Query) {
@@ -137,7 +138,22 @@ pub(super) fn write(tally: &mut Tally<'_>, write: &Write) {
     let Some(target) = tally.find(&write.target) else { return };
     let below = if write.only { Vec::new() } else { reached(tally, target, write.kind) };
     tally.take(Form::Write, &[(Role::Target, &[target]), (Role::Partitions, &below)]);
-    let infers = write.on_conflict.as_ref().is_some_and(|on| !on.columns.is_empty() || on.constraint.is_some());
+    // ON CONFLICT (columns) looks through all indexes; ON CONSTRAINT names its own.
+    // A row written straight into a partition is held against its bound, which the parents have. Before 14 the
+    // planner asks for the bound in any case.
+    let bounded = match write.kind {
+        WriteKind::Insert | WriteKind::Copy | WriteKind::Update | WriteKind::Merge => true,
+        WriteKind::Delete => tally.major < Major(14),
+    };
+    if bounded {
+        tally.above(target).into_iter().for_each(|above| tally.lock(above, LockMode::AccessShare));
+    }
+    let infers = write.on_conflict.as_ref().is_some_and(|on| !on.columns.is_empty());
+    if let Some(name) = write.on_conflict.as_ref().and_then(|on| on.constraint.as_ref())
+        && let Some(index) = tally.schema.find_constraint(target, name).and_then(index::behind)
+    {
+        tally.lock(index, LockMode::RowExclusive);
+    }
     if !matches!(write.kind, WriteKind::Insert | WriteKind::Copy) || infers {
         for table in std::iter::once(target).chain(below.clone()) {
             tally.plan(table, LockMode::RowExclusive);

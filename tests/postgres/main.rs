@@ -1,9 +1,12 @@
 //! Proves on a real server what the rules say about PostgreSQL.
 
+mod effects;
 mod fixtures;
 mod incident;
 mod keys;
 mod locks;
+#[path = "../measured/mod.rs"]
+mod measured;
 #[path = "../server/mod.rs"]
 mod server;
 

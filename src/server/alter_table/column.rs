@@ -59,7 +59,7 @@ fn references(tally: &mut Tally<'_>, statement: &Statement<'_>, name: Option<&Id
     let cast = [(Role::Target, &[statement.table][..]), (Role::Partitions, &below), (Role::Referenced, &tree)];
     tally.take(form, &cast);
     if filled {
-        for table in std::iter::once(statement.table).chain(below) {
+        for table in storage(tally, statement) {
             tally.plan(table, LockMode::AccessShare);
             tally.scan(table);
         }
@@ -173,7 +173,12 @@ fn names(expression: &Expression, column: &Ident) -> bool {
 }
 
 pub(super) fn set_not_null(tally: &mut Tally<'_>, statement: &Statement<'_>, name: &Ident) {
-    reach(tally, statement, Form::SetNotNullProven);
+    if is_set(tally, statement.table, name) {
+        // What the parent has, the children have.
+        return tally.take(Form::SetNotNullProven, &[(Role::Target, &[statement.table])]);
+    }
+    let below = statement.reached(tally);
+    tally.take_locks(Form::SetNotNull, &[(Role::Target, &[statement.table]), (Role::Partitions, &below)]);
     // Children that must have it already (ONLY, 12 to 17) are opened all the same.
     let below = tally.below(statement.table);
     if statement.only && tally.major < Major(18) {
@@ -267,10 +272,13 @@ fn change_in(tally: &mut Tally<'_>, table: RelationId, name: &Ident, cost: TypeC
     keys_on(tally, table, name, cost >= TypeChange::Indexes);
 }
 
-/// An index over expressions, or with a condition, is never carried over.
+/// An index over expressions, or with a condition, is never carried over; nor is one that is attached to the parent's,
+/// as that one makes it anew.
 fn is_computed(tally: &Tally<'_>, index: RelationId) -> bool {
     let Some(index) = tally.relation(index).and_then(|relation| relation.as_index()) else { return false };
-    index.filter.is_some() || index.parts.iter().any(|part| matches!(part.key, IndexKey::Expression(_)))
+    index.filter.is_some()
+        || index.parent.is_some()
+        || index.parts.iter().any(|part| matches!(part.key, IndexKey::Expression(_)))
 }
 
 /// Foreign keys on either end are made again; where the values' bytes or order changed, validated again.

@@ -2,10 +2,11 @@
 
 use super::super::facts::{Form, Role};
 use super::super::tally::Tally;
-use super::super::{DataCheckKind, foreign_key, proof};
+use super::super::{DataCheckKind, foreign_key, index, proof};
 use super::{Statement, index_named, reach};
 use crate::operation::{ConstraintDefinition, ConstraintKind, Expression, Ident, Key, LockMode};
 use crate::schema::{ConstraintRow, RelationId};
+use crate::version::Major;
 
 pub(super) fn add(tally: &mut Tally<'_>, statement: &Statement<'_>, definition: &ConstraintDefinition) {
     let skips = definition.not_valid || definition.not_enforced;
@@ -13,15 +14,18 @@ pub(super) fn add(tally: &mut Tally<'_>, statement: &Statement<'_>, definition: 
         ConstraintKind::Check(expression) => check(tally, statement, definition, expression, skips),
         ConstraintKind::NotNull(_) if skips => reach(tally, statement, Form::AddNotNullNotValid),
         ConstraintKind::NotNull(column) => {
-            reach(tally, statement, Form::AddNotNull);
+            let below = statement.reached(tally);
+            let cast = [(Role::Target, &[statement.table][..]), (Role::Partitions, &below)];
+            tally.take_locks(Form::AddNotNull, &cast);
             super::column::set_not_null(tally, statement, column);
         }
         ConstraintKind::Unique(key) => unique(tally, statement, definition, key, false),
         ConstraintKind::Primary(key) => unique(tally, statement, definition, key, true),
         ConstraintKind::Exclude { .. } => {
             let below = partitions(tally, statement);
-            tally.take(Form::AddUnique, &[(Role::Target, &[statement.table]), (Role::Partitions, &below)]);
+            unique_locks(tally, statement, &below);
             for table in leaves(tally, statement, &below) {
+                tally.scan(table);
                 tally.build(table, None);
                 tally.check(table, DataCheckKind::Exclude, definition.name.as_ref(), "23P01");
             }
@@ -38,7 +42,9 @@ fn check(
     expression: &Expression,
     skips: bool,
 ) {
-    reach(tally, statement, Form::AddCheckNotValid);
+    let form = if skips { Form::AddCheckNotValid } else { Form::AddCheck };
+    let below = statement.reached(tally);
+    tally.take_locks(form, &[(Role::Target, &[statement.table]), (Role::Partitions, &below)]);
     if skips {
         return;
     }
@@ -75,13 +81,27 @@ fn unique(
         return using_index(tally, statement, definition, index, primary);
     }
     let below = partitions(tally, statement);
-    tally.take(Form::AddUnique, &[(Role::Target, &[statement.table]), (Role::Partitions, &below)]);
+    unique_locks(tally, statement, &below);
     for table in leaves(tally, statement, &below) {
+        if let Some(index) = index::for_key(tally, table, &key.columns, primary).filter(|_| table != statement.table) {
+            tally.lock(index, LockMode::Share);
+            continue;
+        }
+        tally.scan(table);
         tally.build(table, None);
         tally.check(table, DataCheckKind::Unique, definition.name.as_ref(), "23505");
         if primary {
             check_columns(tally, statement, table, &key.columns);
         }
+    }
+}
+
+/// From 18 on the children by INHERITS are locked, too, though they get no index.
+fn unique_locks(tally: &mut Tally<'_>, statement: &Statement<'_>, partitions: &[RelationId]) {
+    tally.take_locks(Form::AddUnique, &[(Role::Target, &[statement.table]), (Role::Partitions, partitions)]);
+    if tally.major >= Major(18) && !tally.is_partitioned(statement.table) {
+        let children = statement.reached(tally);
+        tally.take_locks(Form::AddUnique, &[(Role::Partitions, &children)]);
     }
 }
 
@@ -176,7 +196,7 @@ pub(super) fn drop(tally: &mut Tally<'_>, statement: &Statement<'_>, name: &Iden
         }
         ConstraintRow::Primary { index } | ConstraintRow::Unique { index } | ConstraintRow::Exclude { index } => {
             let below = tally.partitions(statement.table);
-            let mut indexes = super::super::index::attached(tally, *index);
+            let mut indexes = index::attached(tally, *index);
             indexes.push(*index);
             let cast = [(Role::Target, &[statement.table][..]), (Role::Partitions, &below), (Role::Index, &indexes)];
             tally.take(Form::DropConstraint, &cast);

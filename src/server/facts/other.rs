@@ -79,8 +79,12 @@ pub(super) static FACTS: &[Fact] = &[
     )
     .seen(&["table.drop_referencing", "part.drop_parent"]),
     // The parent's key has the triggers on the referenced table; the partition's copy of it has none there.
-    Fact::new(Form::DropPartition, "DROP TABLE of a partition", &[(Parent, AccessExclusive)])
-        .seen(&["part.drop_partition", "part.drop_partition_parent_fk"]),
+    Fact::new(
+        Form::DropPartition,
+        "DROP TABLE of a partition",
+        &[(Parent, AccessExclusive), (Default, AccessExclusive)],
+    )
+    .seen(&["part.drop_partition", "part.drop_partition_parent_fk"]),
     Fact::new(
         Form::Truncate,
         "TRUNCATE",
@@ -178,7 +182,7 @@ pub(super) static FACTS: &[Fact] = &[
     .waits()
     .seen(&["reindex.index_concurrently", "reindex.table_concurrently"]),
     // Before 14 a warning says that REINDEX of partitioned tables is not implemented, and nothing is done.
-    Fact::new(Form::ReindexPartitioned, "REINDEX of a partitioned table or index", &[])
+    Fact::new(Form::ReindexPartitioned, "REINDEX of a partitioned table or index", &[(Target, Share)])
         .to(13)
         .seen(&["reindex.partitioned_table"]),
     Fact::new(
