@@ -256,7 +256,7 @@ pub struct Query {
     pub arms: Vec<Query>,
     /// Rows written out: `VALUES (…), (…)`.
     pub values: Vec<Vec<Expr>>,
-    /// `INTO target` of PL/pgSQL or SELECT INTO.
+    /// `INTO target` of PL/pgSQL: a variable. SELECT INTO of a table is read as CREATE TABLE AS.
     pub into: Option<Name>,
     /// PL/pgSQL's further targets, one per further output.
     pub into_rest: Vec<Name>,

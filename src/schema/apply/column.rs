@@ -3,7 +3,7 @@
 use super::resolve::quoted;
 use super::{Change, Outcome, because, duplicate, refused};
 use crate::operation::{
-    ColumnDefinition, ConstraintKind, Expr, Expression, Ident, Identity, KeyPart, Name, Rename, TypeName,
+    ColumnDefinition, Constant, ConstraintKind, Expr, Expression, Ident, Identity, KeyPart, Name, Rename, TypeName,
 };
 use crate::schema::{ColumnId, ConstraintRow, IdentityKind, IndexKey, Part, RelationId, TypeKind};
 
@@ -349,6 +349,23 @@ impl Change<'_> {
         false
     }
 
+    /// The default that is kept: PostgreSQL drops one that is a NULL constant, since that is what no default means.
+    /// Where NULL still passes a length, a cast or a domain it is an expression to it, and stays (measured on 15).
+    pub(super) fn stored_default(&self, of: Option<&TypeName>, default: Option<&Expression>) -> Option<Expression> {
+        let default = default?;
+        let is_null = |tree: &Expr| matches!(tree, Expr::Constant(Constant::Null));
+        let same_type = |to: &TypeName| of == Some(to);
+        let bare = match &default.tree {
+            Expr::Cast { value, to } => is_null(value) && same_type(to),
+            tree => is_null(tree),
+        };
+        let plain = of.is_some_and(|of| {
+            let found = if of.built_in || of.array { None } else { self.schema.find_type(&of.name) };
+            of.modifiers.is_empty() && !found.is_some_and(|found| matches!(found.kind, TypeKind::Domain(_)))
+        });
+        (!(bare && plain)).then(|| default.clone())
+    }
+
     pub(super) fn set_default(
         &mut self,
         table: RelationId,
@@ -368,13 +385,14 @@ impl Change<'_> {
             let message = format!("column {} of relation {label} is a generated column", quoted(name));
             return Err(refused("42601", object, message));
         }
-        self.schema.edit_column(table, column, |column| column.default = default.cloned());
+        let default = self.stored_default(own.data_type.as_ref(), default);
+        self.schema.edit_column(table, column, |column| column.default = default.clone());
         if only {
             return Ok(());
         }
         for child in self.children_in_order(table) {
             if self.schema.table(child).column(name).is_some() {
-                self.set_default(child, name, default, false)?;
+                self.set_default(child, name, default.as_ref(), false)?;
             }
         }
         Ok(())

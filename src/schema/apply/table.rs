@@ -303,7 +303,7 @@ impl Change<'_> {
                 }
                 column.not_null |= definition.not_null.is_some() || definition.identity.is_some();
                 if definition.default.is_some() {
-                    column.default = definition.default.clone();
+                    column.default = self.stored_default(definition.data_type.as_ref(), definition.default.as_ref());
                 }
                 if !partition {
                     let text = format!("merging column {} with inherited definition", quoted(&definition.name));
@@ -330,7 +330,7 @@ impl Change<'_> {
             || definition.serial
             || definition.identity.is_some()
             || primary && !self.since(18);
-        column.default = definition.default.clone();
+        column.default = self.stored_default(definition.data_type.as_ref(), definition.default.as_ref());
         column.identity = definition
             .identity
             .as_ref()

@@ -62,17 +62,7 @@ impl Change<'_> {
         for write in query.writes() {
             self.write(write)?;
         }
-        let Some(into) = &query.into else { return Ok(()) };
-        let create = crate::operation::CreateTableAs {
-            name: into.clone(),
-            if_not_exists: false,
-            persistence: crate::operation::Persistence::Permanent,
-            columns: Vec::new(),
-            query: query.clone(),
-            with_data: true,
-            on_commit: None,
-        };
-        self.create_table_as(&create)
+        Ok(())
     }
 
     pub(super) fn tables_exist(&mut self, names: &[Name]) -> Outcome {
