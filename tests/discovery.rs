@@ -286,6 +286,14 @@ fn migrations_are_found_upwards_too() {
 }
 
 #[test]
+fn the_name_of_the_working_directory_counts_without_a_repository() {
+    let tree = Tree::new(&[("migrations/20240101_a/migration.sql", SQL), ("migrations/20240102_b/migration.sql", SQL)]);
+    fs::remove_dir(tree.0.join(".git")).unwrap();
+    let project = tree.load_in("migrations", &[], &Flags::default(), None).unwrap();
+    assert_eq!((only(&project).root.as_str(), names(only(&project))), (".", vec!["a", "b"]));
+}
+
+#[test]
 fn a_file_inside_a_history_is_judged_with_its_context() {
     let tree = Tree::new(&[("db/migrations/1_a.sql", SQL), ("db/migrations/2_b.sql", SQL), ("dump.sql", SQL)]);
     let project = tree.load(&["db/migrations/2_b.sql"]).unwrap();

@@ -236,7 +236,7 @@ impl Search<'_> {
     fn flyway(&mut self, paths: BTreeSet<String>, surroundings: &mut Surroundings<'_>) {
         let mut roots: BTreeSet<String> = BTreeSet::new();
         for path in &paths {
-            let known = well_known_above(path, &self.tree.start);
+            let known = well_known_above(path, self.tree);
             let above = paths.iter().find(|other| is_below(path, other));
             roots.insert(known.or(above.cloned()).unwrap_or_else(|| path.clone()));
         }
@@ -259,8 +259,8 @@ impl Search<'_> {
             if self.found.layouts.iter().any(|layout| !layout.root.is_empty() && is_below(path, &layout.root)) {
                 continue;
             }
-            let known = well_known_above(path, &self.tree.start).or_else(|| self.above_versions(path));
-            if let Some(root) = known.or_else(|| is_all_numbered(files).then(|| path.clone())) {
+            let known = well_known_above(path, self.tree).or_else(|| self.above_versions(path));
+            if let Some(root) = known.or_else(|| is_numbered(files).then(|| path.clone())) {
                 roots.entry(root).or_default().push(path.clone());
             }
         }
@@ -304,7 +304,11 @@ impl Search<'_> {
 }
 
 /// The topmost folder with a well-known name, from the walk's start down to `path`.
-fn well_known_above(path: &str, start: &str) -> Option<String> {
+fn well_known_above(path: &str, tree: &Tree) -> Option<String> {
+    let start = tree.start.as_str();
+    if is_well_known(&tree.start_name) {
+        return Some(start.to_owned());
+    }
     let mut known = None;
     let mut at = path;
     while at.len() >= start.len() {
@@ -319,8 +323,10 @@ fn well_known_above(path: &str, start: &str) -> Option<String> {
     known
 }
 
-fn is_all_numbered(files: &[Found]) -> bool {
-    files.len() > 1 && files.iter().all(|file| !names::plain(file.name()).version.is_empty())
+/// A few among many may be drafts or dumps.
+fn is_numbered(files: &[Found]) -> bool {
+    let numbered = files.iter().filter(|file| !names::plain(file.name()).version.is_empty()).count();
+    numbered > 1 && numbered * 10 >= files.len() * 9
 }
 
 impl Surroundings<'_> {

@@ -36,6 +36,8 @@ impl Found {
 pub struct Tree {
     /// Where it started, as shown.
     pub start: String,
+    /// The folder's own name, which the shown path lacks at the root.
+    pub start_name: String,
     /// SQL files, sorted by path.
     pub sql: Vec<Found>,
     /// Go files whose name begins with a version: migrations that are not SQL.
@@ -48,7 +50,8 @@ pub struct Tree {
 
 /// Lists what lies below a folder.
 pub fn walk(place: &Place, start: &Path) -> Tree {
-    let mut tree = Tree { start: place.shown(start), ..Tree::default() };
+    let start_name = start.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut tree = Tree { start: place.shown(start), start_name, ..Tree::default() };
     let entries = WalkDir::new(start).max_depth(DEPTH_CAP).follow_links(true).sort_by_file_name();
     let entries = entries.into_iter().filter_entry(|entry| entry.depth() == 0 || is_entered(place, start, entry));
     let mut seen = 0;
