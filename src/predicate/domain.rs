@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::condition::{TermId, Terms, Value};
+use super::condition::{TermId, Terms};
+use super::value::Value;
 
 /// Most constants whose order as texts is looked at.
 const ORDERED_TEXTS: usize = 512;

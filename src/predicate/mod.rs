@@ -8,6 +8,7 @@ mod decide;
 mod decimal;
 mod domain;
 mod normal;
+mod value;
 
 #[cfg(test)]
 mod tests;

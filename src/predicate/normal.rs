@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::condition::{Comparison, constant, gives_the_same_again, is_condition};
+use super::value::{Comparison, constant, gives_the_same_again, is_condition};
 use crate::operation::{Constant, Expr};
 
 /// The condition in a form of its own: equal forms mean the same, though not the other way round.

@@ -190,105 +190,6 @@ impl Lowering {
         }
     }
 
-    fn comparison(&mut self, expr: &ast::Expr, depth: usize) -> Lowered<Expr> {
-        match expr {
-            ast::Expr::InList { expr, list, negated } => {
-                let value = self.boxed(expr, depth)?;
-                Ok(negate(Expr::In { value, list: self.list(list, depth)? }, *negated))
-            }
-            ast::Expr::InSubquery { expr, subquery, negated } => {
-                let value = self.boxed(expr, depth)?;
-                let query = Box::new(self.query(subquery, depth + 1)?);
-                Ok(negate(Expr::InQuery { value, query }, *negated))
-            }
-            ast::Expr::Between { expr: value, negated, low, high } => {
-                let (low, high) = (self.expr(low, depth + 2)?, self.expr(high, depth + 2)?);
-                let value = self.expr(value, depth + 2)?;
-                if !is_small(&value) {
-                    return self.other(expr, vec![value, low, high]);
-                }
-                let both = Expr::And(vec![compare(">=", value.clone(), low), compare("<=", value, high)]);
-                Ok(negate(both, *negated))
-            }
-            ast::Expr::Like { negated, any, expr: value, pattern, escape_char } => {
-                self.matches(expr, "LIKE", (*negated, *any), [value, pattern], escape_char.as_deref(), depth)
-            }
-            ast::Expr::ILike { negated, any, expr: value, pattern, escape_char } => {
-                self.matches(expr, "ILIKE", (*negated, *any), [value, pattern], escape_char.as_deref(), depth)
-            }
-            ast::Expr::SimilarTo { negated, expr: value, pattern, escape_char } => {
-                self.matches(expr, "SIMILAR TO", (*negated, false), [value, pattern], escape_char.as_deref(), depth)
-            }
-            ast::Expr::AnyOp { left, compare_op, right, .. } => self.quantified("ANY", left, compare_op, right, depth),
-            ast::Expr::AllOp { left, compare_op, right } => self.quantified("ALL", left, compare_op, right, depth),
-            _ => self.other(expr, Vec::new()),
-        }
-    }
-
-    fn matches(
-        &mut self,
-        whole: &ast::Expr,
-        operator: &str,
-        (negated, any): (bool, bool),
-        operands: [&ast::Expr; 2],
-        escape: Option<&ast::Expr>,
-        depth: usize,
-    ) -> Lowered<Expr> {
-        let left = self.expr(operands[0], depth + 1)?;
-        let right = self.expr(operands[1], depth + 1)?;
-        if any || escape.is_some() {
-            return self.other(whole, vec![left, right]);
-        }
-        Ok(negate(compare(operator, left, right), negated))
-    }
-
-    /// `x = ANY (ARRAY[…])` is how pg_dump writes IN, `x <> ALL (ARRAY[…])` NOT IN.
-    fn quantified(
-        &mut self,
-        quantifier: &str,
-        left: &ast::Expr,
-        operator: &ast::BinaryOperator,
-        right: &ast::Expr,
-        depth: usize,
-    ) -> Lowered<Expr> {
-        let value = self.expr(left, depth + 1)?;
-        let right = self.expr(right, depth + 1)?;
-        let negated = match (quantifier, operator) {
-            ("ANY", ast::BinaryOperator::Eq) => Some(false),
-            ("ALL", ast::BinaryOperator::NotEq) => Some(true),
-            _ => None,
-        };
-        if let (Some(negated), Some(list)) = (negated, array_elements(&right)) {
-            return Ok(negate(Expr::In { value: Box::new(value), list }, negated));
-        }
-        if let (Some(negated), Expr::Subquery(query)) = (negated, &right) {
-            return Ok(negate(Expr::InQuery { value: Box::new(value), query: query.clone() }, negated));
-        }
-        Ok(compare(&format!("{operator} {quantifier}"), value, right))
-    }
-
-    fn test(&mut self, expr: &ast::Expr, depth: usize) -> Lowered<Expr> {
-        let truth =
-            |operand: Box<Expr>, value: bool| Expr::Distinct(operand, Box::new(Expr::Constant(Constant::Bool(value))));
-        Ok(match expr {
-            ast::Expr::IsNull(one) | ast::Expr::IsUnknown(one) => null_test(self.expr(one, depth + 1)?, false),
-            ast::Expr::IsNotNull(one) | ast::Expr::IsNotUnknown(one) => null_test(self.expr(one, depth + 1)?, true),
-            ast::Expr::IsTrue(one) => negate(truth(self.boxed(one, depth)?, true), true),
-            ast::Expr::IsNotTrue(one) => truth(self.boxed(one, depth)?, true),
-            ast::Expr::IsFalse(one) => negate(truth(self.boxed(one, depth)?, false), true),
-            ast::Expr::IsNotFalse(one) => truth(self.boxed(one, depth)?, false),
-            ast::Expr::IsDistinctFrom(one, other) => Expr::Distinct(self.boxed(one, depth)?, self.boxed(other, depth)?),
-            ast::Expr::IsNotDistinctFrom(one, other) => {
-                negate(Expr::Distinct(self.boxed(one, depth)?, self.boxed(other, depth)?), true)
-            }
-            ast::Expr::IsJson { expr: one, .. } | ast::Expr::IsNormalized { expr: one, .. } => {
-                let part = self.expr(one, depth + 1)?;
-                self.other(expr, vec![part])?
-            }
-            _ => self.other(expr, Vec::new())?,
-        })
-    }
-
     /// `value[1]`, `(row).field`.
     fn access(&mut self, root: &ast::Expr, chain: &[ast::AccessExpr], depth: usize) -> Lowered<Expr> {
         let mut value = self.expr(root, depth + chain.len().min(DEPTH))?;
@@ -313,134 +214,16 @@ impl Lowering {
         Ok(value)
     }
 
-    fn special(&mut self, expr: &ast::Expr, depth: usize) -> Lowered<Expr> {
-        match expr {
-            ast::Expr::TypedString(typed) => {
-                let value = constant(&typed.value.value);
-                Ok(Expr::Cast { value: Box::new(value), to: types::type_name(&typed.data_type) })
-            }
-            ast::Expr::Interval(interval) => {
-                let fields = interval.leading_field.iter().chain(&interval.last_field);
-                let fields: Vec<String> = fields.map(|field| field.to_string().to_ascii_lowercase()).collect();
-                let name =
-                    if fields.is_empty() { "interval".into() } else { format!("interval {}", fields.join(" to ")) };
-                Ok(Expr::Cast { value: self.boxed(&interval.value, depth)?, to: TypeName::built_in(&name) })
-            }
-            ast::Expr::AtTimeZone { timestamp, time_zone } => {
-                let zone = self.expr(time_zone, depth + 1)?;
-                Ok(compare("AT TIME ZONE", self.expr(timestamp, depth + 1)?, zone))
-            }
-            ast::Expr::Collate { expr, collation } => {
-                let operator = format!("COLLATE {}", name(collation)).into();
-                Ok(Expr::Unary { operator, operand: self.boxed(expr, depth)? })
-            }
-            ast::Expr::Extract { field, expr, .. } => {
-                let field = Expr::Constant(Constant::String(field.to_string().to_ascii_lowercase().into()));
-                Ok(call("extract", vec![field, self.expr(expr, depth + 1)?]))
-            }
-            ast::Expr::Ceil { expr, .. } => Ok(call("ceil", vec![self.expr(expr, depth + 1)?])),
-            ast::Expr::Floor { expr, .. } => Ok(call("floor", vec![self.expr(expr, depth + 1)?])),
-            ast::Expr::Position { expr, r#in } => Ok(call("position", self.list([&**expr, r#in], depth)?)),
-            ast::Expr::Substring { expr, substring_from, substring_for, .. } => {
-                let parts = std::iter::once(&**expr).chain(substring_from.as_deref()).chain(substring_for.as_deref());
-                Ok(call("substring", self.list(parts, depth)?))
-            }
-            ast::Expr::Trim { trim_where, trim_what, expr, trim_characters } => {
-                let function = match trim_where {
-                    Some(ast::TrimWhereField::Leading) => "ltrim",
-                    Some(ast::TrimWhereField::Trailing) => "rtrim",
-                    Some(ast::TrimWhereField::Both) | None => "btrim",
-                };
-                let more = trim_what.as_deref().into_iter().chain(trim_characters.iter().flatten());
-                Ok(call(function, self.list(std::iter::once(&**expr).chain(more), depth)?))
-            }
-            ast::Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
-                let parts = [&**expr, overlay_what, overlay_from];
-                Ok(call("overlay", self.list(parts.into_iter().chain(overlay_for.as_deref()), depth)?))
-            }
-            ast::Expr::Named { expr, .. } => self.expr(expr, depth),
-            ast::Expr::Prefixed { value, .. } => {
-                let part = self.expr(value, depth + 1)?;
-                self.other(expr, vec![part])
-            }
-            _ => {
-                let text = self.folded(expr)?;
-                let parts = super::fallback::parts(&text);
-                Ok(Expr::Other { text: text.into(), parts })
-            }
-        }
-    }
-
     pub fn other(&mut self, expr: &ast::Expr, parts: Vec<Expr>) -> Lowered<Expr> {
         Ok(Expr::Other { text: self.folded(expr)?.into(), parts })
     }
 
     /// The text of a node, folded; an error once all such texts together grow out of proportion.
-    fn folded(&mut self, node: &impl std::fmt::Display) -> Lowered<String> {
+    pub fn folded(&mut self, node: &impl std::fmt::Display) -> Lowered<String> {
         let mut text = Folded { text: String::new(), space: false, left: self.text };
         let fits = std::fmt::write(&mut text, format_args!("{node}")).is_ok();
         self.text = text.left;
         if fits { Ok(text.text) } else { Err("too much to keep".to_owned()) }
-    }
-
-    fn function(&mut self, function: &ast::Function, depth: usize) -> Lowered<Expr> {
-        let called = name(&function.name);
-        let mut plain = function.within_group.is_empty() && function.filter.is_none() && function.over.is_none();
-        let mut more: Vec<&ast::Expr> = function.within_group.iter().map(|order| &order.expr).collect();
-        more.extend(function.filter.as_deref());
-        if let Some(ast::WindowType::WindowSpec(window)) = &function.over {
-            more.extend(&window.partition_by);
-            more.extend(window.order_by.iter().map(|order| &order.expr));
-        }
-        let mut arguments = Vec::new();
-        match &function.args {
-            ast::FunctionArguments::None => {}
-            ast::FunctionArguments::Subquery(query) => {
-                arguments.push(Expr::Subquery(Box::new(self.query(query, depth + 1)?)));
-            }
-            ast::FunctionArguments::List(list) => {
-                plain &= list.duplicate_treatment.is_none() && list.clauses.is_empty();
-                for clause in &list.clauses {
-                    if let ast::FunctionArgumentClause::OrderBy(order) = clause {
-                        more.extend(order.iter().map(|order| &order.expr));
-                    }
-                }
-                for argument in &list.args {
-                    arguments.extend(self.argument(argument, depth)?);
-                }
-            }
-        }
-        self.aggregates |= function.over.is_none() && is_aggregate(&called);
-        if called.schema.is_none() && called.name == "row" {
-            return Ok(Expr::List(arguments));
-        }
-        let call = Expr::Call { function: called, arguments };
-        if plain {
-            return Ok(call);
-        }
-        let mut parts = vec![call];
-        for expr in more {
-            parts.push(self.expr(expr, depth + 1)?);
-        }
-        Ok(Expr::Other { text: self.folded(function)?.into(), parts })
-    }
-
-    pub fn argument(&mut self, argument: &ast::FunctionArg, depth: usize) -> Lowered<Option<Expr>> {
-        let (label, value) = match argument {
-            ast::FunctionArg::Unnamed(value) => (None, value),
-            ast::FunctionArg::Named { name, arg, .. } => (Some(ident(name)), arg),
-            ast::FunctionArg::ExprNamed { arg, .. } => (None, arg),
-        };
-        let value = match value {
-            ast::FunctionArgExpr::Expr(expr) => self.expr(expr, depth + 1)?,
-            ast::FunctionArgExpr::QualifiedWildcard(row) => Expr::Row { qualifier: name(row).name },
-            // count(*) has no argument.
-            _ => return Ok(None),
-        };
-        Ok(Some(match label {
-            Some(label) => Expr::Unary { operator: format!("{label} =>").into(), operand: Box::new(value) },
-            None => value,
-        }))
     }
 }
 
@@ -476,21 +259,11 @@ pub(super) fn compare(operator: &str, left: Expr, right: Expr) -> Expr {
     Expr::Binary { operator: operator.into(), left: Box::new(left), right: Box::new(right) }
 }
 
-fn negate(expr: Expr, negated: bool) -> Expr {
+pub(super) fn negate(expr: Expr, negated: bool) -> Expr {
     if negated { Expr::Not(Box::new(expr)) } else { expr }
 }
 
-/// Of a row constructor all fields are asked, for NULL and for NOT NULL alike (manual, "Row and Array Comparisons").
-fn null_test(operand: Expr, negated: bool) -> Expr {
-    match operand {
-        Expr::List(fields) if fields.len() > 1 => {
-            Expr::And(fields.into_iter().map(|field| null_test(field, negated)).collect())
-        }
-        one => negate(Expr::IsNull(Box::new(one)), negated),
-    }
-}
-
-fn is_small(expr: &Expr) -> bool {
+pub(super) fn is_small(expr: &Expr) -> bool {
     fn count(expr: &Expr, left: &mut usize) -> bool {
         let Some(fewer) = left.checked_sub(1) else { return false };
         *left = fewer;
@@ -500,19 +273,6 @@ fn is_small(expr: &Expr) -> bool {
         }
     }
     count(expr, &mut REPEATED_NODES.clone())
-}
-
-/// The elements of `ARRAY[…]`, also under a cast of the whole array.
-fn array_elements(expr: &Expr) -> Option<Vec<Expr>> {
-    match expr {
-        Expr::List(list) => Some(list.clone()),
-        Expr::Cast { value, to } if to.array => {
-            let element = TypeName { array: false, ..to.clone() };
-            let cast = |value| Expr::Cast { value: Box::new(value), to: element.clone() };
-            Some(array_elements(value)?.into_iter().map(cast).collect())
-        }
-        _ => None,
-    }
 }
 
 /// Unquoted names are folded in ASCII, as PostgreSQL does in multibyte encodings (`downcase_identifier()`).
@@ -548,7 +308,7 @@ fn compound(parts: &[ast::Ident]) -> Expr {
     }
 }
 
-fn constant(value: &ast::Value) -> Expr {
+pub(super) fn constant(value: &ast::Value) -> Expr {
     match value {
         ast::Value::Null => Expr::Constant(Constant::Null),
         ast::Value::Boolean(value) => Expr::Constant(Constant::Bool(*value)),
@@ -566,59 +326,4 @@ fn constant(value: &ast::Value) -> Expr {
 fn bit_string(bits: &str) -> Expr {
     let value = Box::new(Expr::Constant(Constant::String(bits.into())));
     Expr::Cast { value, to: TypeName::built_in("bit") }
-}
-
-/// PostgreSQL's own aggregates (manual, "Aggregate Functions"); a project's own are not known here.
-fn is_aggregate(function: &Name) -> bool {
-    const AGGREGATES: &[&str] = &[
-        "any_value",
-        "array_agg",
-        "avg",
-        "bit_and",
-        "bit_or",
-        "bit_xor",
-        "bool_and",
-        "bool_or",
-        "corr",
-        "count",
-        "covar_pop",
-        "covar_samp",
-        "every",
-        "grouping",
-        "json_agg",
-        "json_agg_strict",
-        "json_arrayagg",
-        "json_object_agg",
-        "json_objectagg",
-        "jsonb_agg",
-        "jsonb_agg_strict",
-        "jsonb_object_agg",
-        "max",
-        "min",
-        "mode",
-        "percentile_cont",
-        "percentile_disc",
-        "range_agg",
-        "range_intersect_agg",
-        "regr_avgx",
-        "regr_avgy",
-        "regr_count",
-        "regr_intercept",
-        "regr_r2",
-        "regr_slope",
-        "regr_sxx",
-        "regr_sxy",
-        "regr_syy",
-        "stddev",
-        "stddev_pop",
-        "stddev_samp",
-        "string_agg",
-        "sum",
-        "var_pop",
-        "var_samp",
-        "variance",
-        "xmlagg",
-    ];
-    let built_in = function.schema.as_ref().is_none_or(|schema| *schema == "pg_catalog");
-    built_in && AGGREGATES.binary_search(&function.name.as_str()).is_ok()
 }

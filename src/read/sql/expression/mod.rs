@@ -1,6 +1,8 @@
 //! Expressions, queries and writes: PostgreSQL's text to our trees, by way of sqlparser. Positions inside a tree are
 //! not kept. What sqlparser rejects is read by its tokens as far as they say anything.
 
+mod call;
+mod comparison;
 mod fallback;
 mod guard;
 mod lower;
