@@ -7,7 +7,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, So
 
 use super::Options;
 use super::excerpt::{Excerpt, lines_of};
-use super::text::{counted, visible, visible_lines, wrap};
+use super::text::{counted, visible, visible_lines, wrap, wrap_around_code};
 use crate::finding::{Because, Finding, Link, MigrationRef, Severity};
 use crate::report::Report;
 use crate::source::{Sources, Span};
@@ -15,6 +15,8 @@ use crate::version::Major;
 
 /// Reasons this near to a finding are labels in its own snippet.
 const NEAR: u32 = 3;
+/// Where the text of a detail begins.
+const INDENT: usize = 11;
 /// Reasons shown with their lines; further ones are named with their place.
 const SNIPPETS: usize = 6;
 
@@ -134,10 +136,10 @@ impl Page<'_> {
             self.paragraph("unsure", "this rests on something that could not be decided from the files", into)?;
         }
         if let Some(instead) = &finding.instead {
-            self.paragraph("instead", instead, into)?;
+            self.code("instead", instead, into)?;
         }
         if let Some(verify) = &finding.verify {
-            self.paragraph("verify", verify, into)?;
+            self.code("verify", verify, into)?;
         }
         self.paragraph("more", &format!("plimsoll explain {}", finding.rule), into)
     }
@@ -158,8 +160,19 @@ impl Page<'_> {
 
     /// `  word: text`, further lines below the text.
     fn paragraph(&self, word: &str, text: &str, into: &mut dyn Write) -> io::Result<()> {
-        const INDENT: usize = 11;
-        let text = wrap(&visible_lines(text), self.options.width.saturating_sub(INDENT).max(20));
+        self.block(word, &wrap(&visible_lines(text), self.options.width.saturating_sub(INDENT).max(20)), into)
+    }
+
+    /// As [`Page::paragraph`], for text that may be pasted.
+    fn code(&self, word: &str, text: &str, into: &mut dyn Write) -> io::Result<()> {
+        self.block(
+            word,
+            &wrap_around_code(&visible_lines(text), self.options.width.saturating_sub(INDENT).max(20)),
+            into,
+        )
+    }
+
+    fn block(&self, word: &str, text: &str, into: &mut dyn Write) -> io::Result<()> {
         let mut lines = text.lines();
         let head = self.painted("36", &format!("{:>width$}:", word, width = INDENT - 2));
         writeln!(into, "{head} {}", lines.next().unwrap_or_default())?;

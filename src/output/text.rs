@@ -39,14 +39,21 @@ pub(super) fn is_inert(character: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Breaks prose at spaces. Words longer than a line stay whole, and lines that read as code are left alone.
+/// Breaks prose at spaces. Words longer than a line stay whole.
 pub(super) fn wrap(text: &str, width: usize) -> String {
     let lines: Vec<String> = text.lines().map(|line| wrap_line(line, width)).collect();
     lines.join("\n")
 }
 
+/// As [`wrap`], but lines that read as code are left alone.
+pub(super) fn wrap_around_code(text: &str, width: usize) -> String {
+    let line = |line: &str| if reads_as_code(line) { line.to_owned() } else { wrap_line(line, width) };
+    let lines: Vec<String> = text.lines().map(line).collect();
+    lines.join("\n")
+}
+
 fn wrap_line(line: &str, width: usize) -> String {
-    if line.chars().count() <= width || reads_as_code(line) {
+    if line.chars().count() <= width {
         return line.to_owned();
     }
     let mut wrapped = String::with_capacity(line.len() + 8);
@@ -96,7 +103,8 @@ mod tests {
     #[test]
     fn prose_breaks_and_code_does_not() {
         assert_eq!(wrap("one two three\nfour", 8), "one two\nthree\nfour");
-        assert_eq!(wrap("SELECT 'one two three';", 8), "SELECT 'one two three';");
+        assert_eq!(wrap_around_code("SELECT 'one two three';", 8), "SELECT 'one two three';");
+        assert_eq!(wrap("SELECT → one → two", 8), "SELECT →\none →\ntwo");
         assert_eq!(wrap("überlanges-wort x", 4), "überlanges-wort\nx");
     }
 }
