@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod command;
+mod golden;
+
 use std::fs;
 use std::path::Path;
 
+use command::plimsoll;
 use plimsoll::rules::BUILT_IN;
 
 /// The targets of Markdown links, and the paths that stand as code.
@@ -43,4 +47,33 @@ fn the_changelog_names_every_rule() {
     for rule in BUILT_IN {
         assert!(changelog.contains(&format!("`{}`", rule.id)), "{} is in no line of CHANGELOG.md", rule.id);
     }
+}
+
+/// Of the finding that the README shows: the sentences, and the way of the write; then the summary.
+fn excerpt(output: &str) -> String {
+    let finding = output.lines().skip_while(|line| !line.contains("error[fk-before-backfill]"));
+    let after = |line: &&str| line.trim_start().starts_with("instead:");
+    let mut kept: Vec<&str> = Vec::new();
+    for line in finding.take_while(|line| !after(line)) {
+        // Lines of the migrations bear a number or a drawing; sentences that go on bear a bar.
+        let sentence = line.trim_start().starts_with(['×', '☞', '│']) || line.trim_start().starts_with("path:");
+        if sentence && line.trim() != "│" && !kept.contains(&line) {
+            kept.push(line);
+        }
+    }
+    kept.extend(output.lines().last());
+    format!("\n```text\n{}\n```\n", kept.join("\n"))
+}
+
+#[test]
+fn the_readme_shows_what_its_command_prints() {
+    const OPEN: &str = "<!-- excerpt -->";
+    const CLOSE: &str = "<!-- /excerpt -->";
+    let ran = plimsoll(&["check", "fixtures/_whole/incident-partition-keys"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let readme = fs::read_to_string("README.md").unwrap().replace("\r\n", "\n");
+    let (before, rest) = readme.split_once(OPEN).unwrap();
+    let (_, after) = rest.split_once(CLOSE).unwrap();
+    let shown = format!("{before}{OPEN}{}{CLOSE}{after}", excerpt(&ran.out));
+    golden::none(golden::same(Path::new("README.md"), &shown).err().into_iter().collect());
 }
