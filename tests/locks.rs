@@ -5,7 +5,9 @@ mod measured;
 use std::collections::{BTreeMap, BTreeSet};
 
 use measured::{Computed, Measured, compute, measured};
-use plimsoll::server::facts;
+use plimsoll::operation::Origin;
+use plimsoll::schema::Schema;
+use plimsoll::server::{SessionFacts, effects, facts};
 use plimsoll::version::Major;
 
 /// What part of a form is not compared.
@@ -156,6 +158,16 @@ fn sampled(row: &Measured, computed: &Computed, fault: &mut dyn FnMut(Part, bool
         fault(Part::Locks, have == Some(mode), format!("lock on {name}: measured {mode:?}, computed {have:?}"));
     }
     storage(row, computed, fault);
+}
+
+#[test]
+fn a_table_never_seen_is_locked_all_the_same() {
+    let add = "ALTER TABLE orders ADD CONSTRAINT orders_user_fk FOREIGN KEY (user_id) REFERENCES users (id)";
+    let statement = measured::statements(add).remove(0);
+    let mut schema = Schema::new(Major(16));
+    schema.assume(&statement.operation, &Origin::at(statement.span));
+    let effects = effects(&statement.operation, &schema, Major(16), &SessionFacts::default());
+    assert_eq!((effects.locks.len(), effects.scans.len(), effects.validates.len()), (2, 2, 1));
 }
 
 #[test]

@@ -486,6 +486,7 @@ impl<'a> Replay<'a> {
         let statement = if self.steps_left == 0 { &cut } else { statement };
         let origin = self.origin(statement.span);
         let operation = &statement.operation;
+        self.state.schema.assume(operation, &origin);
         let before = self.state.clone();
         if let Operation::Set(set) = operation {
             self.session.set(set, &origin);

@@ -2,6 +2,7 @@
 //! Rows are not its concern: what only data can refuse passes here.
 
 mod alter;
+mod assume;
 mod column;
 mod constraint;
 mod drop;

@@ -1,0 +1,81 @@
+//! Names that a statement writes to or locks, assumed before it runs: what it does to a table that the history never
+//! made can only be told of a table that stands in the schema already.
+
+use super::Change;
+use super::resolve::Taken;
+use crate::operation::{
+    AlterTable, ConstraintDefinition, ConstraintKind, CreateTable, Name, ObjectKind, Operation, Origin, TableActionKind,
+};
+use crate::schema::Schema;
+
+impl Schema {
+    /// Assumes the tables that a statement takes for granted; what is gone, or cannot be, stays missing.
+    pub fn assume(&mut self, operation: &Operation, at: &Origin) {
+        if self.complete {
+            return;
+        }
+        let mut change = Change { schema: self, at, notices: Vec::new(), certain: true };
+        for (name, taken) in taken_for_granted(operation) {
+            // Where it cannot be assumed, applying the statement says why.
+            let _ = change.relation(name, taken);
+        }
+    }
+}
+
+fn taken_for_granted(operation: &Operation) -> Vec<(&Name, Taken)> {
+    let table = |name| vec![(name, Taken::Table)];
+    match operation {
+        Operation::AlterTable(alter) if alter.target == ObjectKind::Table && !alter.if_exists => altered(alter),
+        Operation::CreateTable(create) => created(create),
+        Operation::CreateIndex(create) => table(&create.table),
+        Operation::CreateTrigger(create) => table(&create.table),
+        Operation::CreatePolicy(policy) | Operation::AlterPolicy(policy) => table(&policy.table),
+        Operation::Truncate(truncate) => truncate.tables.iter().map(|one| (&one.name, Taken::Table)).collect(),
+        Operation::Lock(lock) => lock.tables.iter().map(|one| (&one.name, Taken::Other)).collect(),
+        Operation::Write(write) => vec![(&write.target, Taken::Other)],
+        Operation::Drop(drop) if drop.kind == ObjectKind::Table && !drop.if_exists => {
+            drop.targets.iter().map(|target| (&target.name, Taken::Table)).collect()
+        }
+        Operation::Rename(rename)
+            if matches!(rename.kind, ObjectKind::Table | ObjectKind::Column | ObjectKind::Constraint)
+                && !rename.if_exists =>
+        {
+            vec![(&rename.object, Taken::Other)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn altered(alter: &AlterTable) -> Vec<(&Name, Taken)> {
+    let mut found = Vec::new();
+    let mut own = Taken::Table;
+    for action in &alter.actions {
+        match &action.kind {
+            TableActionKind::AddConstraint(definition) => found.extend(referenced(definition)),
+            TableActionKind::AddColumn { column, .. } => found.extend(column.constraints.iter().filter_map(referenced)),
+            TableActionKind::AttachPartition { partition, .. } => {
+                own = Taken::Partitioned;
+                found.push((partition, Taken::Table));
+            }
+            _ => {}
+        }
+    }
+    found.insert(0, (&alter.table, own));
+    found
+}
+
+fn created(create: &CreateTable) -> Vec<(&Name, Taken)> {
+    let inline = create.columns.iter().flat_map(|column| &column.constraints);
+    let keys = create.constraints.iter().chain(inline).filter_map(referenced);
+    // A table may refer to itself.
+    let mut found: Vec<_> = keys.filter(|(name, _)| **name != create.name).collect();
+    found.extend(create.partition_of.as_ref().map(|of| (&of.parent, Taken::Partitioned)));
+    found
+}
+
+fn referenced(definition: &ConstraintDefinition) -> Option<(&Name, Taken)> {
+    match &definition.kind {
+        ConstraintKind::Foreign(key) => Some((&key.references, Taken::Table)),
+        _ => None,
+    }
+}
