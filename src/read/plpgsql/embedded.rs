@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{Read, Reader};
-use crate::operation::{Constant, Expr, Name, Node, Operation, Statement, Transaction, Unread};
+use crate::operation::{Constant, Expr, Name, Node, Operation, Statement, Transaction};
 use crate::read::sql;
 use crate::read::sql::expression::{self, Verb};
 use crate::read::sql::lexer::Kind;
@@ -107,15 +107,11 @@ impl Reader<'_> {
 /// One statement, and the variables that its RETURNING goes INTO.
 fn statement(piece: &Piece, range: Range<usize>) -> (Operation, Vec<Name>) {
     let outcome = match expression::into_variables(&piece.text()[range.clone()]) {
-        Some(Verb::Write) => expression::write_into_variables(piece, range)
+        Some(Verb::Write) => expression::write_into_variables(piece, range.clone())
             .map(|(write, into)| (Operation::Write(Box::new(write)), into)),
-        Some(Verb::Query) => {
-            expression::query_into_variables(piece, range).map(|query| (Operation::Query(Box::new(query)), Vec::new()))
-        }
+        Some(Verb::Query) => expression::query_into_variables(piece, range.clone())
+            .map(|query| (Operation::Query(Box::new(query)), Vec::new())),
         None => return (sql::read_statement(piece, range).operation, Vec::new()),
     };
-    outcome.unwrap_or_else(|reason| {
-        let unread = Unread { reason: reason.into(), touches: Vec::new(), everything: true };
-        (Operation::Unread(unread), Vec::new())
-    })
+    outcome.unwrap_or_else(|reason| (sql::unread_statement(piece, range, reason), Vec::new()))
 }

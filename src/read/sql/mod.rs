@@ -76,6 +76,13 @@ pub fn read_statement(piece: &Piece, range: Range<usize>) -> Statement {
     statement(piece, &tokens)
 }
 
+/// What a statement that cannot be read may touch.
+pub(crate) fn unread_statement(piece: &Piece, range: Range<usize>, reason: String) -> Operation {
+    let lexer = Lexer::from(&piece.text()[..range.end], range.start);
+    let tokens: Vec<Token> = lexer.filter(|token| token.kind != Kind::Comment).collect();
+    Operation::Unread(unread::unread(&Cursor::new(piece, &tokens), reason))
+}
+
 /// Reads the name of a type that makes up all of `range`.
 pub fn type_name(piece: &Piece, range: Range<usize>) -> Option<TypeName> {
     let lexer = Lexer::from(&piece.text()[..range.end], range.start);

@@ -224,6 +224,11 @@ impl Rewriting<'_, '_> {
             3 if is("for") => self.row_lock(at),
             4 if is("only") => self.only(at),
             4 if is("into") => self.into(at),
+            4 | 7 | 8 if (is("both") || is("leading") || is("trailing")) && tokens.is_word(at + 1, "from") => {
+                // trim(BOTH FROM x): blanks are meant.
+                self.words(&format!("{word} ' '"));
+                Some(at + 1)
+            }
             4 if is("from") || is("when") => self.leave_set(),
             5 if is("where") => {
                 self.leave_set();

@@ -113,6 +113,7 @@ fn calls_and_what_is_left_whole() {
     assert_eq!(tree("count(*)"), lower::call("count", Vec::new()));
     assert_eq!(tree("f(NEW.*)"), lower::call("f", vec![Expr::Row { qualifier: "new".into() }]));
     assert_eq!(tree("coalesce(a, lower(b))").columns(), [&Ident::new("a"), &Ident::new("b")]);
+    assert_eq!(tree("trim(both from a)"), lower::call("btrim", vec![column("a"), string(" ")]));
     assert_eq!(tree("extract(epoch from a)").calls(), [&Name::bare("extract")]);
     let window = tree("row_number() over (partition by a order by b)");
     assert_eq!(window.columns(), [&Ident::new("a"), &Ident::new("b")]);
