@@ -54,9 +54,11 @@ fn excerpt(output: &str) -> String {
     let finding = output.lines().skip_while(|line| !line.contains("error[fk-before-backfill]"));
     let after = |line: &&str| line.trim_start().starts_with("instead:");
     let mut kept: Vec<&str> = Vec::new();
+    let mut path = false;
     for line in finding.take_while(|line| !after(line)) {
+        path |= line.trim_start().starts_with("path:");
         // Lines of the migrations bear a number or a drawing; sentences that go on bear a bar.
-        let sentence = line.trim_start().starts_with(['×', '☞', '│']) || line.trim_start().starts_with("path:");
+        let sentence = path || line.trim_start().starts_with(['×', '☞', '│']);
         if sentence && line.trim() != "│" && !kept.contains(&line) {
             kept.push(line);
         }

@@ -77,7 +77,10 @@ fn arrival(state: &State, copy: &Copy, key: &Constraint, child: RelationId) -> O
     let ours = feeds.iter().filter(|feed| schema.partition_root(feed.target) == child);
     let mut fed = false;
     for feed in ours {
-        for (place, write) in feed.writes.iter().enumerate() {
+        let mut writes: Vec<_> = feed.writes.iter().enumerate().collect();
+        // An update of the source meets the key only where it changes the key's columns, an insert always does.
+        writes.sort_by_key(|(_, write)| !write.events.insert);
+        for (place, write) in writes {
             fed = true;
             if !feed.fires || write.values.is_empty() || write.catches("foreign_key_violation") {
                 continue;
