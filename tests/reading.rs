@@ -488,3 +488,11 @@ fn hostile_texts_are_read_in_time() {
         assert!(took < bound, "{took:?}: {:.60}", text);
     }
 }
+
+#[test]
+fn a_check_with_trim_names_its_column() {
+    // Found by comparing GitLab's structure.sql with PostgreSQL's grammar.
+    let check = added("CHECK ((length(TRIM(BOTH FROM reason)) <= 1024))");
+    let ConstraintKind::Check(check) = check.kind else { panic!() };
+    assert_eq!(check.tree.columns(), [&Ident::new("reason")]);
+}

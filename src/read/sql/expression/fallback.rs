@@ -32,7 +32,10 @@ fn named(tokens: &Tokens<'_>, from: usize, to: usize) -> Vec<Expr> {
     let mut relations = Vec::new();
     let mut at = from;
     while at < to {
-        if tokens.is_any(at, &["from", "join"]) && tokens.is_name(at + 1) && !is_keyword(tokens, at + 1) {
+        // `TRIM(BOTH FROM name)`, as pg_dump prints trim(), names a column.
+        let trims = at > from && tokens.is_any(at - 1, &["both", "leading", "trailing"]);
+        let names_relation = tokens.is_any(at, &["from", "join"]) && !trims;
+        if names_relation && tokens.is_name(at + 1) && !is_keyword(tokens, at + 1) {
             relations.extend(tokens.name(at + 1));
             at = tokens.name_end(at + 1);
             continue;
