@@ -3,7 +3,9 @@
 use super::cursor::{Cursor, Read, Refused};
 use super::lexer::Kind;
 use super::{expression, unread};
-use crate::operation::{CreateExtension, CreateSchema, CreateTableAs, Operation, Persistence, RoutineKind, TableForm};
+use crate::operation::{
+    CreateExtension, CreateSchema, CreateTableAs, Operation, Output, Persistence, Query, RoutineKind, TableForm,
+};
 use crate::source::PieceBuilder;
 
 /// Reads a statement; what does not follow the grammar is [`Operation::Unread`].
@@ -228,7 +230,20 @@ pub fn rows(cursor: Cursor<'_>) -> Read<Operation> {
     if let Some(into) = select_into(cursor) {
         return into_table(cursor, into);
     }
-    Ok(Operation::Query(Box::new(cursor.query(places)?)))
+    let query = cursor.query(places).or_else(|refused| json_table(cursor).ok_or(refused))?;
+    Ok(Operation::Query(Box::new(query)))
+}
+
+/// A query with JSON_TABLE, whose standard form sqlparser does not know: what it names, by its tokens.
+fn json_table(cursor: Cursor<'_>) -> Option<Query> {
+    let end = cursor.end_place();
+    let calls = |place: &usize| {
+        let here = cursor.inner(*place..end);
+        here.is("json_table") && here.kind_at(1) == Some(Kind::OpenParen)
+    };
+    (0..end).find(calls)?;
+    let value = expression::expression(cursor.piece, cursor.bytes(0..end)).tree;
+    Some(Query { outputs: vec![Output::Value { value, alias: None }], ..Query::default() })
 }
 
 /// What the readers of rows may pass over and PostgreSQL does not: parentheses that do not match, a comma before
