@@ -97,7 +97,7 @@ fn every_example_gives_its_verdict() {
     golden::none(faults);
 }
 
-/// An example is a project of its own: a folder of plain SQL files.
+/// An example is a project of its own: a folder of SQL files, plain ones unless their names say otherwise.
 fn example_fault(rule: &str, example: &Example) -> Option<String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples").join(format!("{rule}-{}", example.line));
     let _ = fs::remove_dir_all(&folder);
@@ -107,9 +107,6 @@ fn example_fault(rule: &str, example: &Example) -> Option<String> {
     }
     let folder = folder.display().to_string();
     let mut arguments = vec!["check", &folder, "--format=json", "--fail-on=note"];
-    if example.language == "sql" {
-        arguments.push("--framework=plain");
-    }
     let flags = only(&speaking(rule, example.files.iter().map(|file| file.text.as_str())));
     arguments.extend(flags.iter().map(String::as_str));
     let ran = plimsoll(&arguments);
