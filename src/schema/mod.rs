@@ -99,6 +99,11 @@ impl Schema {
         self.relations().filter_map(|relation| Some((relation, relation.as_table()?)))
     }
 
+    /// All rows of `pg_constraint`, those kept for the partitions of a referenced table too.
+    pub fn constraint_rows(&self) -> impl Iterator<Item = &Constraint> {
+        self.constraints.values().map(|constraint| &**constraint)
+    }
+
     /// All constraints but the rows that PostgreSQL keeps for partitions of a referenced table.
     pub fn constraints(&self) -> impl Iterator<Item = &Constraint> {
         let all = self.constraints.values().map(|constraint| &**constraint);

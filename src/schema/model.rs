@@ -310,6 +310,8 @@ pub struct Index {
     pub constraint: Option<ConstraintId>,
     pub clustered: bool,
     pub replica_identity: bool,
+    /// The index's own column names: a rename in the table leaves them, and copies are named after them.
+    pub(super) names: Vec<Ident>,
 }
 
 #[derive(Debug, Clone)]

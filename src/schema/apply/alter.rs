@@ -140,9 +140,9 @@ impl Change<'_> {
             TableActionKind::DetachPartition { partition, concurrently, finalize } => {
                 self.detach_partition(id, partition, *concurrently, *finalize)
             }
-            TableActionKind::AddIdentity { column, identity } => self.add_identity(id, column, identity),
+            TableActionKind::AddIdentity { column, identity } => self.add_identity(id, column, identity, only),
             TableActionKind::AlterIdentity { column, always } => self.alter_identity(id, column, *always),
-            TableActionKind::DropIdentity { column, if_exists } => self.drop_identity(id, column, *if_exists),
+            TableActionKind::DropIdentity { column, if_exists } => self.drop_identity(id, column, *if_exists, only),
             TableActionKind::DropExpression { column, if_exists } => self.drop_expression(id, column, *if_exists),
             TableActionKind::Unread { .. } => {
                 let maybe = Existence::Maybe { by: self.at.clone() };

@@ -3,7 +3,7 @@
 use super::resolve::quoted;
 use super::{Change, Outcome, because, duplicate, refused};
 use crate::operation::{
-    ColumnDefinition, Constant, ConstraintKind, Expr, Expression, Ident, Identity, KeyPart, Name, Rename, TypeName,
+    ColumnDefinition, Constant, ConstraintKind, Expr, Expression, Ident, Identity, KeyPart, Name, NotNull, Rename, TypeName,
 };
 use crate::schema::{ColumnId, ConstraintRow, IdentityKind, IndexKey, Part, RelationId, TypeKind};
 
@@ -46,6 +46,10 @@ impl Change<'_> {
             return Err(because(duplicate("42701", object, text), Some(own.existence.origin())));
         }
         self.not_a_system_column(&definition.name)?;
+        self.one_source_of_values(definition)?;
+        if let Some(default) = &definition.default {
+            self.sequence_exists(default)?;
+        }
         if let Some(data_type) = &definition.data_type {
             self.require_type(data_type)?;
         }
@@ -60,7 +64,9 @@ impl Change<'_> {
             let partition = self.is_partition(table);
             column.identity = column.identity.filter(|_| partition && self.since(17));
             // NOT NULL of a key or of 18 comes with its own step.
-        } else if definition.identity.is_some() && !children.is_empty() && !self.schema.relation(table).is_partitioned()
+        } else if definition.identity.is_some()
+            && !children.is_empty()
+            && !(self.schema.relation(table).is_partitioned() && self.since(17))
         {
             let message = "cannot recursively add identity column to table that has child tables".to_owned();
             return Err(refused("42P16", self.full(table), message));
@@ -75,7 +81,10 @@ impl Change<'_> {
             self.serial(table, definition)?;
         }
         let default = self.schema.table(table).column_by_id(id).and_then(|column| column.default.clone());
-        let inherited = ColumnDefinition { default, ..definition.clone() };
+        // A serial's children share its sequence through the default; each is NOT NULL as it is.
+        let written = NotNull { name: None, no_inherit: false, span: definition.span };
+        let marked = not_null.then_some(written).or(definition.not_null.clone());
+        let inherited = ColumnDefinition { default, serial: false, not_null: marked, ..definition.clone() };
         for child in children {
             self.add_column(child, &inherited, false, false, true)?;
         }
@@ -374,6 +383,9 @@ impl Change<'_> {
         only: bool,
     ) -> Outcome {
         let column = self.column(table, name)?;
+        if let Some(default) = default {
+            self.sequence_exists(default)?;
+        }
         let Some(own) = self.schema.table(table).column_by_id(column) else { return Ok(()) };
         let object = format!("{}.{name}", self.full(table));
         let label = quoted(&self.label(table));
@@ -398,7 +410,8 @@ impl Change<'_> {
         Ok(())
     }
 
-    pub(super) fn add_identity(&mut self, table: RelationId, name: &Ident, identity: &Identity) -> Outcome {
+    pub(super) fn add_identity(&mut self, table: RelationId, name: &Ident, identity: &Identity, only: bool) -> Outcome {
+        self.identity_of_whole_tree(table, only, "add identity to")?;
         let column = self.column(table, name)?;
         let Some(own) = self.schema.table(table).column_by_id(column) else { return Ok(()) };
         let object = format!("{}.{name}", self.full(table));
@@ -449,7 +462,24 @@ impl Change<'_> {
         Ok(column)
     }
 
-    pub(super) fn drop_identity(&mut self, table: RelationId, name: &Ident, if_exists: bool) -> Outcome {
+    /// From 17 on identity is one for a partition tree.
+    fn identity_of_whole_tree(&self, table: RelationId, only: bool, what: &str) -> Outcome {
+        if !self.since(17) {
+            return Ok(());
+        }
+        let partitioned = self.schema.relation(table).is_partitioned();
+        let of = if partitioned && only {
+            "only the partitioned table"
+        } else if self.is_partition(table) {
+            "a partition"
+        } else {
+            return Ok(());
+        };
+        Err(refused("42P16", self.full(table), format!("cannot {what} a column of {of}")))
+    }
+
+    pub(super) fn drop_identity(&mut self, table: RelationId, name: &Ident, if_exists: bool, only: bool) -> Outcome {
+        self.identity_of_whole_tree(table, only, "drop identity from")?;
         let column = self.column(table, name)?;
         let own = self.schema.table(table).column_by_id(column);
         if if_exists && own.is_some_and(|own| own.identity.is_none()) {

@@ -160,7 +160,8 @@ impl Change<'_> {
             ConstraintKind::Unique(_) | ConstraintKind::Primary(_) | ConstraintKind::Exclude { .. } => {
                 let mut new = self.key_index(table, inline, definition)?;
                 new.only = only;
-                if new.index.primary {
+                // ADD COLUMN … PRIMARY KEY has marked the new column; children that had one keep theirs.
+                if new.index.primary && (inline.is_none() || self.since(18)) {
                     self.primary_columns_not_null(table, &key_columns(&new.index), only)?;
                 }
                 self.define_index(new)?;
@@ -323,10 +324,6 @@ impl Change<'_> {
         index: &Ident,
         primary: bool,
     ) -> Outcome {
-        if self.schema.relation(table).is_partitioned() {
-            let message = "ALTER TABLE / ADD CONSTRAINT USING INDEX is not supported on partitioned tables".to_owned();
-            return Err(refused("0A000", self.full(table), message));
-        }
         let full = QualifiedName::new(self.namespace(table), index.clone());
         let Some(id) = self.schema.relation_names.get(&full).copied() else {
             if self.is_open(table) && !self.schema.gone.contains_key(&full) {
@@ -359,6 +356,10 @@ impl Change<'_> {
         }
         if found.parts.iter().any(|part| part.descending || part.nulls_first) {
             return fails("42809", format!("index {name} column number 1 does not have default sorting behavior"));
+        }
+        if self.schema.relation(table).is_partitioned() {
+            let message = "ALTER TABLE / ADD CONSTRAINT USING INDEX is not supported on partitioned tables".to_owned();
+            return Err(refused("0A000", self.full(table), message));
         }
         if primary {
             let has = self.schema.constraints_of(table).any(|one| matches!(one.kind, ConstraintRow::Primary { .. }));
@@ -451,7 +452,7 @@ impl Change<'_> {
         let not_null = matches!(row.kind, ConstraintRow::NotNull);
         if not_null {
             for column in &row.columns {
-                self.may_become_nullable(table, *column)?;
+                self.may_become_nullable(table, *column, "55000")?;
             }
         }
         self.delete_constraint(id, cascade)?;

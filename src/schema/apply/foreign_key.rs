@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::resolve::{Taken, quoted};
 use super::{Change, Outcome, missing, refused};
 use crate::operation::{Action, ConstraintDefinition, ForeignKey, Ident, Persistence, TypeName};
-use crate::schema::{ColumnId, Constraint, ConstraintId, ConstraintRow, ForeignRow, IndexKey, RelationId, TableKind};
+use crate::schema::{ColumnId, Constraint, ConstraintId, ConstraintRow, ForeignRow, RelationId, TableKind};
 
 impl Change<'_> {
     /// `ATAddForeignKeyConstraint`.
@@ -66,7 +66,7 @@ impl Change<'_> {
         constraint.enforced = !definition.not_enforced;
         constraint.validated = constraint.enforced && (creating || !definition.not_valid);
         let id = self.add_constraint(constraint);
-        self.referenced_rows(id)?;
+        self.referenced_rows(id, &self.constraint_name(id), false)?;
         self.referencing_rows(id, table)
     }
 
@@ -172,8 +172,8 @@ impl Change<'_> {
             if !index.unique || !index.valid || index.filter.is_some() || index.parts.len() != wanted.len() {
                 continue;
             }
-            let fits =
-                index.parts.iter().all(|part| matches!(&part.key, IndexKey::Column(one) if wanted.contains(one)));
+            let keys: BTreeSet<ColumnId> = super::index::key_columns(index).into_iter().collect();
+            let fits = keys == wanted;
             if !fits {
                 continue;
             }
@@ -237,23 +237,31 @@ impl Change<'_> {
     }
 
     /// A row on the same table for each partition of the referenced one (`addFkRecurseReferenced`).
-    pub(super) fn referenced_rows(&mut self, parent: ConstraintId) -> Outcome {
+    fn referenced_rows(&mut self, parent: ConstraintId, declared: &Ident, later: bool) -> Outcome {
         let Some(references) = self.foreign(parent).map(|key| key.references) else { return Ok(()) };
         if !self.schema.relation(references).is_partitioned() {
             return Ok(());
         }
         for partition in self.partitions_in_order(references) {
-            self.referenced_row(parent, partition)?;
+            self.referenced_row(parent, partition, declared, later)?;
         }
         Ok(())
     }
 
-    /// One such row, and those below it.
-    pub(super) fn referenced_row(&mut self, parent: ConstraintId, partition: RelationId) -> Outcome {
+    /// One such row, and those below it. PostgreSQL 18 numbers on from the name that was declared; for a
+    /// partition that comes later, from that of the row above.
+    ///
+    /// A partition that comes later gets a valid row, whatever the key is, until 18.
+    fn referenced_row(
+        &mut self,
+        parent: ConstraintId,
+        partition: RelationId,
+        declared: &Ident,
+        later: bool,
+    ) -> Outcome {
         let Some(outer) = self.schema.get_constraint(parent).cloned() else { return Ok(()) };
         let ConstraintRow::Foreign(key) = &outer.kind else { return Ok(()) };
-        let declared = self.declared_name(&outer);
-        let name = self.free_foreign_name(outer.table, &declared, &outer.columns);
+        let name = self.free_foreign_name(outer.table, declared, &outer.columns);
         let mut row = (**key).clone();
         row.referenced_columns = self.map_columns(key.references, &key.referenced_columns, partition);
         row.references = partition;
@@ -263,22 +271,16 @@ impl Change<'_> {
         constraint.name = name;
         constraint.kind = ConstraintRow::Foreign(Box::new(row));
         constraint.existence = self.created();
+        constraint.validated |= later && !self.since(18);
         constraint.parent = Some(parent);
         constraint.children = Vec::new();
         (constraint.local, constraint.inherited) = (false, 1);
         let id = self.add_constraint(constraint);
-        self.referenced_rows(id)
+        self.referenced_rows(id, declared, later)
     }
 
-    /// PostgreSQL 18 numbers on from the name that was declared, not from the derived one.
-    fn declared_name(&self, row: &Constraint) -> Ident {
-        let mut at = row;
-        while let (Some(true), Some(parent)) =
-            (at.as_foreign().map(|key| key.referenced_side), at.parent.and_then(|id| self.schema.get_constraint(id)))
-        {
-            at = parent;
-        }
-        at.name.clone()
+    fn constraint_name(&self, id: ConstraintId) -> Ident {
+        self.schema.get_constraint(id).map_or_else(|| Ident::new("?"), |row| row.name.clone())
     }
 
     fn index_of_partition(&self, index: RelationId, partition: RelationId) -> Option<RelationId> {
@@ -307,7 +309,15 @@ impl Change<'_> {
         if !self.schema.relation(table).is_partitioned() {
             return Ok(());
         }
+        let references = self.foreign(parent).map(|key| key.references);
         for partition in self.partitions_in_order(table) {
+            // The referenced table is held open while the partitions are visited (`CheckTableNotInUse`).
+            if references == Some(partition) {
+                let label = quoted(&self.label(partition));
+                let message =
+                    format!("cannot ALTER TABLE {label} because it is being used by active queries in this session");
+                return Err(refused("55006", self.full(partition), message));
+            }
             self.referencing_row(parent, partition)?;
         }
         Ok(())
@@ -423,7 +433,8 @@ impl Change<'_> {
             if above.is_some_and(|above| referencing.contains(&above)) {
                 continue;
             }
-            self.referenced_row(*id, partition)?;
+            let declared = self.constraint_name(*id);
+            self.referenced_row(*id, partition, &declared, true)?;
         }
         for id in self.constraints_by_name(parent) {
             if self.foreign(id).is_some() {
@@ -448,7 +459,7 @@ impl Change<'_> {
             }
             self.set_constraint_parent(id, None);
             if to_partitioned && self.since(15) {
-                self.referenced_rows(id)?;
+                self.referenced_rows(id, &self.constraint_name(id), true)?;
             }
         }
         let derived = self.schema.table(partition).derived_by.clone();

@@ -35,6 +35,14 @@ pub(super) struct KeyRole {
 impl Change<'_> {
     pub(super) fn create_index(&mut self, create: &CreateIndex) -> Outcome {
         let table = self.relation(&create.table, Taken::Table)?;
+        // Expressions are analysed before the table is looked at more closely, plain columns after.
+        let expressions = create.parts.iter().filter_map(|part| match &part.key {
+            KeyPart::Expression(expression) => Some(expression),
+            KeyPart::Column(_) => None,
+        });
+        for expression in expressions.chain(&create.filter) {
+            self.expression_columns(table, expression)?;
+        }
         self.indexable(table, create.concurrently)?;
         let mut index = empty_index(table);
         index.unique = create.unique;
@@ -46,9 +54,6 @@ impl Change<'_> {
         }
         for name in &create.include {
             index.include.push(self.index_column(table, name)?);
-        }
-        if let Some(filter) = &create.filter {
-            self.expression_columns(table, filter)?;
         }
         index.filter = create.filter.clone();
         self.method_allows(&index, create)?;
@@ -141,10 +146,7 @@ impl Change<'_> {
     fn index_part(&mut self, table: RelationId, part: &IndexPart) -> Outcome<IndexColumn> {
         let key = match &part.key {
             KeyPart::Column(name) => IndexKey::Column(self.index_column(table, name)?),
-            KeyPart::Expression(expression) => {
-                self.expression_columns(table, expression)?;
-                IndexKey::Expression(expression.clone())
-            }
+            KeyPart::Expression(expression) => IndexKey::Expression(expression.clone()),
         };
         Ok(IndexColumn {
             key,
@@ -211,17 +213,21 @@ impl Change<'_> {
     pub(super) fn define_index(&mut self, new: NewIndex) -> Outcome<Option<RelationId>> {
         let table = new.index.table;
         let partitioned = self.schema.relation(table).is_partitioned();
+        if new.index.primary {
+            self.one_primary_key(table)?;
+        }
         if partitioned {
             self.partitioned_index_allowed(&new)?;
+        }
+        let mut new = new;
+        if new.index.names.is_empty() {
+            new.index.names = self.index_column_names(&new.index).into_iter().map(Ident::new).collect();
         }
         let schema = self.namespace(table);
         let name = match &new.name {
             Some(name) => name.clone(),
             None => self.choose_index_name(&new, &schema),
         };
-        if new.index.primary {
-            self.one_primary_key(table)?;
-        }
         let full = QualifiedName::new(schema, name.clone());
         if new.if_not_exists && self.schema.relation_names.contains_key(&full) {
             let text = format!("relation {} already exists, skipping", quoted(&name));
@@ -326,8 +332,7 @@ impl Change<'_> {
         if new.index.primary {
             return self.choose_relation(schema, table.as_str(), None, "pkey", true);
         }
-        let names = self.index_column_names(&new.index);
-        let joined = addition(names.iter().map(String::as_str));
+        let joined = addition(new.index.names.iter().map(Ident::as_str));
         let label = if new.index.exclusion {
             "excl"
         } else if new.key.is_some() {
@@ -499,6 +504,14 @@ impl Change<'_> {
     pub(super) fn alter_index(&mut self, alter: &AlterIndex) -> Outcome {
         let Some(id) = self.index(&alter.index, alter.if_exists)? else { return Ok(()) };
         if let IndexAction::AttachPartition(child) = &alter.action {
+            let plain = self.as_index(id).is_some_and(|index| !self.schema.relation(index.table).is_partitioned());
+            if plain {
+                let message = format!(
+                    "ALTER action ATTACH PARTITION cannot be performed on relation {}",
+                    quoted(&self.label(id))
+                );
+                return Err(refused("42809", self.full(id), message));
+            }
             let Some(child) = self.index(child, false)? else { return Ok(()) };
             return self.attach_index(id, child);
         }
@@ -517,13 +530,6 @@ impl Change<'_> {
                 format!("cannot attach index {child} as a partition of index {parent}"),
             ))
         };
-        if !self.schema.relation(outer.table).is_partitioned() {
-            return Err(refused(
-                "42809",
-                self.full(parent),
-                format!("{} is not a partitioned index", quoted(&self.label(parent))),
-            ));
-        }
         if inner.parent == Some(parent) {
             return Ok(());
         }
@@ -531,15 +537,15 @@ impl Change<'_> {
         if inner.parent.is_some() || partition != Some(outer.table) {
             return fails(self, "55000");
         }
+        let table = |index: &RelationId| self.as_index(*index).map(|index| index.table);
+        if outer.children.iter().filter_map(table).any(|table| table == inner.table) {
+            return fails(self, "55000");
+        }
         if !self.same_definition(parent, child) {
             return fails(self, "42P17");
         }
         if outer.constraint.is_some() && inner.constraint.is_none() {
             return fails(self, "42P17");
-        }
-        let table = |index: &RelationId| self.as_index(*index).map(|index| index.table);
-        if outer.children.iter().filter_map(table).any(|table| table == inner.table) {
-            return fails(self, "55000");
         }
         self.adopt_index(child, parent, outer.constraint);
         self.validate_partitioned_index(parent);
@@ -647,6 +653,7 @@ pub(super) fn empty_index(table: RelationId) -> Index {
         constraint: None,
         clustered: false,
         replica_identity: false,
+        names: Vec::new(),
     }
 }
 

@@ -137,16 +137,6 @@ impl Change<'_> {
 
     /// ALTER TABLE … INHERIT.
     pub(super) fn inherit(&mut self, child: RelationId, name: &Name) -> Outcome {
-        let parent = self.relation(name, Taken::Table)?;
-        self.must_be_table(parent)?;
-        let (outer, label) = (self.schema.table(parent), quoted(&self.label(parent)));
-        let full = self.full(parent);
-        if outer.partition_by.is_some() {
-            return Err(refused("42809", full, format!("cannot inherit from partitioned table {label}")));
-        }
-        if outer.partition_of.is_some() {
-            return Err(refused("42809", full, format!("cannot inherit from partition {label}")));
-        }
         if self.is_partition(child) {
             return Err(refused("42809", self.full(child), "cannot change inheritance of a partition".to_owned()));
         }
@@ -156,6 +146,16 @@ impl Change<'_> {
                 self.full(child),
                 "cannot change inheritance of partitioned table".to_owned(),
             ));
+        }
+        let parent = self.relation(name, Taken::Table)?;
+        self.must_be_table(parent)?;
+        let (outer, label) = (self.schema.table(parent), quoted(&self.label(parent)));
+        let full = self.full(parent);
+        if outer.partition_by.is_some() {
+            return Err(refused("42809", full, format!("cannot inherit from partitioned table {label}")));
+        }
+        if outer.partition_of.is_some() {
+            return Err(refused("42809", full, format!("cannot inherit from partition {label}")));
         }
         if self.schema.table(child).inherits.contains(&parent) {
             let message = format!("relation {label} would be inherited from more than once");
@@ -173,10 +173,10 @@ impl Change<'_> {
 
     /// ALTER TABLE … NO INHERIT.
     pub(super) fn no_inherit(&mut self, child: RelationId, name: &Name) -> Outcome {
-        let parent = self.relation(name, Taken::Table)?;
         if self.is_partition(child) {
             return Err(refused("42809", self.full(child), "cannot change inheritance of a partition".to_owned()));
         }
+        let parent = self.relation(name, Taken::Table)?;
         if !self.schema.table(child).inherits.contains(&parent) {
             if self.is_open(child) {
                 return Ok(());

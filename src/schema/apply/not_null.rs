@@ -183,7 +183,7 @@ impl Change<'_> {
         if let Some(row) = self.not_null_row(table, column) {
             let (id, no_inherit) = (row.id, row.no_inherit);
             if no_inherit && !only {
-                return Err(self.not_null_status(table, id));
+                return Err(self.not_null_status(table, id, "0A000"));
             }
             if recursing {
                 self.schema.edit_constraint(id, |row| row.inherited += 1);
@@ -216,14 +216,19 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn not_null_status(&self, table: RelationId, id: crate::schema::ConstraintId) -> Box<crate::schema::Failure> {
+    fn not_null_status(
+        &self,
+        table: RelationId,
+        id: crate::schema::ConstraintId,
+        state: &'static str,
+    ) -> Box<crate::schema::Failure> {
         let name = self.schema.get_constraint(id).map_or_else(|| Ident::new("?"), |row| row.name.clone());
         let message = format!(
             "cannot change NO INHERIT status of NOT NULL constraint {} on relation {}",
             quoted(&name),
             quoted(&self.label(table))
         );
-        refused("55000", format!("{}.{name}", self.full(table)), message)
+        refused(state, format!("{}.{name}", self.full(table)), message)
     }
 
     /// ADD CONSTRAINT … NOT NULL (18).
@@ -242,6 +247,10 @@ impl Change<'_> {
             no_inherit: definition.no_inherit,
             validated: !definition.not_valid,
         };
+        if wanted.no_inherit && self.schema.relation(table).is_partitioned() {
+            let message = "not-null constraints on partitioned tables cannot be NO INHERIT".to_owned();
+            return Err(refused("0A000", self.full(table), message));
+        }
         self.add_not_null_row(table, column, wanted, only, false)
     }
 
@@ -256,7 +265,7 @@ impl Change<'_> {
         if let Some(row) = self.not_null_row(table, column) {
             let (id, validated) = (row.id, row.validated);
             if row.no_inherit != wanted.no_inherit {
-                return Err(self.not_null_status(table, id));
+                return Err(self.not_null_status(table, id, "55000"));
             }
             if !validated && wanted.validated {
                 let message = format!(
@@ -284,10 +293,6 @@ impl Change<'_> {
                 }
             });
             return Ok(());
-        }
-        if wanted.no_inherit && self.schema.relation(table).is_partitioned() {
-            let message = "not-null constraints on partitioned tables cannot be NO INHERIT".to_owned();
-            return Err(refused("0A000", self.full(table), message));
         }
         let name = match wanted.name.clone() {
             Some(name) if self.constraint_name_used(table, &name) => return Err(self.constraint_exists(table, &name)),
@@ -357,13 +362,13 @@ impl Change<'_> {
     }
 
     /// A column of a primary key or an identity column stays NOT NULL.
-    pub(super) fn may_become_nullable(&self, table: RelationId, column: ColumnId) -> Outcome {
+    pub(super) fn may_become_nullable(&self, table: RelationId, column: ColumnId, identity: &'static str) -> Outcome {
         let label = quoted(&self.label(table));
         let Some(found) = self.schema.table(table).column_by_id(column) else { return Ok(()) };
         let name = quoted(&found.name);
         if found.identity.is_some() {
             let message = format!("column {name} of relation {label} is an identity column");
-            return Err(refused("42601", self.full(table), message));
+            return Err(refused(identity, self.full(table), message));
         }
         for index in self.indexes_in_order(table) {
             let Some(index) = self.as_index(index) else { continue };
@@ -391,7 +396,7 @@ impl Change<'_> {
             }
             return self.drop_not_null_flag(table, column, only);
         }
-        self.may_become_nullable(table, column)?;
+        self.may_become_nullable(table, column, "42601")?;
         let Some(row) = self.not_null_row(table, column).map(|row| row.id) else {
             self.schema.edit_column(table, column, |column| column.not_null = false);
             return Ok(());
@@ -400,7 +405,7 @@ impl Change<'_> {
     }
 
     fn drop_not_null_flag(&mut self, table: RelationId, column: ColumnId, only: bool) -> Outcome {
-        self.may_become_nullable(table, column)?;
+        self.may_become_nullable(table, column, "42601")?;
         if let Some(partition) = &self.schema.table(table).partition_of {
             let name = self.schema.column_name(table, column);
             let above = self.schema.table(partition.parent).column(&name);

@@ -138,8 +138,21 @@ impl Change<'_> {
 
     /// `check_new_partition_bound`, for values that can be compared here.
     pub(super) fn check_bound(&mut self, parent: RelationId, partition: RelationId, bound: &Bound) -> Outcome {
-        let Some(key) = self.schema.table(parent).partition_by.clone() else { return Ok(()) };
+        self.bound_fits(parent, bound)?;
         let full = self.full(partition);
+        if let Bound::Range { from, to } = bound
+            && order_all(&range(from), &range(to)).is_some_and(|order| order != Ordering::Less)
+        {
+            let message = format!("empty range bound specified for partition {}", quoted(&self.label(partition)));
+            return Err(refused("42P17", full, message));
+        }
+        self.bound_is_free(parent, partition, bound)
+    }
+
+    /// The bound is one for the parent's strategy (`transformPartitionBound`).
+    fn bound_fits(&self, parent: RelationId, bound: &Bound) -> Outcome {
+        let Some(key) = &self.schema.table(parent).partition_by else { return Ok(()) };
+        let full = self.full(parent);
         let fits = match (bound, key.strategy) {
             (Bound::Default, strategy) => strategy != PartitionStrategy::Hash,
             (Bound::List(_), strategy) => strategy == PartitionStrategy::List,
@@ -162,17 +175,13 @@ impl Change<'_> {
                     return Err(refused("42P16", full, message));
                 }
             }
-            if order_all(&range(from), &range(to)).is_some_and(|order| order != Ordering::Less) {
-                let message = format!("empty range bound specified for partition {}", quoted(&self.label(partition)));
-                return Err(refused("42P17", full, message));
-            }
         }
         if let Bound::Hash { modulus, remainder } = bound
             && (*modulus == 0 || remainder >= modulus)
         {
             return Err(refused("42P16", full, "remainder for hash partition must be less than modulus".to_owned()));
         }
-        self.bound_is_free(parent, partition, bound)
+        Ok(())
     }
 
     fn bound_is_free(&mut self, parent: RelationId, partition: RelationId, bound: &Bound) -> Outcome {
@@ -233,6 +242,7 @@ impl Change<'_> {
             let state = if self.since(18) { "42809" } else { "42P17" };
             return Err(refused(state, self.full(parent), message));
         }
+        self.bound_fits(parent, bound)?;
         let child = self.table(name)?;
         self.may_become_partition(parent, child)?;
         self.only_parents_columns(parent, child)?;
@@ -311,24 +321,16 @@ impl Change<'_> {
             return Ok(());
         }
         for column in &inner.columns {
+            let (label, name) = (quoted(&self.label(child)), quoted(&column.name));
+            if column.identity.is_some() && self.since(17) {
+                let message = format!("table {label} being attached contains an identity column {name}");
+                return Err(refused("55000", self.full(child), message));
+            }
             if outer.column(&column.name).is_none() {
-                let message = format!(
-                    "table {} contains column {} not found in parent {}",
-                    quoted(&self.label(child)),
-                    quoted(&column.name),
-                    quoted(&self.label(parent))
-                );
+                let parent = quoted(&self.label(parent));
+                let message = format!("table {label} contains column {name} not found in parent {parent}");
                 return Err(refused("42804", self.full(child), message));
             }
-        }
-        let identity = inner.columns.iter().find(|column| column.identity.is_some());
-        if let Some(column) = identity.filter(|_| self.since(17)) {
-            let message = format!(
-                "table {} being attached contains an identity column {}",
-                quoted(&self.label(child)),
-                quoted(&column.name)
-            );
-            return Err(refused("55000", self.full(child), message));
         }
         Ok(())
     }

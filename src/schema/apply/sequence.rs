@@ -33,7 +33,7 @@ impl Change<'_> {
             data_type: data_type.unwrap_or_else(|| TypeName::built_in("bigint")),
             owned_by: Some((table, column)),
             internal: identity,
-            persistence: found.persistence,
+            persistence: self.sequence_persistence(found.persistence),
         };
         let default = (!identity).then(|| self.next_value(&full));
         let id = self.add_relation(full, RelationKind::Sequence(sequence), self.created());
@@ -46,6 +46,11 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// Sequences can be unlogged from 15 on.
+    fn sequence_persistence(&self, table: Persistence) -> Persistence {
+        if table == Persistence::Unlogged && !self.since(15) { Persistence::Permanent } else { table }
+    }
+
     /// `nextval('t_id_seq'::regclass)`; the schema is printed where search_path does not lead to it.
     fn next_value(&self, sequence: &QualifiedName) -> Expression {
         let visible = self.schema.search_path.contains(&sequence.schema) || sequence.schema == "pg_temp";
@@ -56,6 +61,14 @@ impl Change<'_> {
             text: format!("nextval('{}'::regclass)", name.replace('\'', "''")).into(),
             span: self.at.span,
             tree: Expr::Call { function: Name::bare(Ident::new("nextval")), arguments: vec![argument] },
+        }
+    }
+
+    /// The sequence that a default names is looked up when the default is made.
+    pub(super) fn sequence_exists(&mut self, default: &Expression) -> Outcome {
+        match super::drop::sequence_name(&default.tree) {
+            Some(name) => self.relation(&name, super::resolve::Taken::Other).map(|_| ()),
+            None => Ok(()),
         }
     }
 

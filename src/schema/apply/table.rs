@@ -41,6 +41,10 @@ impl Change<'_> {
             self.like_columns(like, &mut table)?;
         }
         self.own_columns(create, &mut table)?;
+        self.one_written_primary_key(create)?;
+        if create.persistence == Persistence::Unlogged && create.partition_by.is_some() && self.since(18) {
+            return Err(refused("0A000", name.to_string(), "partitioned tables cannot be unlogged".to_owned()));
+        }
         self.name_is_free(&name)?;
         if create.of_type.is_some() {
             table.columns_known = false;
@@ -288,6 +292,10 @@ impl Change<'_> {
     fn own_columns(&mut self, create: &CreateTable, table: &mut Table) -> Outcome {
         for definition in &create.columns {
             self.column_is_new(table, &definition.name)?;
+            self.one_source_of_values(definition)?;
+            if let Some(default) = &definition.default {
+                self.sequence_exists(default)?;
+            }
             if let Some(data_type) = &definition.data_type {
                 self.require_type(data_type)?;
             }
@@ -319,6 +327,23 @@ impl Change<'_> {
             table.push(column);
         }
         Ok(())
+    }
+
+    /// A default, an identity and a generation expression exclude each other.
+    pub(super) fn one_source_of_values(&self, definition: &ColumnDefinition) -> Outcome {
+        if definition.default.is_some() && definition.serial {
+            let message = format!("multiple default values specified for column {}", quoted(&definition.name));
+            return Err(refused("42601", definition.name.to_string(), message));
+        }
+        let default = definition.default.is_some() || definition.serial;
+        let both = match (default, definition.identity.is_some(), definition.generated.is_some()) {
+            (true, true, _) => "both default and identity",
+            (true, _, true) => "both default and generation expression",
+            (_, true, true) => "both identity and generation expression",
+            _ => return Ok(()),
+        };
+        let message = format!("{both} specified for column {}", quoted(&definition.name));
+        Err(refused("42601", definition.name.to_string(), message))
     }
 
     pub(super) fn column_from(&self, definition: &ColumnDefinition) -> Column {
@@ -395,6 +420,16 @@ impl Change<'_> {
             }
         }
         Ok(())
+    }
+
+    fn one_written_primary_key(&self, create: &CreateTable) -> Outcome {
+        let inline = create.columns.iter().flat_map(|column| &column.constraints);
+        let keys = inline.chain(&create.constraints).filter(|one| matches!(one.kind, ConstraintKind::Primary(_)));
+        if keys.count() < 2 {
+            return Ok(());
+        }
+        let message = format!("multiple primary keys for table {} are not allowed", quoted(&create.name.name));
+        Err(refused("42P16", create.name.to_string(), message))
     }
 
     fn own_keys(&mut self, create: &CreateTable, id: RelationId) -> Outcome {

@@ -375,6 +375,9 @@ impl Change<'_> {
 
     fn rename_trigger_row(&mut self, id: TriggerId, to: &Ident) -> Outcome {
         let Some(trigger) = self.schema.get_trigger(id).cloned() else { return Ok(()) };
+        if trigger.name == *to && self.since(15) {
+            return Ok(());
+        }
         if self.schema.triggers_of(trigger.table).iter().any(|one| one.name == *to) {
             let message =
                 format!("trigger {} for relation {} already exists", quoted(to), quoted(&self.label(trigger.table)));

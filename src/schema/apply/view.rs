@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::names::figure;
 use super::resolve::{Taken, quoted, quoted_name};
-use super::{Change, Outcome, duplicate, refused};
+use super::{Change, Outcome, duplicate, missing, refused};
 use crate::operation::{
     CommonTableBody, Constant, CreateView, Expr, FromItem, FromSource, Ident, Name, Output, Query, RefreshView,
     TypeName,
@@ -190,6 +190,7 @@ impl Change<'_> {
         for item in &query.from {
             visible.push(self.visible(query, item)?);
         }
+        self.columns_exist(query, &visible)?;
         for output in &query.outputs {
             match output {
                 Output::All { qualifier } => {
@@ -216,6 +217,41 @@ impl Change<'_> {
             }
         }
         Ok(result)
+    }
+
+    /// The columns that outputs and filter name; silent where a source's columns are not all known.
+    fn columns_exist(&self, query: &Query, visible: &[Visible]) -> Outcome {
+        if visible.iter().any(|item| !item.known) {
+            return Ok(());
+        }
+        let mut wrong = None;
+        for expr in query.expressions() {
+            expr.walk(&mut |one| {
+                let Expr::Column { qualifier, name } = one else { return };
+                let mut items =
+                    visible.iter().filter(|item| qualifier.is_none() || item.label == *qualifier).peekable();
+                let whole_row = visible.iter().any(|item| item.label.as_ref() == Some(name));
+                let system = matches!(name.as_str(), "tableoid" | "ctid" | "xmin" | "xmax" | "cmin" | "cmax");
+                let keyword = name.as_str().starts_with("current_")
+                    || matches!(
+                        name.as_str(),
+                        "user" | "session_user" | "system_user" | "localtime" | "localtimestamp"
+                    );
+                if items.peek().is_none() || whole_row || system || keyword {
+                    return;
+                }
+                if !items.any(|item| item.columns.iter().any(|(column, _)| column == name)) {
+                    wrong = wrong.take().or(Some(name.clone()));
+                }
+            });
+        }
+        match wrong {
+            Some(name) => {
+                let message = format!("column {} does not exist", quoted(&name));
+                Err(missing("42703", name.to_string(), message))
+            }
+            None => Ok(()),
+        }
     }
 
     fn visible(&mut self, query: &Query, item: &FromItem) -> Outcome<Visible> {
