@@ -275,7 +275,11 @@ impl Maker<'_> {
 
     /// Mostly one that the other table's keys allow.
     fn foreign_key(&mut self, table: &str) -> String {
-        let other = self.table();
+        let mut other = self.table();
+        // 14.23 keeps, of such a key, a row of its own for the partition when that is detached.
+        if self.major < 15 && self.in_one_tree(table, &other) {
+            other = table.to_owned();
+        }
         let keys: Vec<Vec<String>> = self.found(&other).map_or_else(Vec::new, |(relation, _)| {
             self.schema
                 .constraints_of(relation.id)
@@ -305,6 +309,11 @@ impl Maker<'_> {
         ]);
         let valid = if self.chance.once_in(3) { " NOT VALID" } else { "" };
         format!("FOREIGN KEY ({columns}) REFERENCES {other}{referenced}{actions}{valid}")
+    }
+
+    fn in_one_tree(&self, one: &str, other: &str) -> bool {
+        let root = |name: &str| self.found(name).map(|(relation, _)| self.schema.partition_root(relation.id));
+        one != other && root(one) == root(other)
     }
 
     fn constraint(&mut self, fits: impl Fn(&Constraint) -> bool) -> Option<(String, String)> {

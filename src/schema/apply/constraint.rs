@@ -357,6 +357,13 @@ impl Change<'_> {
         if found.parts.iter().any(|part| part.descending || part.nulls_first) {
             return fails("42809", format!("index {name} column number 1 does not have default sorting behavior"));
         }
+        let keys = key_columns(&found);
+        if let Some(twice) = keys.iter().enumerate().find(|(at, key)| keys[..*at].contains(key)).map(|(_, key)| *key) {
+            let column = quoted(&self.schema.column_name(table, twice));
+            let kind = if primary { "primary key" } else { "unique" };
+            let message = format!("column {column} appears twice in {kind} constraint");
+            return Err(duplicate("42701", full.to_string(), message));
+        }
         if self.schema.relation(table).is_partitioned() {
             let message = "ALTER TABLE / ADD CONSTRAINT USING INDEX is not supported on partitioned tables".to_owned();
             return Err(refused("0A000", self.full(table), message));

@@ -103,10 +103,6 @@ impl Change<'_> {
         let Some(owner) = owner else { return Ok(()) };
         let RelationKind::Sequence(sequence) = &self.schema.relation(id).kind else { return Ok(()) };
         let (old, internal) = (sequence.owned_by, sequence.internal);
-        if internal {
-            let message = "cannot change ownership of identity sequence".to_owned();
-            return Err(refused("0A000", self.full(id), message));
-        }
         let new = match owner {
             None => None,
             Some((table, column)) => {
@@ -118,6 +114,10 @@ impl Change<'_> {
                 Some((table, self.column(table, column)?))
             }
         };
+        if internal {
+            let message = "cannot change ownership of identity sequence".to_owned();
+            return Err(refused("0A000", self.full(id), message));
+        }
         if let Some((table, column)) = old {
             self.schema.edit_column(table, column, |column| {
                 if column.sequence == Some(id) {

@@ -325,6 +325,7 @@ impl Change<'_> {
             return Err(missing("42704", self.full(table), message));
         }
         let recurse = !only && self.schema.relation(table).is_partitioned();
+        let statement_trigger = named.is_some() && chosen.iter().any(|one| !one.for_each_row);
         for trigger in chosen {
             self.schema.edit_trigger(trigger.id, |row| row.enabled = enabled);
             if recurse && self.since(15) {
@@ -332,7 +333,7 @@ impl Change<'_> {
             }
         }
         // Until 14 the action went to the partitions by name.
-        if recurse && !self.since(15) {
+        if recurse && !statement_trigger && !self.since(15) {
             for child in self.children_in_order(table) {
                 self.set_triggers(child, which, enabled, false)?;
             }
