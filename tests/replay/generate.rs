@@ -544,7 +544,7 @@ impl Maker<'_> {
             }
             1 if existing.is_some() => {
                 let (only, how) = (self.only(), self.chance.word(&["ENABLE", "DISABLE", "ENABLE ALWAYS"]));
-                let name = if self.chance.once_in(4) { "USER".to_owned() } else { name };
+                let name = if how != "ENABLE ALWAYS" && self.chance.once_in(4) { "USER".to_owned() } else { name };
                 format!("ALTER TABLE {only}{table} {how} TRIGGER {name}")
             }
             2 if existing.is_some() => {

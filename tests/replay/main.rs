@@ -70,7 +70,8 @@ fn run(
             let error = error.as_db_error().map(|error| (error.code().code().to_owned(), error.message().to_owned()));
             error.unwrap_or_else(|| ("?".to_owned(), "the connection broke".to_owned()))
         });
-        let ours = apply(&mut schema, &text).err();
+        let applied = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| apply(&mut schema, &text)));
+        let ours = applied.unwrap_or_else(|_| Err("a panic".to_owned())).err();
         let same = match (&theirs, &ours) {
             (None, None) => true,
             (Some((code, _)), Some(ours)) => ours.starts_with(code.as_str()),

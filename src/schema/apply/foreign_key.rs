@@ -424,6 +424,20 @@ impl Change<'_> {
     /// A new partition gets its part of every key of its parent, on either side
     /// (`CloneForeignKeyConstraints`).
     pub(super) fn clone_foreign_keys(&mut self, parent: RelationId, partition: RelationId) -> Outcome {
+        for id in self.constraints_by_name(parent) {
+            if self.foreign(id).is_some() {
+                let references = self.foreign(id).map(|key| key.references);
+                if references == Some(partition) {
+                    let message = format!(
+                        "cannot attach table {} as a partition because it is referenced by foreign key {}",
+                        quoted(&self.label(partition)),
+                        quoted(&self.constraint_name(id))
+                    );
+                    return Err(refused("0A000", self.full(partition), message));
+                }
+                self.referencing_row(id, partition)?;
+            }
+        }
         let parent_table = self.schema.table(parent);
         let mut referencing = parent_table.referenced_by.clone();
         referencing.extend(&parent_table.derived_by);
@@ -435,11 +449,6 @@ impl Change<'_> {
             }
             let declared = self.constraint_name(*id);
             self.referenced_row(*id, partition, &declared, true)?;
-        }
-        for id in self.constraints_by_name(parent) {
-            if self.foreign(id).is_some() {
-                self.referencing_row(id, partition)?;
-            }
         }
         Ok(())
     }

@@ -373,7 +373,7 @@ impl Change<'_> {
                 }
                 continue;
             }
-            let found = self.matching_index(parent, constraint, child);
+            let found = self.matching_index(parent, constraint, child, false);
             let taken = match found {
                 Some(own) => {
                     self.adopt_index(own, parent, constraint);
@@ -395,7 +395,10 @@ impl Change<'_> {
         parent: RelationId,
         constraint: Option<ConstraintId>,
         child: RelationId,
+        attaching: bool,
     ) -> Option<RelationId> {
+        // ATTACH tells a primary key from UNIQUE since 17; a key added to the parent never does.
+        let alike = attaching && self.since(17);
         let kind = constraint.and_then(|id| self.schema.get_constraint(id)).map(|one| &one.kind);
         self.indexes_in_order(child).into_iter().find(|own| {
             let Some(index) = self.as_index(*own) else { return false };
@@ -404,7 +407,7 @@ impl Change<'_> {
             }
             let Some(kind) = kind else { return true };
             let own = index.constraint.and_then(|id| self.schema.get_constraint(id)).map(|one| &one.kind);
-            own.is_some_and(|own| std::mem::discriminant(own) == std::mem::discriminant(kind))
+            own.is_some_and(|own| !alike || std::mem::discriminant(own) == std::mem::discriminant(kind))
         })
     }
 

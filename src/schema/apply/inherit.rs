@@ -24,7 +24,8 @@ impl Change<'_> {
             if types.is_some_and(|(one, other)| one != other) {
                 return fails(format!("child table {label} has different type for column {name}"));
             }
-            if column.not_null && !own.not_null && own.data_type.is_some() {
+            let handed_down = !self.not_null_row(parent, column.id).is_some_and(|row| row.no_inherit);
+            if column.not_null && handed_down && !own.not_null && own.data_type.is_some() {
                 let of = if self.since(18) { format!(" {label}") } else { String::new() };
                 return fails(format!("column {name} in child table{of} must be marked NOT NULL"));
             }

@@ -351,7 +351,7 @@ impl Change<'_> {
                             quoted(&self.schema.column_name(table, *column)),
                             quoted(&self.label(child))
                         );
-                        return Err(refused("42P16", self.full(child), message));
+                        return Err(refused("XX000", self.full(child), message));
                     }
                 }
             }
@@ -366,9 +366,13 @@ impl Change<'_> {
         let label = quoted(&self.label(table));
         let Some(found) = self.schema.table(table).column_by_id(column) else { return Ok(()) };
         let name = quoted(&found.name);
-        if found.identity.is_some() {
+        let is_identity = || {
             let message = format!("column {name} of relation {label} is an identity column");
-            return Err(refused(identity, self.full(table), message));
+            Err(refused(identity, self.full(table), message))
+        };
+        // DROP NOT NULL looks at the identity first, DROP CONSTRAINT (18) last.
+        if found.identity.is_some() && identity == "42601" {
+            return is_identity();
         }
         for index in self.indexes_in_order(table) {
             let Some(index) = self.as_index(index) else { continue };
@@ -381,7 +385,7 @@ impl Change<'_> {
                 return Err(refused("42P16", self.full(table), message));
             }
         }
-        Ok(())
+        if found.identity.is_some() { is_identity() } else { Ok(()) }
     }
 
     /// ALTER COLUMN … DROP NOT NULL.

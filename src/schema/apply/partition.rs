@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use super::resolve::quoted;
 use super::{Change, Outcome, missing, refused};
 use crate::operation::{
-    Bound, BoundValue, Constant, CreateTable, Expr, Expression, Ident, KeyPart, Name, PartitionStrategy,
+    Bound, BoundValue, Constant, ConstraintDefinition, ConstraintKind, CreateTable, Expr, Expression, Ident, KeyPart,
+    Name, PartitionStrategy,
 };
 use crate::schema::{ConstraintRow, Existence, Partition, Relation, RelationId, TableKind};
 
@@ -339,7 +340,7 @@ impl Change<'_> {
     fn attach_indexes(&mut self, parent: RelationId, child: RelationId) -> Outcome {
         for index in self.indexes_in_order(parent) {
             let constraint = self.as_index(index).and_then(|index| index.constraint);
-            match self.matching_index(index, constraint, child) {
+            match self.matching_index(index, constraint, child, true) {
                 Some(own) => self.adopt_index(own, index, constraint),
                 None => {
                     self.copy_index(index, child, Some((index, constraint)))?;
@@ -400,7 +401,7 @@ impl Change<'_> {
             return Err(refused("55000", self.full(child), message));
         }
         if concurrently {
-            self.bound_check(parent, child);
+            self.bound_check(parent, child)?;
         }
         self.schema.edit_table(parent, |table| table.children.retain(|one| *one != child));
         self.schema.edit_table(child, |table| table.partition_of = None);
@@ -426,7 +427,7 @@ impl Change<'_> {
     }
 
     /// DETACH CONCURRENTLY leaves a CHECK of the old bound, named after the key's column.
-    fn bound_check(&mut self, parent: RelationId, child: RelationId) {
+    fn bound_check(&mut self, parent: RelationId, child: RelationId) -> Outcome {
         let table = self.schema.table(parent);
         let key: Vec<Ident> = table
             .partition_by
@@ -437,21 +438,28 @@ impl Change<'_> {
                 KeyPart::Expression(_) => None,
             })
             .collect();
-        let Some(bound) = self.schema.table(child).partition_of.as_ref().map(|one| one.bound.clone()) else { return };
-        let Some(expression) = bound_expression(&key, &bound, self.at.span) else {
-            return;
+        let Some(bound) = self.schema.table(child).partition_of.as_ref().map(|one| one.bound.clone()) else {
+            return Ok(());
         };
-        let columns = self.known_columns(child, &expression.tree);
-        let schema = self.namespace(child);
-        let column = match columns.as_slice() {
-            [one] => Some(self.schema.column_name(child, *one)),
-            _ => None,
+        let Some(expression) = bound_expression(&key, &bound, self.at.span) else { return Ok(()) };
+        let known = self.schema.constraints_of(child).any(|row| match &row.kind {
+            ConstraintRow::Check { expression: own } => *own == expression && row.validated,
+            _ => false,
+        });
+        if known {
+            return Ok(());
+        }
+        let definition = ConstraintDefinition {
+            name: None,
+            kind: ConstraintKind::Check(expression),
+            not_valid: false,
+            not_enforced: false,
+            deferrable: false,
+            initially_deferred: false,
+            no_inherit: false,
+            span: self.at.span,
         };
-        let label = self.label(child);
-        let name = self.choose_constraint(&schema, label.as_str(), column.as_ref().map(Ident::as_str), "check", &[]);
-        let mut row = self.constraint_row(child, name, ConstraintRow::Check { expression });
-        row.columns = columns;
-        self.add_constraint(row);
+        self.add_constraint_action(child, &definition, None, false)
     }
 
     /// The rows of a relation that a partition's siblings know.

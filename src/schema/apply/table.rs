@@ -35,16 +35,19 @@ impl Change<'_> {
             (false, Some(_)) => TableKind::Partitioned,
             (false, None) => TableKind::Plain,
         };
+        for definition in &create.columns {
+            self.one_source_of_values(definition)?;
+        }
+        self.one_written_primary_key(create)?;
+        if create.persistence == Persistence::Unlogged && create.partition_by.is_some() && self.since(18) {
+            return Err(refused("0A000", name.to_string(), "partitioned tables cannot be unlogged".to_owned()));
+        }
         let parents = self.parents(create)?;
         let inherited = self.inherit_columns(&parents, &mut table, create.partition_of.is_some())?;
         for like in &create.likes {
             self.like_columns(like, &mut table)?;
         }
         self.own_columns(create, &mut table)?;
-        self.one_written_primary_key(create)?;
-        if create.persistence == Persistence::Unlogged && create.partition_by.is_some() && self.since(18) {
-            return Err(refused("0A000", name.to_string(), "partitioned tables cannot be unlogged".to_owned()));
-        }
         self.name_is_free(&name)?;
         if create.of_type.is_some() {
             table.columns_known = false;
@@ -176,6 +179,9 @@ impl Change<'_> {
             let columns = self.schema.table(*parent).columns.clone();
             table.columns_known &= self.schema.table(*parent).columns_known;
             for column in columns {
+                let mut column = column;
+                let own_row = self.not_null_row(*parent, column.id);
+                column.not_null &= !own_row.is_some_and(|row| row.no_inherit);
                 self.inherit_column(table, column, partition)?;
             }
             for id in self.schema.table(*parent).constraints.clone() {
@@ -292,7 +298,6 @@ impl Change<'_> {
     fn own_columns(&mut self, create: &CreateTable, table: &mut Table) -> Outcome {
         for definition in &create.columns {
             self.column_is_new(table, &definition.name)?;
-            self.one_source_of_values(definition)?;
             if let Some(default) = &definition.default {
                 self.sequence_exists(default)?;
             }

@@ -265,10 +265,15 @@ impl Change<'_> {
             Arc::make_mut(function).triggers.retain(|one| *one != existing.id);
         }
         self.link_function(new.function, existing.id);
+        let parent = new.parent;
         self.schema.edit_trigger(existing.id, |row| {
-            let (id, children, parent) = (row.id, std::mem::take(&mut row.children), row.parent);
-            *row = Trigger { id, children, parent, ..new };
+            let (id, children) = (row.id, std::mem::take(&mut row.children));
+            *row = Trigger { id, children, ..new };
         });
+        // A partition's own trigger of that name becomes the parent's clone.
+        if let (None, Some(parent)) = (existing.parent, parent) {
+            self.schema.edit_trigger(parent, |parent| parent.children.push(existing.id));
+        }
     }
 
     /// A new partition's clones of its parent's row triggers (`CloneRowTriggersToPartition`).
