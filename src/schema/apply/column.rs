@@ -3,7 +3,8 @@
 use super::resolve::quoted;
 use super::{Change, Outcome, because, duplicate, refused};
 use crate::operation::{
-    ColumnDefinition, Constant, ConstraintKind, Expr, Expression, Ident, Identity, KeyPart, Name, NotNull, Rename, TypeName,
+    ColumnDefinition, Constant, ConstraintKind, Expr, Expression, Ident, Identity, KeyPart, Name, NotNull, Rename,
+    TypeName,
 };
 use crate::schema::{ColumnId, ConstraintRow, IdentityKind, IndexKey, Part, RelationId, TypeKind};
 
