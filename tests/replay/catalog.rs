@@ -6,8 +6,8 @@ use plimsoll::schema::{
     TableKind,
 };
 
-/// One query for all lines; the schema is `f`.
-pub fn query(major: u32) -> String {
+/// One query for all lines of one schema.
+pub fn query(major: u32, schema: &str) -> String {
     let trigger_parent = if major >= 13 {
         "(SELECT pc.relname || '.' || pt.tgname FROM pg_trigger pt JOIN pg_class pc ON pc.oid = pt.tgrelid WHERE pt.oid = t.tgparentid)"
     } else {
@@ -25,13 +25,13 @@ pub fn query(major: u32) -> String {
 SELECT 'relation ' || c.relname || ' ' || c.relkind::text || ' ' || c.relpersistence::text || ' of '
     || coalesce((SELECT string_agg(p.relname, ',' ORDER BY p.relname) FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent WHERE i.inhrelid = c.oid), '-')
     || ' partition ' || c.relispartition || ' pending ' || {pending}
-FROM pg_class c WHERE c.relnamespace = 'f'::regnamespace AND c.relkind IN ('r','p','i','I','S','v','m')
+FROM pg_class c WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind IN ('r','p','i','I','S','v','m')
 UNION ALL
 SELECT 'column ' || c.relname || '.' || a.attname || ' #' || row_number() OVER (PARTITION BY c.oid ORDER BY a.attnum)
     || ' ' || format_type(a.atttypid, a.atttypmod) || ' not_null ' || a.attnotnull || ' default ' || (a.atthasdef AND a.attgenerated = '')
     || ' identity ' || a.attidentity::text || ' generated ' || (a.attgenerated <> '') || ' local ' || a.attislocal || ' inherited ' || a.attinhcount
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-WHERE c.relnamespace = 'f'::regnamespace AND c.relkind IN ('r','p') AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind IN ('r','p') AND a.attnum > 0 AND NOT a.attisdropped
 UNION ALL
 SELECT 'constraint ' || c.relname || '.' || k.conname || ' ' || k.contype::text
     || CASE WHEN k.contype IN ('c') THEN '' ELSE ' (' || coalesce((SELECT string_agg(a.attname, ',' ORDER BY u.o) FROM unnest(k.conkey) WITH ORDINALITY u(n, o) JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n), '') || ')' END
@@ -41,18 +41,18 @@ SELECT 'constraint ' || c.relname || '.' || k.conname || ' ' || k.contype::text
     || CASE WHEN k.contype IN ('c', 'n') THEN ' no_inherit ' || k.connoinherit ELSE '' END
     || ' parent ' || coalesce((SELECT pc.relname || '.' || pk.conname FROM pg_constraint pk JOIN pg_class pc ON pc.oid = pk.conrelid WHERE pk.oid = k.conparentid), '-')
     || ' index ' || coalesce((SELECT relname FROM pg_class WHERE oid = k.conindid), '-')
-FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE c.relnamespace = 'f'::regnamespace AND k.contype <> 't'
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid WHERE c.relnamespace = '{schema}'::regnamespace AND k.contype <> 't'
 UNION ALL
 SELECT 'index ' || c.relname || ' on ' || tc.relname || ' (' || coalesce((SELECT string_agg(coalesce(a.attname, '<expr>'), ',' ORDER BY u.o) FROM unnest(i.indkey::int2[]) WITH ORDINALITY u(n, o) LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = u.n), '') || ')'
     || ' unique ' || i.indisunique || ' primary ' || i.indisprimary || ' valid ' || i.indisvalid || ' partial ' || (i.indpred IS NOT NULL)
     || ' keys ' || i.indnkeyatts
-FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class tc ON tc.oid = i.indrelid WHERE c.relnamespace = 'f'::regnamespace
+FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class tc ON tc.oid = i.indrelid WHERE c.relnamespace = '{schema}'::regnamespace
 UNION ALL
 SELECT 'trigger ' || c.relname || '.' || t.tgname || ' enabled ' || t.tgenabled::text || ' parent ' || coalesce({trigger_parent}, '-')
-FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = 'f'::regnamespace AND {internal}
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE c.relnamespace = '{schema}'::regnamespace AND {internal}
 UNION ALL
 SELECT 'sequence ' || c.relname || ' owned by ' || coalesce((SELECT rc.relname || '.' || a.attname FROM pg_depend d JOIN pg_class rc ON rc.oid = d.refobjid JOIN pg_attribute a ON a.attrelid = rc.oid AND a.attnum = d.refobjsubid WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') LIMIT 1), '-')
-FROM pg_class c WHERE c.relnamespace = 'f'::regnamespace AND c.relkind = 'S'
+FROM pg_class c WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind = 'S'
 "#
     )
 }
@@ -62,6 +62,23 @@ pub fn lines(schema: &Schema) -> Vec<String> {
     let mut lines = Vec::new();
     for relation in schema.relations() {
         lines.push(relation_line(schema, relation));
+        for trigger in schema.triggers_of(relation.id) {
+            let enabled = match trigger.enabled {
+                TriggerState::Origin => "O",
+                TriggerState::Disabled => "D",
+                TriggerState::Replica => "R",
+                TriggerState::Always => "A",
+            };
+            let parent = trigger.parent.map(|id| schema.trigger(id)).map_or_else(
+                || "-".to_owned(),
+                |parent| format!("{}.{}", schema.relation(parent.table).name.name.as_str(), parent.name.as_str()),
+            );
+            lines.push(format!(
+                "trigger {}.{} enabled {enabled} parent {parent}",
+                relation.name.name.as_str(),
+                trigger.name
+            ));
+        }
         match &relation.kind {
             RelationKind::Table(table) => {
                 for (at, column) in table.columns.iter().enumerate() {
@@ -73,30 +90,14 @@ pub fn lines(schema: &Schema) -> Vec<String> {
                     let data_type = column.data_type.as_ref().map_or_else(|| "?".to_owned(), ToString::to_string);
                     lines.push(format!(
                         "column {}.{} #{} {data_type} not_null {} default {} identity {identity} generated {} local {} inherited {}",
-                        relation.name.name,
-                        column.name,
+                        relation.name.name.as_str(),
+                        column.name.as_str(),
                         at + 1,
                         column.not_null,
                         column.default.is_some(),
                         column.generated.is_some(),
                         column.local,
                         column.inherited
-                    ));
-                }
-                for trigger in schema.triggers_of(relation.id) {
-                    let enabled = match trigger.enabled {
-                        TriggerState::Origin => "O",
-                        TriggerState::Disabled => "D",
-                        TriggerState::Replica => "R",
-                        TriggerState::Always => "A",
-                    };
-                    let parent = trigger.parent.map(|id| schema.trigger(id)).map_or_else(
-                        || "-".to_owned(),
-                        |parent| format!("{}.{}", schema.relation(parent.table).name.name, parent.name),
-                    );
-                    lines.push(format!(
-                        "trigger {}.{} enabled {enabled} parent {parent}",
-                        relation.name.name, trigger.name
                     ));
                 }
             }
@@ -109,8 +110,8 @@ pub fn lines(schema: &Schema) -> Vec<String> {
                 let columns: Vec<String> = keys.chain(index.include.iter().map(name)).collect();
                 lines.push(format!(
                     "index {} on {} ({}) unique {} primary {} valid {} partial {} keys {}",
-                    relation.name.name,
-                    schema.relation(index.table).name.name,
+                    relation.name.name.as_str(),
+                    schema.relation(index.table).name.name.as_str(),
                     columns.join(","),
                     index.unique,
                     index.primary,
@@ -123,10 +124,14 @@ pub fn lines(schema: &Schema) -> Vec<String> {
                 let owner = sequence.owned_by.map_or_else(
                     || "-".to_owned(),
                     |(table, column)| {
-                        format!("{}.{}", schema.relation(table).name.name, schema.column_name(table, column))
+                        format!(
+                            "{}.{}",
+                            schema.relation(table).name.name.as_str(),
+                            schema.column_name(table, column).as_str()
+                        )
                     },
                 );
-                lines.push(format!("sequence {} owned by {owner}", relation.name.name));
+                lines.push(format!("sequence {} owned by {owner}", relation.name.name.as_str()));
             }
             RelationKind::View(_) | RelationKind::Other => {}
         }
@@ -137,8 +142,8 @@ pub fn lines(schema: &Schema) -> Vec<String> {
 
 fn column_name(schema: &Schema, table: RelationId, column: ColumnId) -> String {
     match schema.relation(table).as_view() {
-        Some(view) => view.columns[usize::from(column.0) - 1].to_string(),
-        None => schema.column_name(table, column).to_string(),
+        Some(view) => view.columns[usize::from(column.0) - 1].as_str().to_owned(),
+        None => schema.column_name(table, column).as_str().to_owned(),
     }
 }
 
@@ -148,7 +153,7 @@ fn relation_line(schema: &Schema, relation: &Relation) -> String {
         Persistence::Unlogged => "u",
         Persistence::Temporary => "t",
     };
-    let name = |id: &RelationId| schema.relation(*id).name.name.to_string();
+    let name = |id: &RelationId| schema.relation(*id).name.name.as_str().to_owned();
     let (kind, persistence, mut parents, partition, pending) = match &relation.kind {
         RelationKind::Table(table) => {
             let kind = if table.kind == TableKind::Partitioned { "p" } else { "r" };
@@ -174,13 +179,20 @@ fn relation_line(schema: &Schema, relation: &Relation) -> String {
     };
     parents.sort();
     let parents = if parents.is_empty() { "-".to_owned() } else { parents.join(",") };
-    format!("relation {} {kind} {persistence} of {parents} partition {partition} pending {pending}", relation.name.name)
+    format!(
+        "relation {} {kind} {persistence} of {parents} partition {partition} pending {pending}",
+        relation.name.name.as_str()
+    )
 }
 
 fn constraint_line(schema: &Schema, row: &Constraint) -> String {
     let table = schema.relation(row.table);
     let names = |table: RelationId, columns: &[ColumnId]| -> String {
-        columns.iter().map(|column| schema.column_name(table, *column).to_string()).collect::<Vec<_>>().join(",")
+        columns
+            .iter()
+            .map(|column| schema.column_name(table, *column).as_str().to_owned())
+            .collect::<Vec<_>>()
+            .join(",")
     };
     let action = |action: Action| match action {
         Action::NoAction => 'a',
@@ -201,7 +213,7 @@ fn constraint_line(schema: &Schema, row: &Constraint) -> String {
     let references = row.as_foreign().map_or_else(String::new, |key| {
         format!(
             " -> {} ({}) {}{}",
-            schema.relation(key.references).name.name,
+            schema.relation(key.references).name.name.as_str(),
             names(key.references, &key.referenced_columns),
             action(key.on_delete),
             action(key.on_update)
@@ -212,14 +224,14 @@ fn constraint_line(schema: &Schema, row: &Constraint) -> String {
         || "-".to_owned(),
         |parent| {
             let parent = schema.constraint(parent);
-            format!("{}.{}", schema.relation(parent.table).name.name, parent.name)
+            format!("{}.{}", schema.relation(parent.table).name.name.as_str(), parent.name.as_str())
         },
     );
-    let index = index.map_or_else(|| "-".to_owned(), |index| schema.relation(index).name.name.to_string());
+    let index = index.map_or_else(|| "-".to_owned(), |index| schema.relation(index).name.name.as_str().to_owned());
     format!(
         "constraint {}.{} {kind}{columns}{references} valid {} enforced {} local {} inherited {} deferrable {} deferred {}{no_inherit} parent {parent} index {index}",
-        table.name.name,
-        row.name,
+        table.name.name.as_str(),
+        row.name.as_str(),
         row.validated,
         row.enforced,
         row.local,

@@ -64,7 +64,7 @@ fn run(
 ) -> (usize, Option<Difference>) {
     let mut schema = start(client, major);
     let mut done: Vec<String> = Vec::new();
-    let catalog = client.prepare(&catalog::query(major)).expect("the catalog query is valid");
+    let catalog = client.prepare(&catalog::query(major, "f")).expect("the catalog query is valid");
     while let Some(text) = next(&schema) {
         done.push(text.clone());
         let theirs = client.batch_execute(&text).err().map(|error| {

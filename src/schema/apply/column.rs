@@ -268,7 +268,7 @@ impl Change<'_> {
             column.data_type = Some(data_type.clone());
             column.collation = collation;
         });
-        Ok(())
+        if recursing { Ok(()) } else { self.rebuild_for_type(table, name) }
     }
 
     /// What keeps a column's type: views, rules, triggers that name it, policies, generated columns.

@@ -66,6 +66,12 @@ impl Change<'_> {
         constraint.enforced = !definition.not_enforced;
         constraint.validated = constraint.enforced && (creating || !definition.not_valid);
         let id = self.add_constraint(constraint);
+        self.spread_foreign_key(id)
+    }
+
+    /// The rows of a declared key on the partitions of either side.
+    pub(super) fn spread_foreign_key(&mut self, id: ConstraintId) -> Outcome {
+        let Some(table) = self.schema.get_constraint(id).map(|row| row.table) else { return Ok(()) };
         self.referenced_rows(id, &self.constraint_name(id), false)?;
         self.referencing_rows(id, table)
     }
@@ -345,6 +351,9 @@ impl Change<'_> {
 
     /// `tryAttachPartitionForeignKey` over the partition's keys, by name.
     fn adopt_foreign_key(&mut self, parent: ConstraintId, partition: RelationId) -> Outcome<bool> {
+        if self.rebuilding {
+            return Ok(false);
+        }
         let Some(outer) = self.schema.get_constraint(parent).cloned() else { return Ok(false) };
         let columns = self.map_columns(outer.table, &outer.columns, partition);
         for id in self.constraints_by_name(partition) {

@@ -8,8 +8,8 @@ use crate::operation::{
     QualifiedName, Reindex, ReindexTarget,
 };
 use crate::schema::{
-    ColumnId, ConstraintId, ConstraintRow, Failure, Index, IndexColumn, IndexKey, Relation, RelationId, RelationKind,
-    TableKind,
+    ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, Index, IndexColumn, IndexKey, Relation, RelationId,
+    RelationKind, TableKind,
 };
 
 /// An index about to be made.
@@ -361,7 +361,12 @@ impl Change<'_> {
     }
 
     /// Gives every partition the index, taking one that is there already.
-    fn index_partitions(&mut self, parent: RelationId, constraint: Option<ConstraintId>, new: &NewIndex) -> Outcome {
+    pub(super) fn index_partitions(
+        &mut self,
+        parent: RelationId,
+        constraint: Option<ConstraintId>,
+        new: &NewIndex,
+    ) -> Outcome {
         let table = new.index.table;
         let mut invalid = false;
         for child in self.partitions_in_order(table) {
@@ -398,6 +403,9 @@ impl Change<'_> {
         attaching: bool,
     ) -> Option<RelationId> {
         // ATTACH tells a primary key from UNIQUE since 17; a key added to the parent never does.
+        if self.rebuilding {
+            return None;
+        }
         let alike = attaching && self.since(17);
         let kind = constraint.and_then(|id| self.schema.get_constraint(id)).map(|one| &one.kind);
         self.indexes_in_order(child).into_iter().find(|own| {
@@ -632,6 +640,10 @@ impl Change<'_> {
             }
         }
     }
+}
+
+pub(super) fn key_role(row: &Constraint) -> KeyRole {
+    KeyRole { deferrable: row.deferrable, initially_deferred: row.initially_deferred }
 }
 
 fn parent_of(outer: &Index, inner: &Index) -> RelationId {

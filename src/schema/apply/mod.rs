@@ -12,6 +12,7 @@ mod inherit;
 mod names;
 mod not_null;
 mod partition;
+mod rebuild;
 mod rename;
 mod resolve;
 mod routine;
@@ -31,7 +32,7 @@ impl Schema {
     /// Applies one statement, whole or not at all.
     pub fn apply(&mut self, operation: &Operation, at: &Origin) -> Applied {
         let before = self.clone();
-        let mut change = Change { schema: self, at, notices: Vec::new(), certain: true };
+        let mut change = Change { schema: self, at, notices: Vec::new(), certain: true, rebuilding: false };
         match change.run(operation) {
             Ok(()) => Applied::Done { notices: change.notices },
             Err(mut failure) => {
@@ -52,6 +53,8 @@ struct Change<'a> {
     notices: Vec<Notice>,
     /// Nothing that may or may not exist was met.
     certain: bool,
+    /// Parts on partitions are made anew: none that is there is taken over.
+    rebuilding: bool,
 }
 
 impl Change<'_> {

@@ -1,7 +1,7 @@
 //! The names PostgreSQL makes itself (`makeObjectName` and what stands on it).
 
 use super::Change;
-use crate::operation::{Expr, IDENT_BYTES, Ident, QualifiedName, cut};
+use crate::operation::{Expr, IDENT_BYTES, Ident, Output, QualifiedName, cut};
 use crate::schema::RelationId;
 
 /// `name1_name2_label` in 63 bytes; the longer of the two names is cut first.
@@ -77,6 +77,12 @@ fn strength(expr: &Expr) -> Option<(String, u8)> {
             Some(inner.filter(|(_, strength)| *strength > 1).unwrap_or(("case".to_owned(), 1)))
         }
         Expr::Exists(_) => Some(("exists".to_owned(), 2)),
+        // A subquery is called what its one output is called.
+        Expr::Subquery(query) => match query.outputs.first()? {
+            Output::Value { alias: Some(alias), .. } => Some((alias.as_str().to_owned(), 2)),
+            Output::Value { value, alias: None } => strength(value),
+            Output::All { .. } => None,
+        },
         Expr::List(_) => None,
         _ => None,
     }

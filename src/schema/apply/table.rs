@@ -535,7 +535,7 @@ impl Change<'_> {
         let mut seen: Vec<Ident> = Vec::new();
         for (at, (own, data_type)) in result.columns.iter().enumerate() {
             let name = create.columns.get(at).unwrap_or(own);
-            if seen.contains(name) {
+            if result.known && seen.contains(name) {
                 let message = format!("column {} specified more than once", quoted(name));
                 return Err(duplicate("42701", name.to_string(), message));
             }

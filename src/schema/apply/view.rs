@@ -35,7 +35,7 @@ impl Change<'_> {
         }
         let reads = self.view_reads(&create.query)?;
         let result = self.result_columns(&create.query)?;
-        let mut columns: Vec<Ident> = result.columns.into_iter().map(|(name, _)| name).collect();
+        let mut columns: Vec<Ident> = result.columns.iter().map(|(name, _)| name.clone()).collect();
         if result.known && create.columns.len() > columns.len() {
             let message = "CREATE VIEW specifies more column names than columns".to_owned();
             return Err(refused("42601", name.to_string(), message));
@@ -47,7 +47,7 @@ impl Change<'_> {
             }
         }
         for (at, column) in columns.iter().enumerate() {
-            if columns[..at].contains(column) {
+            if result.known && columns[..at].contains(column) {
                 let message = format!("column {} specified more than once", quoted(column));
                 return Err(duplicate("42701", name.to_string(), message));
             }
@@ -209,6 +209,8 @@ impl Change<'_> {
                     }
                 }
                 Output::Value { value, alias } => {
+                    // `(value).field` and the like name their column in ways a tree does not show.
+                    result.known &= alias.is_some() || !matches!(value, Expr::Other { .. } | Expr::List(_));
                     let name = alias
                         .clone()
                         .unwrap_or_else(|| figure(value).map_or_else(|| Ident::new("?column?"), Ident::new));

@@ -3,20 +3,29 @@
 use super::resolve::{Taken, quoted};
 use super::{Change, Outcome, duplicate, refused};
 use crate::operation::{
-    CommentOn, CommonTableBody, LockTable, Name, ObjectKind, Query, Rows, Truncate, Write, WriteKind,
+    CommentOn, CommonTableBody, Ident, LockTable, Name, ObjectKind, Query, Rows, Truncate, Write, WriteKind,
 };
 use crate::schema::{RelationId, RelationKind, TableKind};
 
 impl Change<'_> {
     pub(super) fn write(&mut self, write: &Write) -> Outcome {
+        self.write_beside(write, &[])
+    }
+
+    /// A write in a WITH reads the common tables that stand beside it.
+    fn write_beside(&mut self, write: &Write, beside: &[Ident]) -> Outcome {
+        let mut known: Vec<Ident> = beside.to_vec();
+        known.extend(write.with.iter().map(|table| table.name.clone()));
         for table in &write.with {
             if let CommonTableBody::Write(inner) = &table.body {
-                self.write(inner)?;
+                self.write_beside(inner, &known)?;
             }
         }
         let Some(target) = self.read_target(&write.target)? else { return Ok(()) };
         for name in write.reads() {
-            self.read_target(name)?;
+            if name.schema.is_some() || !known.contains(&name.name) {
+                self.read_target(name)?;
+            }
         }
         match &self.schema.relation(target).kind {
             RelationKind::Table(_) => {}
@@ -59,8 +68,9 @@ impl Change<'_> {
         for name in query.reads() {
             self.read_target(name)?;
         }
+        let known: Vec<Ident> = query.with.iter().map(|table| table.name.clone()).collect();
         for write in query.writes() {
-            self.write(write)?;
+            self.write_beside(write, &known)?;
         }
         Ok(())
     }

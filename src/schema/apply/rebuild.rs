@@ -1,0 +1,95 @@
+//! ALTER COLUMN … TYPE makes the column's indexes and foreign keys anew (`ATPostAlterTypeCleanup`), even where the
+//! type stays. The declared ones keep their names; their parts on partitions get the names PostgreSQL
+//! makes, an index that was ON ONLY its table is valid afterwards, and nothing is taken over.
+
+use super::index::{NewIndex, key_role};
+use super::{Change, Outcome};
+use crate::operation::{Expression, Ident};
+use crate::schema::{ColumnId, ConstraintId, Index, IndexKey, RelationId};
+
+impl Change<'_> {
+    pub(super) fn rebuild_for_type(&mut self, table: RelationId, name: &Ident) -> Outcome {
+        let mut tables = vec![table];
+        tables.extend(self.descendants(table));
+        let (mut indexes, mut keys) = (Vec::new(), Vec::new());
+        for table in &tables {
+            let Some(column) = self.schema.table(*table).column(name).map(|column| column.id) else { continue };
+            let own = self.indexes_in_order(*table).into_iter().filter(|id| {
+                self.as_index(*id).is_some_and(|index| index.parent.is_none() && holds(index, column, name))
+            });
+            indexes.extend(own);
+            keys.extend(self.declared_keys(*table, column));
+        }
+        keys.sort();
+        keys.dedup();
+        let partitioned = |change: &Self, id: &RelationId| {
+            change.as_index(*id).is_some_and(|index| change.schema.relation(index.table).is_partitioned())
+        };
+        for key in &keys {
+            for child in self.schema.get_constraint(*key).map(|row| row.children.clone()).unwrap_or_default() {
+                self.drop_constraint_tree(child);
+            }
+        }
+        for index in indexes.iter().filter(|index| partitioned(self, index)).copied().collect::<Vec<_>>() {
+            self.drop_index_parts(index);
+        }
+        self.rebuilding = true;
+        for id in indexes {
+            let parts = partitioned(self, &id);
+            self.schema.edit_index(id, |index| (index.valid, index.ready) = (true, true));
+            let Some(index) = self.as_index(id).cloned().filter(|_| parts) else { continue };
+            let constraint = index.constraint;
+            let key = constraint.and_then(|id| self.schema.get_constraint(id)).map(key_role);
+            let new = NewIndex {
+                name: None,
+                index,
+                key,
+                only: false,
+                if_not_exists: false,
+                parent: None,
+                parent_constraint: None,
+            };
+            self.index_partitions(id, constraint, &new)?;
+        }
+        for key in keys {
+            self.spread_foreign_key(key)?;
+        }
+        self.rebuilding = false;
+        Ok(())
+    }
+
+    /// Foreign keys that stand on their own and have the column on either side.
+    fn declared_keys(&self, table: RelationId, column: ColumnId) -> Vec<ConstraintId> {
+        let found = self.schema.table(table);
+        let own = found.constraints.iter().copied().filter(|id| {
+            self.schema
+                .get_constraint(*id)
+                .is_some_and(|row| row.as_foreign().is_some() && row.columns.contains(&column))
+        });
+        let others = found.referenced_by.iter().copied();
+        let others = others.filter(|id| self.foreign(*id).is_some_and(|key| key.referenced_columns.contains(&column)));
+        let declared = |id: &ConstraintId| self.schema.get_constraint(*id).is_some_and(|row| row.parent.is_none());
+        own.chain(others).filter(declared).collect()
+    }
+
+    fn drop_index_parts(&mut self, id: RelationId) {
+        let children = self.as_index(id).map(|index| index.children.clone()).unwrap_or_default();
+        for child in children {
+            self.drop_index_parts(child);
+            if let Some(constraint) = self.as_index(child).and_then(|index| index.constraint) {
+                self.schema.remove_constraint(constraint);
+            }
+            self.schema.remove_relation(child);
+        }
+    }
+}
+
+fn holds(index: &Index, column: ColumnId, name: &Ident) -> bool {
+    let names = |expression: &Expression| expression.tree.columns().contains(&name);
+    index.include.contains(&column)
+        || index.filter.as_ref().is_some_and(names)
+        || index.parts.iter().any(|part| match &part.key {
+            IndexKey::Column(one) => *one == column,
+            IndexKey::Expression(expression) => names(expression),
+        })
+}
