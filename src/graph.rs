@@ -270,7 +270,7 @@ impl<'a> Graph<'a> {
 
     /// Feeds know what generic functions write for the trigger at hand.
     fn add_data(&mut self, data: &Data) {
-        for feed in data.feeds(self.schema).iter() {
+        for feed in data.feeds() {
             for write in &feed.writes {
                 let kind = match write.kind {
                     FeedKind::Insert { .. } => WriteKind::Insert,

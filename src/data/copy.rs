@@ -1,7 +1,5 @@
 //! Copies: tables that a trigger keeps, row for row, like another one. By shape, never by name.
 
-use std::sync::Arc;
-
 use super::{Data, Feed, FeedKind, Moment, Value};
 use crate::operation::Ident;
 use crate::schema::{ColumnId, ConstraintRow, IndexKey, RelationId, Schema, TriggerId};
@@ -22,16 +20,8 @@ pub struct Copy {
 
 impl Data {
     /// The copies that triggers keep now.
-    pub fn copies(&self, schema: &Schema) -> Vec<Copy> {
-        self.feeds(schema).iter().filter_map(|feed| self.copy_of(schema, feed)).collect()
-    }
-
-    /// The copy that a table is, or is a partition of.
-    pub fn copy(&self, schema: &Schema, table: RelationId) -> Option<Copy> {
-        let root = schema.partition_root(table);
-        let feeds: Arc<[Feed]> = self.feeds(schema);
-        let ours = feeds.iter().filter(|feed| schema.partition_root(feed.target) == root);
-        ours.filter_map(|feed| self.copy_of(schema, feed)).next()
+    pub fn copies(&self, schema: &Schema) -> &[Copy] {
+        self.answers.copies.get_or_init(|| self.feeds().filter_map(|feed| self.copy_of(schema, feed)).collect())
     }
 
     fn copy_of(&self, schema: &Schema, feed: &Feed) -> Option<Copy> {

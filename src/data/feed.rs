@@ -44,6 +44,13 @@ pub struct FeedWrite {
     pub span: Span,
 }
 
+impl Feed {
+    /// An INSERT into the source adds a row to the target.
+    pub fn adds_rows_on_insert(&self) -> bool {
+        self.writes.iter().any(|write| write.events.insert)
+    }
+}
+
 impl FeedWrite {
     /// An UPDATE of the source may add the row to the target.
     pub fn adds_rows_on_update(&self) -> bool {

@@ -58,9 +58,13 @@ impl Stricter {
 
 impl Data {
     /// All demands that sources do not guarantee, now.
-    pub fn stricter(&self, schema: &Schema) -> Vec<Stricter> {
+    pub fn stricter(&self, schema: &Schema) -> &[Stricter] {
+        self.answers.stricter.get_or_init(|| self.find_stricter(schema))
+    }
+
+    fn find_stricter(&self, schema: &Schema) -> Vec<Stricter> {
         let mut found = Vec::new();
-        for feed in self.feeds(schema).iter().filter(|feed| feed.fires) {
+        for feed in self.feeds().filter(|feed| feed.fires) {
             for (place, write) in feed.writes.iter().enumerate() {
                 let sets_rows =
                     matches!(write.kind, FeedKind::Insert { .. } | FeedKind::Update) && !write.values.is_empty();
@@ -266,9 +270,9 @@ impl Judge<'_> {
         let target = self.schema.partition_root(key.references);
         // The row refers to the source's own row, or to what the same trigger keeps of it.
         let own_row = target == self.feed.source;
-        let copy = self.data.copies(self.schema).into_iter().find(|copy| copy.table == target);
-        let own_copy = copy.as_ref().is_some_and(|copy| copy.source == self.feed.source && is_key(copy, &from));
-        if own_row || own_copy || self.source_has_key(&from, target, copy.as_ref()) {
+        let copy = self.data.copies(self.schema).iter().find(|copy| copy.table == target);
+        let own_copy = copy.is_some_and(|copy| copy.source == self.feed.source && is_key(copy, &from));
+        if own_row || own_copy || self.source_has_key(&from, target, copy) {
             return None;
         }
         self.stricter(id, Demand::Foreign { constraint: constraint.id, from }, true)

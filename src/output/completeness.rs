@@ -49,7 +49,7 @@ impl<'a> Completeness<'a> {
             let known = copies.entry(copy.table).or_default();
             // Several triggers may keep one copy: one for each event.
             if !known.iter().any(|other| other.source == copy.source) {
-                known.push(copy);
+                known.push(copy.clone());
             }
         }
         Completeness { schema, data, sources, copies }

@@ -8,14 +8,17 @@ use crate::schema::{RelationId, Schema};
 use crate::source::Span;
 
 pub fn check(unit: &Unit, findings: &mut Findings) {
+    if unit.after.data.is_like(&unit.before.data) {
+        return;
+    }
     let now = unit.after.data.stricter(&unit.after.schema);
     if now.is_empty() {
         return;
     }
     let known = unit.before.data.stricter(&unit.before.schema);
     for stricter in now {
-        if !known.iter().any(|other| other.is_same(&stricter)) {
-            report(unit, &stricter, findings);
+        if !known.iter().any(|other| other.is_same(stricter)) {
+            report(unit, stricter, findings);
         }
     }
 }

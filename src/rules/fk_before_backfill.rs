@@ -26,6 +26,9 @@ enum Arrival {
 }
 
 pub fn check(unit: &Unit, findings: &mut Findings) {
+    if unit.after.data.is_like(&unit.before.data) {
+        return;
+    }
     let known: Vec<(RelationId, ConstraintId)> = hazards(unit.before)
         .iter()
         .flat_map(|hazard| hazard.keys.iter().map(|key| (hazard.copy.table, *key)).collect::<Vec<_>>())
@@ -48,12 +51,12 @@ fn hazards(state: &State) -> Vec<Hazard<'_>> {
             let Some(referenced) = schema.get_relation(table).and_then(|table| table.as_table()) else { continue };
             for id in &referenced.referenced_by {
                 let key = schema.constraint(*id);
-                if key.parent.is_some() || !key.enforced || state.data.coverage(schema, &copy, table).is_complete() {
+                if key.parent.is_some() || !key.enforced || state.data.coverage(schema, copy, table).is_complete() {
                     continue;
                 }
                 let child = schema.partition_root(key.table);
                 // The original may refer to its copy only by mistake; rows reach it from the application alone.
-                let Some(arrival) = arrival(state, &copy, key, child) else { continue };
+                let Some(arrival) = arrival(state, copy, key, child) else { continue };
                 let hazard = found.entry((child, copy.table)).or_insert_with(|| Hazard {
                     state,
                     child,
@@ -73,8 +76,7 @@ fn hazards(state: &State) -> Vec<Hazard<'_>> {
 /// How rows reach the child; `None` where they bring their referenced row along, or the error is caught.
 fn arrival(state: &State, copy: &Copy, key: &Constraint, child: RelationId) -> Option<Arrival> {
     let schema = &state.schema;
-    let feeds = state.data.feeds(schema);
-    let ours = feeds.iter().filter(|feed| schema.partition_root(feed.target) == child);
+    let ours = state.data.feeds().filter(|feed| schema.partition_root(feed.target) == child);
     let mut fed = false;
     for feed in ours {
         let mut writes: Vec<_> = feed.writes.iter().enumerate().collect();
@@ -104,8 +106,7 @@ fn brings_its_row(state: &State, copy: &Copy, key: &Constraint, write: &FeedWrit
     });
     let copy_heals = state
         .data
-        .feeds(schema)
-        .iter()
+        .feeds()
         .any(|feed| feed.trigger == copy.trigger && feed.writes.iter().any(FeedWrite::adds_rows_on_update));
     own && (!write.adds_rows_on_update() || copy_heals)
 }
@@ -228,7 +229,7 @@ fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, ha
 fn way_out(finding: &mut Finding, schema: &Schema, hazard: &Hazard) {
     let copy = &schema.relation(hazard.copy.table).name;
     let source = &schema.relation(hazard.copy.source).name;
-    let columns = shared_columns(schema, hazard);
+    let columns = shared_columns(hazard);
     let list = if columns.is_empty() { "…".to_owned() } else { columns.join(", ") };
     let key: Vec<String> = hazard.copy.key.iter().map(|(_, source)| source.to_string()).collect();
     let first = &key[0];
@@ -249,9 +250,9 @@ fn way_out(finding: &mut Finding, schema: &Schema, hazard: &Hazard) {
 }
 
 /// The columns that copy and source have in common, as the feed maps them.
-fn shared_columns(schema: &Schema, hazard: &Hazard) -> Vec<String> {
-    let feeds = hazard.state.data.feeds(schema);
-    let feed = feeds.iter().find(|feed| feed.trigger == hazard.copy.trigger);
+fn shared_columns(hazard: &Hazard) -> Vec<String> {
+    let mut feeds = hazard.state.data.feeds();
+    let feed = feeds.find(|feed| feed.trigger == hazard.copy.trigger);
     let insert = feed.and_then(|feed| feed.writes.iter().find(|write| write.events.insert));
     let values = insert.map(|write| write.values.as_slice()).unwrap_or_default();
     let same = values.iter().filter_map(|(column, value)| match value {
