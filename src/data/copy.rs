@@ -20,8 +20,11 @@ pub struct Copy {
 
 impl Data {
     /// The copies that triggers keep now.
-    pub fn copies(&self, schema: &Schema) -> &[Copy] {
-        self.answers.copies.get_or_init(|| self.feeds().filter_map(|feed| self.copy_of(schema, feed)).collect())
+    pub fn copies(&self, schema: &Schema) -> impl Iterator<Item = &Copy> {
+        self.entries.values().flat_map(move |entry| {
+            let found = || entry.feeds.iter().filter_map(|feed| self.copy_of(schema, feed)).collect();
+            entry.copies.get_or_init(found)
+        })
     }
 
     fn copy_of(&self, schema: &Schema, feed: &Feed) -> Option<Copy> {

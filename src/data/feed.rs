@@ -137,14 +137,23 @@ impl Events {
 /// Functions called by functions are followed this far.
 const CALL_LIMIT: usize = 4;
 
-/// The feeds of one trigger, disabled or not.
-pub fn feeds_of(schema: &Schema, trigger: &Trigger) -> Vec<Feed> {
+/// What one trigger's function writes.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// To tables that exist, whether the trigger is disabled or not.
+    pub feeds: Vec<Feed>,
+    /// The bare names of all targets: a table of that name may be made later.
+    pub names: Vec<Ident>,
+}
+
+/// Reads a trigger's function against the schema.
+pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
     let fires = fires(trigger);
-    let Some(function) = trigger.function.and_then(|id| schema.get_function(id)) else { return Vec::new() };
+    let Some(function) = trigger.function.and_then(|id| schema.get_function(id)) else { return Written::default() };
     if trigger.timing == TriggerTiming::InsteadOf {
-        return Vec::new();
+        return Written::default();
     }
-    let Some(source) = schema.get_relation(trigger.table) else { return Vec::new() };
+    let Some(source) = schema.get_relation(trigger.table) else { return Written::default() };
     let events = Events { insert: trigger.events.insert, update: trigger.events.update, delete: trigger.events.delete };
     let mut walk = Walk {
         schema,
@@ -152,6 +161,7 @@ pub fn feeds_of(schema: &Schema, trigger: &Trigger) -> Vec<Feed> {
         source,
         path: function.search_path.clone().unwrap_or_else(|| schema.search_path.clone()),
         found: Vec::new(),
+        names: Vec::new(),
         calls: 0,
     };
     let mut scope = Scope { events, ..Scope::default() };
@@ -182,7 +192,7 @@ pub fn feeds_of(schema: &Schema, trigger: &Trigger) -> Vec<Feed> {
             }),
         }
     }
-    feeds
+    Written { feeds, names: walk.names }
 }
 
 /// Whether a trigger fires in an ordinary session.
@@ -230,54 +240,6 @@ fn collect_assigned(nodes: &[Node], found: &mut Vec<Ident>) {
     }
 }
 
-/// The bare names that a body's writes name, through functions it calls, and whether any is made at run time.
-pub fn written_names(nodes: &[Node], schema: &Schema) -> (Vec<Ident>, bool) {
-    let mut names = Vec::new();
-    let mut dynamic = false;
-    collect_names(nodes, schema, 0, &mut names, &mut dynamic);
-    (names, dynamic)
-}
-
-fn collect_names(nodes: &[Node], schema: &Schema, depth: usize, names: &mut Vec<Ident>, dynamic: &mut bool) {
-    let mut calls = Vec::new();
-    for node in nodes {
-        node.statements(&mut |statement| match &statement.operation {
-            Operation::Write(write) => names.extend(write.all().iter().map(|write| write.target.name.clone())),
-            Operation::Query(query) => {
-                let writes = query.writes().into_iter().flat_map(|write| write.all());
-                names.extend(writes.map(|write| write.target.name.clone()));
-                calls.extend(query.calls());
-            }
-            Operation::Call { function } => calls.push(function),
-            _ => {}
-        });
-        *dynamic |= has_dynamic(node);
-    }
-    if depth < CALL_LIMIT {
-        for name in calls {
-            for function in schema.find_functions(name) {
-                collect_names(&function.body.nodes, schema, depth + 1, names, dynamic);
-            }
-        }
-    }
-}
-
-fn has_dynamic(node: &Node) -> bool {
-    match node {
-        Node::Dynamic { .. } => true,
-        Node::Guard { branches, otherwise } => {
-            branches.iter().flat_map(|branch| &branch.body).chain(otherwise).any(has_dynamic)
-        }
-        Node::Loop(repeat) => repeat.body.iter().any(has_dynamic),
-        Node::Block { body, handlers } => {
-            body.iter().chain(handlers.iter().flat_map(|handler| &handler.body)).any(has_dynamic)
-        }
-        Node::Statement(_) | Node::Assign { .. } | Node::Return { .. } | Node::Raise { .. } | Node::Leave { .. } => {
-            false
-        }
-    }
-}
-
 /// What is known at one place of a body.
 #[derive(Debug, Clone)]
 struct Scope {
@@ -310,6 +272,7 @@ struct Walk<'a> {
     source: &'a Relation,
     path: Vec<Ident>,
     found: Vec<(RelationId, FeedWrite)>,
+    names: Vec<Ident>,
     calls: usize,
 }
 
@@ -478,6 +441,9 @@ impl Walk<'_> {
     }
 
     fn write(&mut self, write: &Write, span: Span, scope: &Scope) {
+        if !self.names.contains(&write.target.name) {
+            self.names.push(write.target.name.clone());
+        }
         let Some(target) = self.schema.find_in(&write.target, &self.path) else { return };
         let mut guards = scope.guards.clone();
         let mut key = Vec::new();

@@ -1,10 +1,13 @@
 //! What a synced table asks of its rows that the source does not promise: each is a write of the source that fails.
 
+use std::sync::Arc;
+
+use super::keep::Entry;
 use super::{Conflict, Copy, Data, Feed, FeedKind, FeedWrite, Value};
 use crate::operation::{Constant, Expr, Ident, TypeName};
 use crate::predicate::{Answer, check_implies_check, filter_implies_check};
 use crate::schema::{
-    Column, Constraint, ConstraintId, ConstraintRow, ForeignRow, Index, IndexKey, RelationId, Schema, Table,
+    Column, Constraint, ConstraintId, ConstraintRow, ForeignRow, Index, IndexKey, RelationId, Schema, Table, TriggerId,
 };
 
 /// Something that a fed table or one of its partitions enforces and that its source does not guarantee.
@@ -57,14 +60,24 @@ impl Stricter {
 }
 
 impl Data {
-    /// All demands that sources do not guarantee, now.
-    pub fn stricter(&self, schema: &Schema) -> &[Stricter] {
-        self.answers.stricter.get_or_init(|| self.find_stricter(schema))
+    /// Demands that sources do not guarantee, of those triggers that something has happened to since another state.
+    pub fn stricter_since<'a>(&'a self, other: &Data, schema: &'a Schema) -> impl Iterator<Item = &'a Stricter> {
+        let same =
+            |id: &TriggerId, entry: &Arc<Entry>| other.entries.get(id).is_some_and(|old| Arc::ptr_eq(old, entry));
+        let changed: Vec<TriggerId> =
+            self.entries.iter().filter(|(id, entry)| !same(id, entry)).map(|(id, _)| *id).collect();
+        changed.into_iter().flat_map(|id| self.stricter_of(id, schema))
     }
 
-    fn find_stricter(&self, schema: &Schema) -> Vec<Stricter> {
+    /// Demands that the source of one trigger does not guarantee.
+    pub fn stricter_of(&self, trigger: TriggerId, schema: &Schema) -> &[Stricter] {
+        let Some(entry) = self.entries.get(&trigger) else { return &[] };
+        entry.stricter.get_or_init(|| self.find_stricter(&entry.feeds, schema))
+    }
+
+    fn find_stricter(&self, feeds: &[Feed], schema: &Schema) -> Vec<Stricter> {
         let mut found = Vec::new();
-        for feed in self.feeds().filter(|feed| feed.fires) {
+        for feed in feeds.iter().filter(|feed| feed.fires) {
             for (place, write) in feed.writes.iter().enumerate() {
                 let sets_rows =
                     matches!(write.kind, FeedKind::Insert { .. } | FeedKind::Update) && !write.values.is_empty();
@@ -270,7 +283,7 @@ impl Judge<'_> {
         let target = self.schema.partition_root(key.references);
         // The row refers to the source's own row, or to what the same trigger keeps of it.
         let own_row = target == self.feed.source;
-        let copy = self.data.copies(self.schema).iter().find(|copy| copy.table == target);
+        let copy = self.data.copies(self.schema).find(|copy| copy.table == target);
         let own_copy = copy.is_some_and(|copy| copy.source == self.feed.source && is_key(copy, &from));
         if own_row || own_copy || self.source_has_key(&from, target, copy) {
             return None;

@@ -11,12 +11,9 @@ pub fn check(unit: &Unit, findings: &mut Findings) {
     if unit.after.data.is_like(&unit.before.data) {
         return;
     }
-    let now = unit.after.data.stricter(&unit.after.schema);
-    if now.is_empty() {
-        return;
-    }
-    let known = unit.before.data.stricter(&unit.before.schema);
-    for stricter in now {
+    let (before, after) = (unit.before, unit.after);
+    for stricter in after.data.stricter_since(&before.data, &after.schema) {
+        let known = before.data.stricter_of(stricter.feed.trigger, &before.schema);
         if !known.iter().any(|other| other.is_same(stricter)) {
             report(unit, stricter, findings);
         }

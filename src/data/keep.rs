@@ -1,0 +1,222 @@
+//! Keeps feeds, and what follows from them, up to date with each step: only what a step concerns is read again.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
+
+use super::{Copy, Data, Feed, Moment, Stricter, feed};
+use crate::operation::{AlterTable, ConstraintKind, Ident, Name, ObjectKind, Operation, TableActionKind};
+use crate::schema::{RelationId, Schema, TriggerId};
+
+/// What one trigger writes, and what follows from it: made when first asked for, thrown away with the entry.
+#[derive(Debug, Default)]
+pub(super) struct Entry {
+    pub feeds: Arc<[Feed]>,
+    pub copies: OnceLock<Vec<Copy>>,
+    pub stricter: OnceLock<Vec<Stricter>>,
+}
+
+impl Data {
+    /// Takes notice of a step: triggers and functions made or replaced, names and columns with another meaning,
+    /// constraints around synced tables.
+    pub(super) fn keep_feeds(&mut self, operation: &Operation, before: &Schema, after: &Schema, moment: Moment) {
+        let mut fresh: BTreeSet<TriggerId> = BTreeSet::new();
+        for id in after.triggers_since(before) {
+            self.triggers_made.insert(id, moment);
+            fresh.insert(id);
+        }
+        if let Operation::CreateFunction(_) = operation {
+            let changed = after.functions_changed_since(before).into_iter();
+            fresh.extend(changed.flat_map(|id| after.function(id).triggers.iter().copied()));
+        }
+        if let Operation::AlterTable(alter) = operation {
+            fresh.extend(enabled(alter, before, after));
+        }
+        for id in &fresh {
+            self.read(after, *id);
+            self.note_since(after, *id, moment);
+        }
+        if self.named.is_empty() {
+            return;
+        }
+        for id in self.reread(operation, before, after) {
+            if !fresh.contains(&id) {
+                self.read(after, id);
+            }
+        }
+        self.forget_answers(operation, before, after);
+    }
+
+    /// Reads a trigger's body.
+    fn read(&mut self, schema: &Schema, id: TriggerId) {
+        let own = schema.get_trigger(id).filter(|trigger| trigger.parent.is_none());
+        let Some(written) = own.map(|trigger| feed::written_by(schema, trigger)) else {
+            self.entries.remove(&id);
+            return;
+        };
+        for name in written.names {
+            self.named.entry(name).or_default().insert(id);
+        }
+        if written.feeds.is_empty() {
+            self.entries.remove(&id);
+            return;
+        }
+        // A new copy changes what is asked of tables that refer to it.
+        let around: Vec<RelationId> = written.feeds.iter().flat_map(|feed| referring(schema, feed.target)).collect();
+        self.entries.insert(id, Arc::new(Entry { feeds: written.feeds.into(), ..Entry::default() }));
+        self.forget(schema, &around);
+    }
+
+    /// From when on inserts into a source reach a target.
+    fn note_since(&mut self, schema: &Schema, id: TriggerId, moment: Moment) {
+        let Some(entry) = self.entries.get(&id).cloned() else { return };
+        for feed in entry.feeds.iter().filter(|feed| feed.fires && feed.adds_rows_on_insert()) {
+            let root = schema.partition_root(feed.target);
+            let by_another = self.feeds().any(|other| {
+                other.trigger != id
+                    && other.fires
+                    && other.source == feed.source
+                    && other.adds_rows_on_insert()
+                    && root_of(schema, other.target) == Some(root)
+            });
+            if !by_another || !self.fed_since.contains_key(&(feed.source, root)) {
+                self.fed_since.insert((feed.source, root), moment);
+            }
+        }
+    }
+
+    /// Triggers whose bodies a step may have given another meaning.
+    fn reread(&self, operation: &Operation, before: &Schema, after: &Schema) -> BTreeSet<TriggerId> {
+        let naming = |name: &Ident| self.named.get(name).into_iter().flatten().copied();
+        let around = |id: RelationId| {
+            self.feeds().filter(move |feed| feed.source == id || feed.target == id).map(|feed| feed.trigger)
+        };
+        let all = || self.named.values().flatten().copied().collect();
+        match operation {
+            Operation::CreateTable(create) => naming(&create.name.name).collect(),
+            Operation::CreateTableAs(create) => naming(&create.name.name).collect(),
+            Operation::CreateTrigger(create) if create.or_replace => {
+                let on = after.find(&create.table).map(|table| after.triggers_of(table.id)).unwrap_or_default();
+                on.iter().filter(|trigger| trigger.name == create.name).map(|trigger| trigger.id).collect()
+            }
+            Operation::Rename(rename) => {
+                let relation = before.find(&rename.object).map(|relation| relation.id);
+                let mut again: BTreeSet<TriggerId> = relation.into_iter().flat_map(around).collect();
+                if rename.part.is_none() {
+                    again.extend(naming(&rename.object.name).chain(naming(&rename.to)));
+                }
+                again
+            }
+            Operation::AlterTable(alter) if alter.actions.iter().any(|action| changes_columns(&action.kind)) => {
+                after.find(&alter.table).into_iter().flat_map(|table| around(table.id)).collect()
+            }
+            Operation::Drop(_) => {
+                let lost = |feed: &Feed| after.get_relation(feed.target).is_none();
+                let gone = |id: &TriggerId| after.get_trigger(*id).is_none();
+                let stale = self.entries.iter().filter(|(id, entry)| gone(id) || entry.feeds.iter().any(lost));
+                stale.map(|(id, _)| *id).collect()
+            }
+            Operation::SetSchema(_) => all(),
+            Operation::Unread(unread) if unread.everything => all(),
+            Operation::Set(set) if &*set.name == "search_path" => all(),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// Throws away answers about tables that a step may have changed, and about those that refer to them.
+    fn forget_answers(&mut self, operation: &Operation, before: &Schema, after: &Schema) {
+        let mut touched: Vec<RelationId> = Vec::new();
+        let mut touch = |schema: &Schema, name: &Name| touched.extend(schema.find(name).map(|relation| relation.id));
+        match operation {
+            Operation::CreateTable(create) => {
+                let inline = create.columns.iter().flat_map(|column| &column.constraints);
+                for constraint in create.constraints.iter().chain(inline) {
+                    if let ConstraintKind::Foreign(key) = &constraint.kind {
+                        touch(after, &key.references);
+                    }
+                }
+                create.partition_of.iter().for_each(|place| touch(after, &place.parent));
+            }
+            Operation::AlterTable(alter) => {
+                touch(after, &alter.table);
+                operation.added_foreign_keys().iter().for_each(|added| touch(after, &added.key.references));
+            }
+            Operation::CreateIndex(create) => touch(after, &create.table),
+            Operation::CreateTrigger(create) => touch(after, &create.table),
+            Operation::Rename(rename) => touch(before, &rename.object),
+            Operation::AlterIndex(alter) => touch(after, &alter.index),
+            Operation::Drop(drop) if drop.kind != ObjectKind::View => {
+                drop.targets.iter().for_each(|target| touch(before, target.on.as_ref().unwrap_or(&target.name)));
+            }
+            Operation::CreateFunction(_) => {
+                let changed = after.functions_changed_since(before).into_iter().map(|id| after.function(id));
+                let triggers = changed.flat_map(|function| &function.triggers);
+                touched.extend(triggers.filter_map(|id| after.get_trigger(*id)).map(|trigger| trigger.table));
+            }
+            Operation::SetSchema(_) | Operation::Unread(_) => {
+                self.entries = self.entries.iter().map(|(id, entry)| (*id, renewed(entry))).collect();
+                return;
+            }
+            _ => return,
+        }
+        let tables: Vec<RelationId> = touched
+            .into_iter()
+            .map(|id| {
+                let index = before.get_relation(id).or(after.get_relation(id)).and_then(|relation| relation.as_index());
+                index.map_or(id, |index| index.table)
+            })
+            .collect();
+        self.forget(after, &tables);
+    }
+
+    /// Throws away the answers of triggers from or to these tables.
+    fn forget(&mut self, schema: &Schema, tables: &[RelationId]) {
+        let roots: BTreeSet<RelationId> =
+            tables.iter().map(|id| root_of(schema, *id).unwrap_or(*id)).chain(tables.iter().copied()).collect();
+        let concerned = |feed: &Feed| {
+            roots.contains(&feed.source)
+                || roots.contains(&feed.target)
+                || root_of(schema, feed.target).is_some_and(|root| roots.contains(&root))
+        };
+        let stale: Vec<TriggerId> =
+            self.entries.iter().filter(|(_, entry)| entry.feeds.iter().any(concerned)).map(|(id, _)| *id).collect();
+        for id in stale {
+            if let Some(entry) = self.entries.get_mut(&id) {
+                *entry = renewed(entry);
+            }
+        }
+    }
+}
+
+fn renewed(entry: &Arc<Entry>) -> Arc<Entry> {
+    Arc::new(Entry { feeds: entry.feeds.clone(), ..Entry::default() })
+}
+
+fn root_of(schema: &Schema, id: RelationId) -> Option<RelationId> {
+    schema.get_relation(id).map(|_| schema.partition_root(id))
+}
+
+/// The tables whose foreign keys refer to a table or to its partitions.
+fn referring(schema: &Schema, table: RelationId) -> Vec<RelationId> {
+    let Some(root) = root_of(schema, table) else { return Vec::new() };
+    let tables = std::iter::once(root).chain(schema.partitions(root));
+    let tables = tables.filter_map(|id| schema.get_relation(id).and_then(|relation| relation.as_table()));
+    tables.flat_map(|table| &table.referenced_by).map(|key| schema.constraint(*key).table).collect()
+}
+
+/// Triggers that ENABLE makes fire.
+fn enabled(alter: &AlterTable, before: &Schema, after: &Schema) -> Vec<TriggerId> {
+    if !alter.actions.iter().any(|action| matches!(action.kind, TableActionKind::SetTrigger { .. })) {
+        return Vec::new();
+    }
+    let on = after.find(&alter.table).map(|relation| after.triggers_of(relation.id)).unwrap_or_default();
+    let fired = |id: TriggerId| before.get_trigger(id).is_some_and(feed::fires);
+    on.into_iter().filter(|trigger| feed::fires(trigger) && !fired(trigger.id)).map(|trigger| trigger.id).collect()
+}
+
+/// Actions after which a body's `NEW.*`, or a list of all columns, means something else; or its trigger fires or not.
+fn changes_columns(action: &TableActionKind) -> bool {
+    matches!(
+        action,
+        TableActionKind::AddColumn { .. } | TableActionKind::DropColumn { .. } | TableActionKind::SetTrigger { .. }
+    )
+}
