@@ -39,16 +39,16 @@ impl Schema {
                 joined.functions.insert(*id, Arc::new(function));
             }
         }
-        joined.take_only_theirs(other, &maybe);
+        joined.take_only_theirs(self, other, &maybe);
         joined
     }
 
     /// Objects that only the other side has, under ids of their own: branches count on from the same number.
-    fn take_only_theirs(&mut self, other: &Schema, maybe: &Existence) {
+    fn take_only_theirs(&mut self, own: &Schema, other: &Schema, maybe: &Existence) {
         self.next_id = self.next_id.max(other.next_id);
         for (name, id) in &other.relation_names {
             let Some(theirs) = other.relations.get(id) else { continue };
-            if self.relation_names.contains_key(name) || self.is_same_object(theirs) {
+            if self.relation_names.contains_key(name) || own.is_same_object(theirs) {
                 continue;
             }
             let new = RelationId(self.fresh());

@@ -412,8 +412,10 @@ impl Change<'_> {
     }
 
     pub(super) fn add_identity(&mut self, table: RelationId, name: &Ident, identity: &Identity, only: bool) -> Outcome {
-        self.identity_of_whole_tree(table, only, "add identity to")?;
         let column = self.column(table, name)?;
+        let data_type = self.schema.table(table).column_by_id(column).and_then(|column| column.data_type.clone());
+        self.identity_type(name, data_type.as_ref())?;
+        self.identity_of_whole_tree(table, only, "add identity to")?;
         let Some(own) = self.schema.table(table).column_by_id(column) else { return Ok(()) };
         let object = format!("{}.{name}", self.full(table));
         let label = quoted(&self.label(table));
@@ -503,7 +505,7 @@ impl Change<'_> {
             }
         }
         if let Some(sequence) = sequence {
-            self.forget_relation(sequence);
+            self.delete_sequence(sequence)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::index::{KeyRole, NewIndex, empty_index, key_columns};
 use super::names::addition;
 use super::resolve::quoted;
 use super::{Change, Outcome, because, duplicate, missing, refused};
-use crate::operation::{ConstraintDefinition, ConstraintKind, Expr, Expression, Ident, Key, KeyPart, QualifiedName};
+use crate::operation::{ConstraintDefinition, ConstraintKind, Expression, Ident, Key, KeyPart, QualifiedName};
 use crate::schema::{
     ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, IndexColumn, IndexKey, Part, RelationId,
 };
@@ -93,8 +93,12 @@ impl Change<'_> {
     ) -> Outcome<bool> {
         let Some(existing) = self.find_row(table, name) else { return Ok(false) };
         let same = matches!(&existing.kind, ConstraintRow::Check { expression: own } if own == expression);
-        // Only what comes from a parent merges; so does a repetition of an inherited CHECK in CREATE TABLE.
-        let may_merge = recursing || creating && existing.inherited > 0 || existing.inherited > 0 && !existing.local;
+        // What comes from a parent merges, and CREATE TABLE repeats what it inherits; later, only a table that is
+        // no partition can take an inherited CHECK as its own too.
+        let inherited_only = existing.inherited > 0 && !existing.local;
+        let may_merge = recursing
+            || creating && existing.inherited > 0
+            || inherited_only && self.schema.table(table).partition_of.is_none();
         if !same || !may_merge {
             return Err(self.constraint_exists(table, name));
         }
@@ -147,6 +151,10 @@ impl Change<'_> {
                 self.add_check(table, definition.name.clone(), definition, expression, only, false)
             }
             ConstraintKind::NotNull(column) => {
+                if definition.no_inherit && self.schema.relation(table).is_partitioned() {
+                    let message = "not-null constraints on partitioned tables cannot be NO INHERIT".to_owned();
+                    return Err(refused("0A000", self.full(table), message));
+                }
                 let found = self.column(table, column)?;
                 self.add_not_null(table, found, definition, only)
             }
@@ -158,6 +166,7 @@ impl Change<'_> {
                 self.key_using_index(table, definition, index, true)
             }
             ConstraintKind::Unique(_) | ConstraintKind::Primary(_) | ConstraintKind::Exclude { .. } => {
+                self.primary_of_partitions(table, definition, only)?;
                 let mut new = self.key_index(table, inline, definition)?;
                 new.only = only;
                 // ADD COLUMN … PRIMARY KEY has marked the new column; children that had one keep theirs.
@@ -267,12 +276,12 @@ impl Change<'_> {
                     Some(column) if key.columns.is_empty() => vec![column.clone()],
                     _ => key.columns.clone(),
                 };
-                for (at, name) in names.iter().enumerate() {
-                    if names[..at].contains(name) {
-                        let kind = if index.primary { "primary key" } else { "unique" };
-                        let message = format!("column {} appears twice in {kind} constraint", quoted(name));
-                        return Err(duplicate("42701", name.to_string(), message));
-                    }
+                if let Some(name) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+                    let (kind, name) = (if index.primary { "primary key" } else { "unique" }, name.1);
+                    let message = format!("column {} appears twice in {kind} constraint", quoted(name));
+                    return Err(duplicate("42701", name.to_string(), message));
+                }
+                for name in &names {
                     let column = self.key_column(table, name)?;
                     index.parts.push(plain_part(IndexKey::Column(column)));
                 }
@@ -588,12 +597,6 @@ impl Change<'_> {
         let joined = addition(names.iter().map(Ident::as_str));
         let label = self.label(table);
         self.choose_constraint(&self.namespace(table), label.as_str(), Some(&joined), "fkey", &[])
-    }
-
-    /// The plain columns a tree names that the table has; for dependencies, where nothing may fail.
-    pub(super) fn known_columns(&self, table: RelationId, tree: &Expr) -> Vec<ColumnId> {
-        let table = self.schema.table(table);
-        tree.columns().into_iter().filter_map(|name| table.column(name)).map(|column| column.id).collect()
     }
 }
 

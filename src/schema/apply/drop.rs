@@ -293,9 +293,9 @@ impl Change<'_> {
         self.delete(columns.iter().map(|(table, column)| Object::Column(*table, *column)).collect(), cascade)
     }
 
-    /// A relation that goes without a question: the sequence of DROP IDENTITY.
-    pub(super) fn forget_relation(&mut self, id: RelationId) {
-        self.remove(&Object::Relation(id));
+    /// The sequence of DROP IDENTITY; a default elsewhere may still need it.
+    pub(super) fn delete_sequence(&mut self, id: RelationId) -> Outcome {
+        self.delete(vec![Object::Relation(id)], false)
     }
 
     /// Removes all, with what belongs to them; what merely depends on them falls by CASCADE alone.

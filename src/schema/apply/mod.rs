@@ -19,6 +19,8 @@ mod routine;
 mod sequence;
 mod store;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trigger;
 mod types;
 mod view;

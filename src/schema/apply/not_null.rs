@@ -247,10 +247,6 @@ impl Change<'_> {
             no_inherit: definition.no_inherit,
             validated: !definition.not_valid,
         };
-        if wanted.no_inherit && self.schema.relation(table).is_partitioned() {
-            let message = "not-null constraints on partitioned tables cannot be NO INHERIT".to_owned();
-            return Err(refused("0A000", self.full(table), message));
-        }
         self.add_not_null_row(table, column, wanted, only, false)
     }
 
@@ -325,6 +321,34 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// 18 looks at the partitions' NOT NULL before anything else of an ADD PRIMARY KEY.
+    pub(super) fn primary_of_partitions(
+        &self,
+        table: RelationId,
+        definition: &ConstraintDefinition,
+        only: bool,
+    ) -> Outcome {
+        let ConstraintKind::Primary(key) = &definition.kind else { return Ok(()) };
+        if !only || !self.since(18) {
+            return Ok(());
+        }
+        for name in &key.columns {
+            let own = self.schema.table(table).column(name).map(|column| column.id);
+            if own.is_some_and(|own| self.not_null_row(table, own).is_some()) {
+                continue;
+            }
+            for child in self.children_in_order(table) {
+                let inner = self.schema.table(child).column(name).map(|column| column.id);
+                if inner.is_some_and(|inner| self.not_null_row(child, inner).is_none()) {
+                    let (name, label) = (quoted(name), quoted(&self.label(child)));
+                    let message = format!("column {name} of table {label} is not marked NOT NULL");
+                    return Err(refused("XX000", self.full(child), message));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// ADD PRIMARY KEY marks its columns, partitions and children included.
     pub(super) fn primary_columns_not_null(&mut self, table: RelationId, columns: &[ColumnId], only: bool) -> Outcome {
         for column in columns {
@@ -341,19 +365,6 @@ impl Change<'_> {
                     return Err(refused("55000", self.full(table), message));
                 }
                 continue;
-            }
-            if only {
-                for child in self.children_in_order(table) {
-                    let inner = self.map_column(table, *column, child);
-                    if inner.is_some_and(|inner| self.not_null_row(child, inner).is_none()) {
-                        let message = format!(
-                            "column {} of table {} is not marked NOT NULL",
-                            quoted(&self.schema.column_name(table, *column)),
-                            quoted(&self.label(child))
-                        );
-                        return Err(refused("XX000", self.full(child), message));
-                    }
-                }
             }
             let wanted = NotNullWanted { name: None, no_inherit: false, validated: true };
             self.add_not_null_row(table, *column, wanted, false, false)?;

@@ -417,11 +417,10 @@ impl Change<'_> {
             }
         }
         if self.since(17) {
-            self.schema.edit_table(child, |table| {
-                for column in &mut table.columns {
-                    column.identity = None;
-                }
-            });
+            let tree = std::iter::once(child).chain(self.descendants(child));
+            for table in tree.collect::<Vec<_>>() {
+                self.schema.edit_table(table, |table| table.columns.iter_mut().for_each(|one| one.identity = None));
+            }
         }
         Ok(())
     }

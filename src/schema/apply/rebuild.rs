@@ -4,7 +4,7 @@
 
 use super::index::{NewIndex, key_role};
 use super::{Change, Outcome};
-use crate::operation::{Expression, Ident};
+use crate::operation::{Expression, Ident, QualifiedName};
 use crate::schema::{ColumnId, ConstraintId, Index, IndexKey, RelationId};
 
 impl Change<'_> {
@@ -51,9 +51,8 @@ impl Change<'_> {
             };
             self.index_partitions(id, constraint, &new)?;
         }
-        for key in keys {
-            self.spread_foreign_key(key)?;
-        }
+        self.rename_inherited_not_null(&tables, name);
+        self.spread_again(&keys)?;
         self.rebuilding = false;
         Ok(())
     }
@@ -70,6 +69,47 @@ impl Change<'_> {
         let others = others.filter(|id| self.foreign(*id).is_some_and(|key| key.referenced_columns.contains(&column)));
         let declared = |id: &ConstraintId| self.schema.get_constraint(*id).is_some_and(|row| row.parent.is_none());
         own.chain(others).filter(declared).collect()
+    }
+
+    /// While they are made anew, none of the keys is there: a row for a partition may take the name of the
+    /// next one, which is then refused.
+    fn spread_again(&mut self, keys: &[ConstraintId]) -> Outcome {
+        let names: Vec<Ident> = keys.iter().map(|key| self.constraint_name(*key)).collect();
+        for (at, key) in keys.iter().enumerate() {
+            self.name_quietly(*key, &Ident::new(format!("\0{at}")));
+        }
+        for (key, name) in keys.iter().zip(names) {
+            let Some(table) = self.schema.get_constraint(*key).map(|row| row.table) else { continue };
+            if self.constraint_name_used(table, &name) {
+                return Err(self.constraint_exists(table, &name));
+            }
+            self.name_quietly(*key, &name);
+            self.spread_foreign_key(*key)?;
+        }
+        Ok(())
+    }
+
+    fn name_quietly(&mut self, id: ConstraintId, to: &Ident) {
+        let Some(row) = self.schema.get_constraint(id) else { return };
+        let (schema, from) = (self.namespace(row.table), row.name.clone());
+        self.schema.forget_constraint_name(&QualifiedName::new(schema.clone(), from));
+        self.schema.count_constraint_name(QualifiedName::new(schema, to.clone()));
+        self.schema.edit_constraint(id, |row| row.name = to.clone());
+    }
+
+    /// 18 makes NOT NULL anew as well: what a partition has from above takes the name of the one above.
+    fn rename_inherited_not_null(&mut self, tables: &[RelationId], name: &Ident) {
+        let column = |change: &Self, table: RelationId| change.schema.table(table).column(name).map(|one| one.id);
+        let Some((top, children)) = tables.split_first() else { return };
+        let above = column(self, *top).and_then(|column| self.not_null_row(*top, column)).map(|row| row.name.clone());
+        let Some(above) = above else { return };
+        for child in children {
+            let row = column(self, *child).and_then(|column| self.not_null_row(*child, column));
+            let Some((id, own)) = row.filter(|row| !row.local).map(|row| (row.id, row.name.clone())) else { continue };
+            if own != above && !self.constraint_name_used(*child, &above) {
+                self.rename_constraint_row(id, &above);
+            }
+        }
     }
 
     fn drop_index_parts(&mut self, id: RelationId) {

@@ -4,7 +4,7 @@ use super::resolve::{Taken, quoted};
 use super::{Change, Outcome, because, duplicate, refused};
 use crate::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, CreateTableAs, Ident, Like, LikePart, Name,
-    Persistence, QualifiedName, TableForm,
+    Persistence, QualifiedName, TableForm, TypeName,
 };
 use crate::schema::{
     Column, ColumnId, ConstraintId, ConstraintRow, Existence, GeneratedColumn, IdentityKind, Partition, RelationId,
@@ -48,6 +48,7 @@ impl Change<'_> {
             self.like_columns(like, &mut table)?;
         }
         self.own_columns(create, &mut table)?;
+        self.written_keys_exist(create, &table)?;
         self.name_is_free(&name)?;
         if create.of_type.is_some() {
             table.columns_known = false;
@@ -345,10 +346,37 @@ impl Change<'_> {
             (true, true, _) => "both default and identity",
             (true, _, true) => "both default and generation expression",
             (_, true, true) => "both identity and generation expression",
+            (_, true, _) => return self.identity_type(&definition.name, definition.data_type.as_ref()),
             _ => return Ok(()),
         };
         let message = format!("{both} specified for column {}", quoted(&definition.name));
         Err(refused("42601", definition.name.to_string(), message))
+    }
+
+    pub(super) fn identity_type(&self, column: &Ident, data_type: Option<&TypeName>) -> Outcome {
+        let wrong = data_type.is_some_and(|one| {
+            one.built_in && (one.array || !matches!(one.name.name.as_str(), "smallint" | "integer" | "bigint"))
+        });
+        if !wrong {
+            return Ok(());
+        }
+        let message = "identity column type must be smallint, integer, or bigint".to_owned();
+        Err(refused("22023", column.to_string(), message))
+    }
+
+    /// The columns of written keys are looked up before the table is made.
+    fn written_keys_exist(&self, create: &CreateTable, table: &Table) -> Outcome {
+        if !table.columns_known {
+            return Ok(());
+        }
+        for definition in &create.constraints {
+            let (ConstraintKind::Primary(key) | ConstraintKind::Unique(key)) = &definition.kind else { continue };
+            if let Some(name) = key.columns.iter().find(|name| table.column(name).is_none()) {
+                let message = format!("column {} named in key does not exist", quoted(name));
+                return Err(super::missing("42703", name.to_string(), message));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn column_from(&self, definition: &ColumnDefinition) -> Column {
