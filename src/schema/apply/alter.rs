@@ -47,7 +47,7 @@ impl Change<'_> {
             }
         }
         work.sort_by_key(|(pass, _)| *pass);
-        // A column that IF NOT EXISTS found brings no constraints.
+        // A column that IF NOT EXISTS found brings no constraints; before 13 it did (12.22).
         let mut skipped: Vec<usize> = Vec::new();
         for (_, work) in work {
             match work {
@@ -59,7 +59,7 @@ impl Change<'_> {
                     }
                 }
                 Work::Inline { column, constraint, action } => {
-                    if skipped.contains(&action) {
+                    if skipped.contains(&action) && self.since(13) {
                         continue;
                     }
                     if let Some(TableAction { kind: TableActionKind::AddColumn { column: definition, .. }, .. }) =

@@ -394,7 +394,10 @@ impl Change<'_> {
             self.rename_relation_row(id, target);
         }
         if self.constraint_name_used(table, &to) {
-            return Err(self.constraint_exists(table, &to));
+            let mut failure = self.constraint_exists(table, &to);
+            // Until 13 nobody looks before the catalog's own unique index does.
+            failure.state = if self.since(14) { "42710" } else { "23505" };
+            return Err(failure);
         }
         let kind = if primary { ConstraintRow::Primary { index: id } } else { ConstraintRow::Unique { index: id } };
         let mut row = self.constraint_row(table, to, kind);

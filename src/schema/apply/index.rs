@@ -521,7 +521,7 @@ impl Change<'_> {
                     "ALTER action ATTACH PARTITION cannot be performed on relation {}",
                     quoted(&self.label(id))
                 );
-                return Err(refused("42809", self.full(id), message));
+                return Err(refused(if self.since(13) { "42809" } else { "42P17" }, self.full(id), message));
             }
             let Some(child) = self.index(child, false)? else { return Ok(()) };
             return self.attach_index(id, child);
