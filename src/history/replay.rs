@@ -9,8 +9,8 @@ use super::{
 use crate::data::{Circumstances, Moment};
 use crate::finding::MigrationRef;
 use crate::operation::{
-    Branch, Frame, FrameKind, Handler, Loop, LoopOver, Node, Operation, Origin, Query, Statement, TableActionKind,
-    Transaction, Unread,
+    Branch, Frame, FrameKind, Handler, Loop, LoopOver, Node, OnCommit, Operation, Origin, Query, Statement,
+    TableActionKind, Transaction, Unread,
 };
 use crate::read::dynamic::{Variables, evaluate, parse, selected};
 use crate::schema::Applied;
@@ -147,6 +147,9 @@ impl<'a> Replay<'a> {
             && self.history.migrations.get(number + 1).is_some_and(|next| next.judged == migration.judged);
         if !goes_on {
             self.commit();
+        }
+        if self.session.transaction.is_none() {
+            self.state.schema.end_session(&first);
         }
         self.session.end_script();
         self.state.schema.search_path = self.session.search_path();
@@ -445,7 +448,10 @@ impl<'a> Replay<'a> {
     }
 
     fn commit(&mut self) {
-        self.session.end_transaction();
+        let ended = self.session.end_transaction();
+        if let Some(open) = ended {
+            self.state.schema.end_transaction(&open.since);
+        }
         self.end_unit();
         self.state.schema.search_path = self.session.search_path();
     }
@@ -505,6 +511,15 @@ impl<'a> Replay<'a> {
             self.judge(operation, &origin, &before, &applied, certain);
         }
         if self.session.transaction.is_none() {
+            let drops = |on_commit: Option<OnCommit>| on_commit == Some(OnCommit::Drop);
+            let made = match operation {
+                Operation::CreateTable(create) => drops(create.on_commit),
+                Operation::CreateTableAs(create) => drops(create.on_commit),
+                _ => false,
+            };
+            if made && self.frames.is_empty() {
+                self.state.schema.end_transaction(&origin);
+            }
             self.end_unit();
         }
     }

@@ -15,6 +15,7 @@ impl Schema {
     pub fn join(&self, other: &Schema, by: &Origin) -> Schema {
         let mut joined = self.clone();
         joined.complete &= other.complete;
+        joined.unread |= other.unread;
         let maybe = Existence::Maybe { by: by.clone() };
         for (id, own) in &self.relations {
             let same = other.relations.get(id).is_some_and(|theirs| Arc::ptr_eq(own, theirs) || alike(own, theirs));

@@ -150,6 +150,8 @@ pub struct Table {
     pub partition_by: Option<PartitionKey>,
     /// Parents by INHERITS (not partitioning).
     pub inherits: Vec<RelationId>,
+    /// ON COMMIT DROP.
+    pub drops_on_commit: bool,
     pub row_security: bool,
     pub row_security_forced: bool,
     pub replica_identity_full: bool,

@@ -78,7 +78,7 @@ impl Change<'_> {
     pub(super) fn altered(&mut self, name: &Name, if_exists: bool, target: ObjectKind) -> Outcome<Option<RelationId>> {
         if self.find(name).is_none() && if_exists {
             let text = format!("relation {} does not exist, skipping", quoted_name(name));
-            if self.schema.complete || self.schema.gone(name).is_some() {
+            if self.schema.seems_complete() || self.schema.gone(name).is_some() {
                 self.notice(name.to_string(), text);
                 return Ok(None);
             }

@@ -14,7 +14,7 @@ impl Schema {
         if self.complete {
             return;
         }
-        let mut change = Change { schema: self, at, notices: Vec::new(), certain: true, rebuilding: false };
+        let mut change = Change::new(self, at);
         for (name, taken) in taken_for_granted(operation) {
             // Where it cannot be assumed, applying the statement says why.
             let _ = change.relation(name, taken);

@@ -14,7 +14,7 @@ use crate::schema::{
 
 /// What can be dropped, or falls with something else.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Object {
+pub(super) enum Object {
     Trigger(TriggerId),
     Constraint(ConstraintId),
     Policy(RelationId, Ident),
@@ -299,7 +299,7 @@ impl Change<'_> {
     }
 
     /// Removes all, with what belongs to them; what merely depends on them falls by CASCADE alone.
-    fn delete(&mut self, start: Vec<Object>, cascade: bool) -> Outcome {
+    pub(super) fn delete(&mut self, start: Vec<Object>, cascade: bool) -> Outcome {
         let mut doomed: BTreeSet<Object> = BTreeSet::new();
         let mut fresh: Vec<Object> = Vec::new();
         let first = start.first().cloned();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::resolve::{Taken, quoted};
 use super::{Change, Outcome, missing, refused};
 use crate::operation::{Action, ConstraintDefinition, ForeignKey, Ident, Persistence, TypeName};
-use crate::schema::{ColumnId, Constraint, ConstraintId, ConstraintRow, ForeignRow, RelationId, TableKind};
+use crate::schema::{ColumnId, Constraint, ConstraintId, ConstraintRow, ForeignRow, RelationId, TableKind, TypeKind};
 
 impl Change<'_> {
     /// `ATAddForeignKeyConstraint`.
@@ -213,13 +213,25 @@ impl Change<'_> {
         };
         for (own, other) in columns.iter().zip(referenced) {
             let (Some(one), Some(two)) = (data_type(table, *own), data_type(references, *other)) else { continue };
-            if !comparable(&one, &two) {
+            if !comparable(&self.base_type(one), &self.base_type(two)) {
                 let name = definition.name.clone().unwrap_or_else(|| self.foreign_name(table, columns));
                 let message = format!("foreign key constraint {} cannot be implemented", quoted(&name));
                 return Err(refused("42804", self.full(table), message));
             }
         }
         Ok(())
+    }
+
+    /// The type below a domain, whose operators a key compares with.
+    fn base_type(&self, of: TypeName) -> TypeName {
+        let mut base = of;
+        // A name may have come to mean the domain itself, by renames: domains over domains are never so deep.
+        for _ in 0..32 {
+            let found = if base.built_in || base.array { None } else { self.schema.find_type(&base.name) };
+            let Some(TypeKind::Domain(domain)) = found.map(|found| &found.kind) else { break };
+            base = domain.data_type.clone();
+        }
+        base
     }
 
     fn generated_fits(&self, table: RelationId, columns: &[ColumnId], key: &ForeignKey) -> Outcome {

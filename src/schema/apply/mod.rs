@@ -19,6 +19,7 @@ mod routine;
 mod sequence;
 mod store;
 mod table;
+mod temporary;
 #[cfg(test)]
 mod tests;
 mod trigger;
@@ -34,11 +35,11 @@ impl Schema {
     /// Applies one statement, whole or not at all.
     pub fn apply(&mut self, operation: &Operation, at: &Origin) -> Applied {
         let before = self.clone();
-        let mut change = Change { schema: self, at, notices: Vec::new(), certain: true, rebuilding: false };
+        let mut change = Change::new(self, at);
         match change.run(operation) {
             Ok(()) => Applied::Done { notices: change.notices },
             Err(mut failure) => {
-                failure.certain &= change.certain;
+                failure.certain &= change.certain && !change.may_be_unseen(&failure);
                 *self = before;
                 Applied::Failed(*failure)
             }
@@ -59,7 +60,19 @@ struct Change<'a> {
     rebuilding: bool,
 }
 
+impl<'a> Change<'a> {
+    fn new(schema: &'a mut Schema, at: &'a Origin) -> Change<'a> {
+        Change { schema, at, notices: Vec::new(), certain: true, rebuilding: false }
+    }
+}
+
 impl Change<'_> {
+    /// What is missing may have been made by a statement or file that was not read; not so what a statement that
+    /// was read has ended.
+    fn may_be_unseen(&self, failure: &Failure) -> bool {
+        self.schema.unread && failure.kind == FailureKind::Missing && failure.because.is_none()
+    }
+
     fn since(&self, major: u8) -> bool {
         self.schema.major >= Major(major)
     }

@@ -76,6 +76,11 @@ fn strength(expr: &Expr) -> Option<(String, u8)> {
             let inner = otherwise.as_deref().and_then(strength);
             Some(inner.filter(|(_, strength)| *strength > 1).unwrap_or(("case".to_owned(), 1)))
         }
+        // `(row).field` is called what the field is.
+        Expr::Unary { operator, .. } if operator.starts_with('.') => {
+            let field = operator[1..].trim_matches('"');
+            Some((field.replace("\"\"", "\""), 2))
+        }
         Expr::Exists(_) => Some(("exists".to_owned(), 2)),
         // A subquery is called what its one output is called.
         Expr::Subquery(query) => match query.outputs.first()? {

@@ -68,8 +68,18 @@ impl Change<'_> {
             ObjectKind::Index => ObjectKind::Table,
             other => other,
         };
-        let unseen = rename.kind != ObjectKind::Table && self.find(&rename.object).is_none();
-        if unseen && !rename.if_exists && !self.schema.complete && self.schema.gone(&rename.object).is_none() {
+        let unseen = self.find(&rename.object).is_none();
+        if unseen && rename.if_exists {
+            // What was never seen most likely is not: its new name must not stand for a table nobody made.
+            let text = format!("relation {} does not exist, skipping", quoted_name(&rename.object));
+            self.notice(rename.object.to_string(), text);
+            return Ok(());
+        }
+        if unseen
+            && rename.kind != ObjectKind::Table
+            && !self.schema.complete
+            && self.schema.gone(&rename.object).is_none()
+        {
             self.assume(&rename.object, Taken::Other);
         }
         let Some(id) = self.altered(&rename.object, rename.if_exists, target)? else { return Ok(()) };

@@ -191,6 +191,7 @@ impl Table {
             partition_of: None,
             partition_by: None,
             inherits: Vec::new(),
+            drops_on_commit: false,
             row_security: false,
             row_security_forced: false,
             replica_identity_full: false,

@@ -4,7 +4,7 @@ use super::resolve::{Taken, quoted};
 use super::{Change, Outcome, because, duplicate, refused};
 use crate::operation::{
     ColumnDefinition, ConstraintDefinition, ConstraintKind, CreateTable, CreateTableAs, Ident, Like, LikePart, Name,
-    Persistence, QualifiedName, TableForm, TypeName,
+    OnCommit, Persistence, QualifiedName, TableForm, TypeName,
 };
 use crate::schema::{
     Column, ColumnId, ConstraintId, ConstraintRow, Existence, GeneratedColumn, IdentityKind, Partition, RelationId,
@@ -30,6 +30,7 @@ impl Change<'_> {
         }
         let mut table = Table::empty();
         table.persistence = create.persistence;
+        table.drops_on_commit = create.on_commit == Some(OnCommit::Drop);
         table.kind = match (create.form_is_foreign(), &create.partition_by) {
             (true, _) => TableKind::Foreign,
             (false, Some(_)) => TableKind::Partitioned,
@@ -559,6 +560,7 @@ impl Change<'_> {
         }
         let mut table = Table::empty();
         table.persistence = create.persistence;
+        table.drops_on_commit = create.on_commit == Some(OnCommit::Drop);
         table.columns_known = result.known;
         let mut seen: Vec<Ident> = Vec::new();
         for (at, (own, data_type)) in result.columns.iter().enumerate() {

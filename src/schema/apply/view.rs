@@ -1,5 +1,6 @@
 //! Views and materialized views: what they read, resolved once, and the columns they show.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::names::figure;
@@ -9,7 +10,7 @@ use crate::operation::{
     CommonTableBody, Constant, CreateView, Expr, FromItem, FromSource, Ident, Name, Output, Query, RefreshView,
     TypeName,
 };
-use crate::schema::{ColumnId, RelationId, RelationKind, View};
+use crate::schema::{ColumnId, RelationId, RelationKind, Schema, View};
 
 /// The columns of a query's result; `known` is false where some could not be told.
 pub(super) struct ResultColumns {
@@ -132,32 +133,12 @@ impl Change<'_> {
                 reads.push((id, Vec::new()));
             }
         }
-        let mut used = Used::default();
+        let ids = reads.iter().map(|(id, _)| *id).collect();
+        let mut used = Used { schema: self.schema, ids, scopes: Vec::new(), columns: BTreeSet::new() };
         used.query(query);
         for (id, columns) in &mut reads {
-            let relation = self.schema.relation(*id);
-            let labels: Vec<&Ident> = used
-                .labels
-                .iter()
-                .filter(|(_, name)| name.name == relation.name.name)
-                .map(|(label, _)| label)
-                .collect();
-            let all = used.stars.iter().any(|star| star.as_ref().is_none_or(|star| labels.contains(&star)));
-            let names = |name: &Ident| {
-                all || used.columns.iter().any(|(qualifier, column)| {
-                    column == name && qualifier.as_ref().is_none_or(|one| labels.contains(&one))
-                })
-            };
-            *columns = match &relation.kind {
-                RelationKind::Table(table) => {
-                    table.columns.iter().filter(|column| names(&column.name)).map(|column| column.id).collect()
-                }
-                RelationKind::View(view) => {
-                    let at = view.columns.iter().enumerate().filter(|(_, name)| names(name));
-                    at.map(|(at, _)| ColumnId(at as u16 + 1)).collect()
-                }
-                RelationKind::Index(_) | RelationKind::Sequence(_) | RelationKind::Other => Vec::new(),
-            };
+            let first = (*id, ColumnId(0));
+            columns.extend(used.columns.range(first..).take_while(|(one, _)| one == id).map(|(_, column)| *column));
         }
         Ok(reads)
     }
@@ -356,32 +337,39 @@ fn type_of(value: &Expr, visible: &[Visible]) -> Option<TypeName> {
     }
 }
 
-/// Column names, stars and labels of a query at all its levels.
-#[derive(Default)]
-struct Used {
-    columns: Vec<(Option<Ident>, Ident)>,
-    stars: Vec<Option<Ident>>,
-    labels: Vec<(Ident, Name)>,
+/// The columns that a query depends on, each found from where it is named outwards.
+struct Used<'a> {
+    schema: &'a Schema,
+    /// The relations it reads: a name of WITH is none of them.
+    ids: BTreeSet<RelationId>,
+    /// What FROM names, a list for each query around the place; subqueries and functions have no relation.
+    scopes: Vec<Vec<(Ident, Option<RelationId>)>>,
+    columns: BTreeSet<(RelationId, ColumnId)>,
 }
 
-impl Used {
+impl Used<'_> {
     fn query(&mut self, query: &Query) {
+        let items = query.from.iter().filter_map(|item| {
+            let found = match &item.source {
+                FromSource::Relation { name, .. } => self.schema.find(name).map(|found| found.id),
+                FromSource::Query(_) | FromSource::Function { .. } | FromSource::Other => None,
+            };
+            Some((item.label()?.clone(), found.filter(|id| self.ids.contains(id))))
+        });
+        let items = items.collect();
+        self.scopes.push(items);
         for output in &query.outputs {
             match output {
-                Output::All { qualifier } => self.stars.push(qualifier.clone()),
+                Output::All { qualifier: None } => self.all_of_scope(),
+                Output::All { qualifier: Some(label) } => self.all_of(label),
                 Output::Value { value, .. } => self.expr(value),
             }
         }
         for item in &query.from {
             match &item.source {
-                FromSource::Relation { name, .. } => {
-                    if let Some(label) = item.label() {
-                        self.labels.push((label.clone(), name.clone()));
-                    }
-                }
                 FromSource::Query(inner) => self.query(inner),
                 FromSource::Function { arguments, .. } => arguments.iter().for_each(|one| self.expr(one)),
-                FromSource::Other => {}
+                FromSource::Relation { .. } | FromSource::Other => {}
             }
             item.on.iter().for_each(|on| self.expr(on));
         }
@@ -391,17 +379,74 @@ impl Used {
                 self.query(inner);
             }
         }
+        self.scopes.pop();
         query.arms.iter().for_each(|arm| self.query(arm));
     }
 
     fn expr(&mut self, expr: &Expr) {
         expr.walk(&mut |one| match one {
-            Expr::Column { qualifier, name } => self.columns.push((qualifier.clone(), name.clone())),
-            Expr::Row { qualifier } => self.stars.push(Some(qualifier.clone())),
+            Expr::Column { qualifier: Some(label), name } => {
+                let id = self.labelled(label);
+                self.use_columns(id, |column| column == name);
+            }
+            Expr::Column { qualifier: None, name } => self.bare_column(name),
+            Expr::Row { qualifier } => self.all_of(qualifier),
             _ => {}
         });
         for query in expr.queries() {
             self.query(query);
         }
+    }
+
+    /// A column without qualifier belongs to the innermost query that has one of that name; else the name may be a
+    /// relation's whole row.
+    fn bare_column(&mut self, name: &Ident) {
+        for depth in (0..self.scopes.len()).rev() {
+            let ids: Vec<RelationId> = self.scopes[depth].iter().filter_map(|(_, id)| *id).collect();
+            let mut found = false;
+            for id in ids {
+                found |= self.use_columns(Some(id), |column| column == name);
+            }
+            if found {
+                return;
+            }
+        }
+        self.all_of(name);
+    }
+
+    fn labelled(&self, label: &Ident) -> Option<RelationId> {
+        self.scopes.iter().rev().flatten().find(|(one, _)| one == label).and_then(|(_, id)| *id)
+    }
+
+    fn all_of(&mut self, label: &Ident) {
+        self.use_columns(self.labelled(label), |_| true);
+    }
+
+    fn all_of_scope(&mut self) {
+        for (_, id) in self.scopes.last().cloned().unwrap_or_default() {
+            self.use_columns(id, |_| true);
+        }
+    }
+
+    /// Notes the columns of a relation that are meant; whether there are any.
+    fn use_columns(&mut self, id: Option<RelationId>, meant: impl Fn(&Ident) -> bool) -> bool {
+        let Some(relation) = id.and_then(|id| self.schema.get_relation(id)) else { return false };
+        let mut any = false;
+        match &relation.kind {
+            RelationKind::Table(table) => {
+                for column in table.columns.iter().filter(|column| meant(&column.name)) {
+                    any = true;
+                    self.columns.insert((relation.id, column.id));
+                }
+            }
+            RelationKind::View(view) => {
+                for (at, _) in view.columns.iter().enumerate().filter(|(_, name)| meant(name)) {
+                    any = true;
+                    self.columns.insert((relation.id, ColumnId(at as u16 + 1)));
+                }
+            }
+            RelationKind::Index(_) | RelationKind::Sequence(_) | RelationKind::Other => {}
+        }
+        any
     }
 }
