@@ -1,7 +1,7 @@
 //! Whether a copy holds all rows of its source: the question that constraints rest on.
 
 use super::{Copy, Data, Fill, Moment};
-use crate::operation::{Bound, BoundValue, Expr, Expression, KeyPart};
+use crate::operation::{Bound, BoundValue, Expr, Expression, Ident, KeyPart};
 use crate::schema::{Existence, RelationId, Schema};
 use crate::settings::Fact;
 
@@ -36,7 +36,8 @@ impl Data {
         if let Some(fact) = self.facts.iter().find(|fact| states(fact, schema, copy)) {
             return Coverage::Stated(fact);
         }
-        if self.source_was_new(schema, copy) {
+        let key: Vec<&Ident> = copy.key.iter().map(|(_, source)| source).collect();
+        if self.source_was_new(schema, copy) || refers_by(schema, copy.source, copy.table, &key, true) {
             return Coverage::Complete;
         }
         let whole = self.best_fill(schema, copy, copy.table, None);
@@ -131,6 +132,27 @@ fn rank(coverage: &Coverage) -> u8 {
         Coverage::Gap(_) => 4,
         Coverage::Missing => 5,
     }
+}
+
+/// `table` has an enforced foreign key from exactly these columns to `target`: its rows cannot be without theirs there.
+/// That is how a subtype's table refers to its base, whose rows a trigger makes first.
+pub(super) fn refers_by(
+    schema: &Schema,
+    table: RelationId,
+    target: RelationId,
+    columns: &[&Ident],
+    validated: bool,
+) -> bool {
+    schema.constraints_of(table).any(|constraint| {
+        let Some(key) = constraint.as_foreign() else { return false };
+        let names: Vec<Ident> = constraint.columns.iter().map(|column| schema.column_name(table, *column)).collect();
+        constraint.enforced
+            && (constraint.validated || !validated)
+            && schema.get_relation(key.references).is_some()
+            && schema.partition_root(key.references) == target
+            && columns.iter().any(|column| names.contains(column))
+            && !columns.is_empty()
+    })
 }
 
 /// A fact covers a copy when it names it whole: without columns and without `where`.

@@ -1,8 +1,5 @@
 //! What a synced table asks of its rows that the source does not promise: each is a write of the source that fails.
 
-use std::sync::Arc;
-
-use super::keep::Entry;
 use super::{Conflict, Copy, Data, Feed, FeedKind, FeedWrite, Value};
 use crate::operation::{Constant, Expr, Ident, TypeName};
 use crate::predicate::{Answer, check_implies_check, filter_implies_check};
@@ -60,15 +57,6 @@ impl Stricter {
 }
 
 impl Data {
-    /// Demands that sources do not guarantee, of those triggers that something has happened to since another state.
-    pub fn stricter_since<'a>(&'a self, other: &Data, schema: &'a Schema) -> impl Iterator<Item = &'a Stricter> {
-        let same =
-            |id: &TriggerId, entry: &Arc<Entry>| other.entries.get(id).is_some_and(|old| Arc::ptr_eq(old, entry));
-        let changed: Vec<TriggerId> =
-            self.entries.iter().filter(|(id, entry)| !same(id, entry)).map(|(id, _)| *id).collect();
-        changed.into_iter().flat_map(|id| self.stricter_of(id, schema))
-    }
-
     /// Demands that the source of one trigger does not guarantee.
     pub fn stricter_of(&self, trigger: TriggerId, schema: &Schema) -> &[Stricter] {
         let Some(entry) = self.entries.get(&trigger) else { return &[] };
@@ -110,6 +98,9 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn all(&self) -> Vec<Stricter> {
+        if self.target_is_base() {
+            return Vec::new();
+        }
         let mut tables = vec![self.feed.target];
         tables.extend(self.schema.partitions(self.feed.target));
         let mut found = Vec::new();
@@ -138,6 +129,22 @@ impl Judge<'_> {
             }
         }
         found
+    }
+
+    /// The source's rows refer to the target's by the values that the trigger puts there: the target is the base of a
+    /// subtype, and what it asks is asked of the source by design.
+    fn target_is_base(&self) -> bool {
+        let root = self.schema.partition_root(self.feed.target);
+        let keys = super::unique_keys(self.schema, root);
+        let from: Vec<&Ident> = keys
+            .iter()
+            .flatten()
+            .filter_map(|column| match self.write.value_of(&self.schema.column_name(root, *column)) {
+                Some(Value::Source(source)) => Some(source),
+                _ => None,
+            })
+            .collect();
+        super::coverage::refers_by(self.schema, self.feed.source, root, &from, false)
     }
 
     fn stricter(&self, table: RelationId, demand: Demand, certain: bool) -> Option<Stricter> {

@@ -46,6 +46,17 @@ impl Data {
         self.forget_answers(operation, before, after);
     }
 
+    /// Triggers that something has happened to between another state and this one.
+    pub fn changed_since(&self, other: &Data) -> BTreeSet<TriggerId> {
+        let differs = |one: &Data, two: &Data| -> Vec<TriggerId> {
+            let same = |id: &TriggerId, entry: &Arc<Entry>| {
+                two.entries.get(id).is_some_and(|theirs| Arc::ptr_eq(theirs, entry))
+            };
+            one.entries.iter().filter(|(id, entry)| !same(id, entry)).map(|(id, _)| *id).collect()
+        };
+        differs(self, other).into_iter().chain(differs(other, self)).collect()
+    }
+
     /// Reads a trigger's body.
     fn read(&mut self, schema: &Schema, id: TriggerId) {
         let own = schema.get_trigger(id).filter(|trigger| trigger.parent.is_none());

@@ -12,9 +12,14 @@ pub fn check(unit: &Unit, findings: &mut Findings) {
         return;
     }
     let (before, after) = (unit.before, unit.after);
-    for stricter in after.data.stricter_since(&before.data, &after.schema) {
-        let known = before.data.stricter_of(stricter.feed.trigger, &before.schema);
-        if !known.iter().any(|other| other.is_same(stricter)) {
+    let changed = after.data.changed_since(&before.data);
+    let known: Vec<&Stricter> =
+        changed.iter().flat_map(|trigger| before.data.stricter_of(*trigger, &before.schema)).collect();
+    for stricter in changed.iter().flat_map(|trigger| after.data.stricter_of(*trigger, &after.schema)) {
+        // Nothing that worked before stops working where the source itself is made in this release.
+        let source = after.schema.relation(stricter.feed.source);
+        let is_young = unit.context.is_of_this_release(&source.existence);
+        if !is_young && !known.iter().any(|other| other.is_same(stricter)) {
             report(unit, stricter, findings);
         }
     }

@@ -1,13 +1,13 @@
 //! A foreign key onto a copy that does not hold all rows of its source yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Findings, say};
 use crate::data::{Copy, Coverage, Feed, FeedWrite, Value};
 use crate::finding::{Finding, LinkKind, Severity};
 use crate::history::{Passed, State, Unit};
 use crate::operation::Ident;
-use crate::schema::{Constraint, ConstraintId, RelationId, Schema};
+use crate::schema::{Constraint, ConstraintId, RelationId, Schema, TriggerId};
 
 /// Foreign keys of one table, with its partitions, onto one incomplete copy.
 struct Hazard<'a> {
@@ -29,11 +29,12 @@ pub fn check(unit: &Unit, findings: &mut Findings) {
     if unit.after.data.is_like(&unit.before.data) {
         return;
     }
-    let known: Vec<(RelationId, ConstraintId)> = hazards(unit.before)
+    let changed = unit.after.data.changed_since(&unit.before.data);
+    let known: Vec<(RelationId, ConstraintId)> = hazards(unit.before, &changed)
         .iter()
         .flat_map(|hazard| hazard.keys.iter().map(|key| (hazard.copy.table, *key)).collect::<Vec<_>>())
         .collect();
-    for mut hazard in hazards(unit.after) {
+    for mut hazard in hazards(unit.after, &changed) {
         hazard.keys.retain(|key| !known.contains(&(hazard.copy.table, *key)));
         if !hazard.keys.is_empty() {
             report(unit, &hazard, findings);
@@ -41,10 +42,16 @@ pub fn check(unit: &Unit, findings: &mut Findings) {
     }
 }
 
-fn hazards(state: &State) -> Vec<Hazard<'_>> {
+/// The hazards around triggers that something has happened to: their copies, and what their targets refer to.
+fn hazards<'a>(state: &'a State, changed: &BTreeSet<TriggerId>) -> Vec<Hazard<'a>> {
     let schema = &state.schema;
+    let fed = state.data.feeds().filter(|feed| changed.contains(&feed.trigger)).map(|feed| feed.target);
+    let referenced: BTreeSet<RelationId> = fed.flat_map(|target| referenced_by_tree(schema, target)).collect();
     let mut found: BTreeMap<(RelationId, RelationId), Hazard> = BTreeMap::new();
     for copy in state.data.copies(schema) {
+        if !changed.contains(&copy.trigger) && !referenced.contains(&copy.table) {
+            continue;
+        }
         let mut tables = vec![copy.table];
         tables.extend(schema.partitions(copy.table));
         for table in tables {
@@ -71,6 +78,14 @@ fn hazards(state: &State) -> Vec<Hazard<'_>> {
         }
     }
     found.into_values().collect()
+}
+
+/// The roots of all tables that a table, or another of its partition tree, refers to.
+fn referenced_by_tree(schema: &Schema, table: RelationId) -> Vec<RelationId> {
+    let root = schema.partition_root(table);
+    let tables = std::iter::once(root).chain(schema.partitions(root));
+    let keys = tables.flat_map(|table| schema.constraints_of(table).collect::<Vec<_>>());
+    keys.filter_map(|key| Some(schema.partition_root(key.as_foreign()?.references))).collect()
 }
 
 /// How rows reach the child; `None` where they bring their referenced row along, or the error is caught.
