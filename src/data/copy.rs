@@ -1,6 +1,6 @@
 //! Copies: tables that a trigger keeps, row for row, like another one. By shape, never by name.
 
-use super::{Data, Feed, FeedKind, Moment, Value};
+use super::{Data, Feed, FeedKind, FeedWrite, Moment, Value};
 use crate::operation::Ident;
 use crate::schema::{ColumnId, ConstraintRow, IndexKey, RelationId, Schema, TriggerId};
 
@@ -45,6 +45,9 @@ impl Data {
                 })
                 .collect();
             let pairs = pairs?;
+            if !self.is_whole_row(schema, table, insert, columns.as_slice(), &pairs, feed.source) {
+                return None;
+            }
             let maps_source_key = source_keys.iter().any(|key| {
                 key.iter().all(|column| {
                     let name = schema.column_name(feed.source, *column);
@@ -68,6 +71,37 @@ impl Data {
             since: since.copied(),
             certain: feed.certain,
         })
+    }
+}
+
+impl Data {
+    /// The target's key is the source's key, with at most the columns that the target is partitioned by; or, with
+    /// other columns in it, most of the target's columns come from the source all the same. A membership that is
+    /// made along with a group is neither.
+    fn is_whole_row(
+        &self,
+        schema: &Schema,
+        table: RelationId,
+        insert: &FeedWrite,
+        key: &[ColumnId],
+        pairs: &[(Ident, Ident)],
+        source: RelationId,
+    ) -> bool {
+        let Some(target) = schema.relation(table).as_table() else { return false };
+        let source_keys = unique_keys(schema, source);
+        let partition_key: Vec<&Ident> =
+            target.partition_by.iter().flat_map(|by| crate::schema::key_columns(&by.parts)).collect();
+        let extra = key.iter().zip(pairs).filter(|(column, (_, from))| {
+            let name = schema.column_name(table, **column);
+            let in_source_key =
+                |columns: &Vec<ColumnId>| columns.iter().any(|id| schema.column_name(source, *id) == *from);
+            !partition_key.contains(&&name) && !source_keys.iter().any(in_source_key)
+        });
+        if extra.count() == 0 {
+            return true;
+        }
+        let from_source = insert.values.iter().filter(|(_, value)| matches!(value, Value::Source(_))).count();
+        from_source * 3 >= target.columns.len() * 2
     }
 }
 

@@ -166,7 +166,7 @@ fn states(fact: &Fact, schema: &Schema, copy: &Copy) -> bool {
 }
 
 /// A LIST partition's bound as a condition over its key column.
-fn bound_of(schema: &Schema, partition: RelationId) -> Option<Expr> {
+pub(super) fn bound_of(schema: &Schema, partition: RelationId) -> Option<Expr> {
     let table = schema.get_relation(partition)?.as_table()?;
     let place = table.partition_of.as_ref()?;
     let key = schema.relation(place.parent).as_table()?.partition_by.as_ref()?;

@@ -459,7 +459,7 @@ impl Walk<'_> {
             WriteKind::Update => {
                 key = self.compared(write, target, scope);
                 let values = write.assignments.iter();
-                let values = values.map(|(column, value)| (column.clone(), self.value(value, &[], scope)));
+                let values = values.map(|(column, value)| (column.clone(), self.value(value, &[], false, scope)));
                 (FeedKind::Update, values.collect())
             }
             WriteKind::Delete => {
@@ -479,23 +479,29 @@ impl Walk<'_> {
         match &write.rows {
             Rows::Values { first, .. } => {
                 for value in first {
-                    self.expand(value, &[], scope, &mut values);
+                    self.expand(value, &[], false, scope, &mut values);
                 }
             }
             Rows::Query(query) => {
                 let rows = self.row_labels(&query.from);
+                // Beside another table a bare name may be either's.
+                let alone = rows.len() == 1 && query.from.len() == 1;
                 if let Some(filter) = &query.filter {
                     guards.extend(plain(&substitute(filter, scope)));
                 }
                 for output in &query.outputs {
                     match output {
-                        Output::Value { value, .. } => self.expand(value, &rows, scope, &mut values),
+                        Output::Value { value, .. } => self.expand(value, &rows, alone, scope, &mut values),
                         Output::All { qualifier } => {
-                            let ours = qualifier.as_ref().is_none_or(|name| rows.contains(name) || name == "new");
-                            values.extend(self.source_columns().map(|name| match ours {
-                                true => Value::Source(name),
-                                false => Value::Unknown,
-                            }));
+                            let ours = match qualifier {
+                                Some(name) => rows.contains(name) || name == "new",
+                                None => alone,
+                            };
+                            if !ours {
+                                // How many columns it stands for is not known, nor what comes after it.
+                                return unknown(&write.columns, target);
+                            }
+                            values.extend(self.source_columns().map(Value::Source));
                         }
                     }
                 }
@@ -525,24 +531,24 @@ impl Walk<'_> {
         columns.iter().map(|column| column.name.clone())
     }
 
-    fn expand(&self, value: &Expr, rows: &[Ident], scope: &Scope, values: &mut Vec<Value>) {
+    fn expand(&self, value: &Expr, rows: &[Ident], alone: bool, scope: &Scope, values: &mut Vec<Value>) {
         match value {
             Expr::Row { qualifier } if qualifier == "new" || rows.contains(qualifier) => {
                 values.extend(self.source_columns().map(Value::Source));
             }
-            Expr::List(items) => items.iter().for_each(|item| self.expand(item, rows, scope, values)),
-            other => values.push(self.value(other, rows, scope)),
+            Expr::List(items) => items.iter().for_each(|item| self.expand(item, rows, alone, scope, values)),
+            other => values.push(self.value(other, rows, alone, scope)),
         }
     }
 
-    fn value(&self, value: &Expr, rows: &[Ident], scope: &Scope) -> Value {
+    fn value(&self, value: &Expr, rows: &[Ident], alone: bool, scope: &Scope) -> Value {
         let value = substitute(value, scope);
         match value.as_column() {
             Some((Some(qualifier), name)) if qualifier == "new" || rows.contains(qualifier) => {
                 return Value::Source(name.clone());
             }
             Some((Some(qualifier), name)) if qualifier == "old" => return Value::Old(name.clone()),
-            Some((None, name)) if !rows.is_empty() => return Value::Source(name.clone()),
+            Some((None, name)) if alone => return Value::Source(name.clone()),
             _ => {}
         }
         let mut own = true;
@@ -606,6 +612,14 @@ fn input_names(function: &Function) -> impl Iterator<Item = Ident> {
         ArgumentMode::Out | ArgumentMode::Table => false,
     });
     inputs.map(|argument| argument.name.clone().unwrap_or_else(|| Ident::new("")))
+}
+
+/// Every column that an INSERT sets, with nothing known of the values.
+fn unknown(columns: &[Ident], target: &Relation) -> Vec<(Ident, Value)> {
+    let all = target.as_table().map(|table| table.columns.as_slice()).unwrap_or_default();
+    let names: Vec<Ident> =
+        if columns.is_empty() { all.iter().map(|column| column.name.clone()).collect() } else { columns.to_vec() };
+    names.into_iter().map(|name| (name, Value::Unknown)).collect()
 }
 
 /// `TG_OP = 'INSERT'`, `TG_OP IN (…)`, `TG_OP <> 'DELETE'`, and OR of those.

@@ -148,7 +148,8 @@ impl Judge<'_> {
     }
 
     fn stricter(&self, table: RelationId, demand: Demand, certain: bool) -> Option<Stricter> {
-        let certain = certain && self.feed.certain;
+        // An UPDATE of another table's row (a parent's counter, its audit columns) is no copy of this one.
+        let certain = certain && self.feed.certain && self.is_insert();
         Some(Stricter { feed: self.feed.clone(), write: self.place, table, demand, certain })
     }
 
@@ -181,7 +182,7 @@ impl Judge<'_> {
             Some(Value::Source(from)) => {
                 let present = Expr::Not(Box::new(Expr::IsNull(Box::new(plain(from)))));
                 let guaranteed = self.source.column(from).is_none_or(|source| source.not_null)
-                    || self.promises(&present) == Answer::Yes;
+                    || self.promises(&present, table) == Answer::Yes;
                 if guaranteed { None } else { self.stricter(table, demand(Some(from)), true) }
             }
             Some(Value::Computed(value)) if value.is_null_constant() => self.stricter(table, demand(None), true),
@@ -217,9 +218,13 @@ impl Judge<'_> {
                     return None;
                 }
                 let condition = self.mapped(table, &expression.tree)?;
-                let certain = match self.promises(&condition) {
+                let computed =
+                    columns.iter().any(|column| matches!(self.write.value_of(column), Some(Value::Computed(_))));
+                let certain = match self.promises(&condition, id) {
                     Answer::Yes => return None,
                     Answer::No => true,
+                    // What a computed value comes to is not known.
+                    Answer::Unknown if computed => return None,
                     // Nothing that the source says is about these columns: it promises nothing.
                     Answer::Unknown => !self.says_something_of(&condition),
                 };
@@ -342,7 +347,7 @@ impl Judge<'_> {
     }
 
     /// Whether what the source enforces for new rows, and the trigger's own conditions, imply a CHECK.
-    fn promises(&self, asked: &Expr) -> Answer {
+    fn promises(&self, asked: &Expr, table: RelationId) -> Answer {
         let checks: Vec<&Expr> = self
             .schema
             .constraints_of(self.feed.source)
@@ -355,14 +360,32 @@ impl Judge<'_> {
         if checks.iter().any(|check| check_implies_check(check, asked) == Answer::Yes) {
             return Answer::Yes;
         }
-        let not_null = |name: &Ident| self.source.column(name).is_some_and(|column| column.not_null);
-        // A CHECK over columns that are never null is true, not just not false.
-        let true_checks = checks.into_iter().filter(|check| check.columns().into_iter().all(not_null)).cloned();
-        let mut given: Vec<Expr> = true_checks.chain(self.write.guards.iter().cloned()).collect();
+        // Rows that reach a partition meet its bound.
+        let bound = super::coverage::bound_of(self.schema, table).and_then(|bound| self.mapped_columns(&bound));
+        let bound_columns: Vec<Ident> = bound.iter().flat_map(|bound| bound.columns()).cloned().collect();
+        let not_null = |name: &Ident| {
+            bound_columns.contains(name) || self.source.column(name).is_some_and(|column| column.not_null)
+        };
+        let true_checks = checks.into_iter().filter(|check| is_never_null(check, &not_null)).cloned();
+        let mut given: Vec<Expr> = true_checks.chain(self.write.guards.iter().cloned()).chain(bound).collect();
         for name in asked.columns().into_iter().filter(|name| not_null(name)) {
             given.push(Expr::Not(Box::new(Expr::IsNull(Box::new(plain(name))))));
         }
         filter_implies_check(&Expr::And(given), asked)
+    }
+
+    /// A condition over target columns that all come from the source as they are.
+    fn mapped_columns(&self, condition: &Expr) -> Option<Expr> {
+        let from = |name: &Ident| matches!(self.write.value_of(name), Some(Value::Source(_)));
+        condition.columns().into_iter().all(from).then(|| {
+            condition.map(&mut |expr| match expr {
+                Expr::Column { name, .. } => match self.write.value_of(name) {
+                    Some(Value::Source(source)) => Some(plain(source)),
+                    _ => None,
+                },
+                _ => None,
+            })
+        })
     }
 
     fn says_something_of(&self, condition: &Expr) -> bool {
@@ -372,6 +395,30 @@ impl Judge<'_> {
             _ => None,
         });
         checks.chain(&self.write.guards).any(|own| own.columns().iter().any(|name| columns.contains(name)))
+    }
+}
+
+/// A condition that is true or false for every row: NULL comes in only through IS NULL.
+fn is_never_null(condition: &Expr, not_null: &dyn Fn(&Ident) -> bool) -> bool {
+    match condition {
+        Expr::And(list) | Expr::Or(list) | Expr::List(list) => list.iter().all(|part| is_never_null(part, not_null)),
+        Expr::Not(inner) | Expr::Cast { value: inner, .. } => is_never_null(inner, not_null),
+        Expr::IsNull(_) | Expr::Distinct(..) => true,
+        Expr::Constant(constant) => *constant != Constant::Null,
+        Expr::Column { name, .. } => not_null(name),
+        Expr::Binary { left, right, .. } => is_never_null(left, not_null) && is_never_null(right, not_null),
+        Expr::In { value, list } => {
+            is_never_null(value, not_null) && list.iter().all(|item| is_never_null(item, not_null))
+        }
+        Expr::Unary { operand, .. } => is_never_null(operand, not_null),
+        Expr::Row { .. }
+        | Expr::Parameter(_)
+        | Expr::Call { .. }
+        | Expr::InQuery { .. }
+        | Expr::Exists(_)
+        | Expr::Subquery(_)
+        | Expr::Case { .. }
+        | Expr::Other { .. } => false,
     }
 }
 
