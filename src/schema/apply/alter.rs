@@ -15,7 +15,6 @@ enum Pass {
     Type,
     AddColumn,
     SetExpression,
-    AddConstraint,
     ColumnAttributes,
     AddIndexConstraint,
     AddOther,
@@ -341,12 +340,11 @@ fn pass(kind: &TableActionKind) -> Pass {
 
 fn constraint_pass(kind: &ConstraintKind) -> Pass {
     match kind {
-        ConstraintKind::Check(_) => Pass::AddConstraint,
         ConstraintKind::NotNull(_) => Pass::ColumnAttributes,
         ConstraintKind::Unique(_) | ConstraintKind::Primary(_) | ConstraintKind::Exclude { .. } => {
             Pass::AddIndexConstraint
         }
-        ConstraintKind::Foreign(_) => Pass::AddOther,
+        ConstraintKind::Check(_) | ConstraintKind::Foreign(_) => Pass::AddOther,
     }
 }
 

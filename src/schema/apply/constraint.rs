@@ -384,6 +384,12 @@ impl Change<'_> {
                 return Err(refused("42P16", self.full(table), message));
             }
             self.primary_columns_not_null(table, &key_columns(&found), false)?;
+            // 18 adds NOT NULL here even where it is inherited, which makes it the table's own too.
+            for column in key_columns(&found) {
+                if let Some(row) = self.not_null_row(table, column).map(|row| row.id) {
+                    self.schema.edit_constraint(row, |row| row.local = true);
+                }
+            }
         }
         let to = definition.name.clone().unwrap_or_else(|| index.clone());
         if to != *index {
@@ -467,6 +473,17 @@ impl Change<'_> {
                 quoted(&self.label(table))
             );
             return Err(refused("42P16", format!("{}.{}", self.full(table), row.name), message));
+        }
+        let index = match row.kind {
+            ConstraintRow::Primary { index } | ConstraintRow::Unique { index } | ConstraintRow::Exclude { index } => {
+                self.as_index(index).and_then(|found| found.parent).map(|parent| (index, parent))
+            }
+            _ => None,
+        };
+        if let Some((index, parent)) = index {
+            let message =
+                format!("cannot drop index {} because index {} requires it", self.label(index), self.label(parent));
+            return Err(refused("2BP01", self.full(index), message));
         }
         let not_null = matches!(row.kind, ConstraintRow::NotNull);
         if not_null {

@@ -542,6 +542,7 @@ impl Change<'_> {
             ))
         };
         if inner.parent == Some(parent) {
+            self.validate_partitioned_index(parent);
             return Ok(());
         }
         let partition = self.schema.table(inner.table).partition_of.as_ref().map(|partition| partition.parent);

@@ -417,30 +417,59 @@ impl Change<'_> {
             }
         }
         if self.since(17) {
-            let tree = std::iter::once(child).chain(self.descendants(child));
-            for table in tree.collect::<Vec<_>>() {
-                self.schema.edit_table(table, |table| table.columns.iter_mut().for_each(|one| one.identity = None));
+            self.leave_identity(child)?;
+        }
+        Ok(())
+    }
+
+    /// A detached partition has no identity columns, nor have those below it; ATTACH did not reach them (17).
+    fn leave_identity(&mut self, child: RelationId) -> Outcome {
+        let columns = self.schema.table(child).columns.iter().filter(|column| column.identity.is_some());
+        let names: Vec<Ident> = columns.map(|column| column.name.clone()).collect();
+        for table in self.descendants(child) {
+            for name in &names {
+                if self.schema.table(table).column(name).is_some_and(|column| column.identity.is_none()) {
+                    let (name, label) = (quoted(name), quoted(&self.label(table)));
+                    let message = format!("column {name} of relation {label} is not an identity column");
+                    return Err(refused("55000", self.full(table), message));
+                }
             }
+        }
+        for table in std::iter::once(child).chain(self.descendants(child)).collect::<Vec<_>>() {
+            self.schema.edit_table(table, |table| table.columns.iter_mut().for_each(|one| one.identity = None));
         }
         Ok(())
     }
 
     /// DETACH CONCURRENTLY leaves a CHECK of the old bound, named after the key's column.
     fn bound_check(&mut self, parent: RelationId, child: RelationId) -> Outcome {
-        let table = self.schema.table(parent);
-        let key: Vec<Ident> = table
-            .partition_by
-            .iter()
-            .flat_map(|key| &key.parts)
-            .filter_map(|part| match part {
-                KeyPart::Column(name) => Some(name.clone()),
-                KeyPart::Expression(_) => None,
-            })
-            .collect();
-        let Some(bound) = self.schema.table(child).partition_of.as_ref().map(|one| one.bound.clone()) else {
+        // The bounds of the parents above count as well (`RelationGetPartitionQual`).
+        let mut parts: Vec<Expr> = Vec::new();
+        let mut at = Some((parent, child));
+        while let Some((outer, inner)) = at {
+            let key: Vec<Ident> = self
+                .schema
+                .table(outer)
+                .partition_by
+                .iter()
+                .flat_map(|key| &key.parts)
+                .filter_map(|part| match part {
+                    KeyPart::Column(name) => Some(name.clone()),
+                    KeyPart::Expression(_) => None,
+                })
+                .collect();
+            let bound = self.schema.table(inner).partition_of.as_ref().map(|one| one.bound.clone());
+            let expression = bound.and_then(|bound| bound_expression(&key, &bound, self.at.span));
+            if let Some(Expression { tree: Expr::And(own), .. }) = expression {
+                parts.extend(own);
+            }
+            at = self.schema.table(outer).partition_of.as_ref().map(|one| (one.parent, outer));
+        }
+        if parts.is_empty() {
             return Ok(());
-        };
-        let Some(expression) = bound_expression(&key, &bound, self.at.span) else { return Ok(()) };
+        }
+        let text = format!("partition bound of {}", self.label(child)).into();
+        let expression = Expression { text, span: self.at.span, tree: Expr::And(parts) };
         let known = self.schema.constraints_of(child).any(|row| match &row.kind {
             ConstraintRow::Check { expression: own } => *own == expression && row.validated,
             _ => false,

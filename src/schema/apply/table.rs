@@ -77,13 +77,14 @@ impl Change<'_> {
         inherited: &[Inherited],
     ) -> Outcome {
         self.add_sequences(create, id)?;
-        self.partition_key(create, id)?;
         if let (Some(of), Some(parent)) = (&create.partition_of, parents.first()) {
             self.check_bound(*parent, id, &of.bound)?;
+            self.partition_key(create, id)?;
             self.inherit_checks(id, inherited, true);
             self.create_not_null(create, id, parents)?;
             self.clone_to_partition(*parent, id)?;
         } else {
+            self.partition_key(create, id)?;
             self.inherit_checks(id, inherited, false);
             self.create_not_null(create, id, parents)?;
         }
