@@ -167,14 +167,17 @@ impl Finding {
     }
 
     /// Takes over what another finding about the same fault knows.
-    pub fn absorb(&mut self, other: Finding) {
-        self.severity = self.severity.max(other.severity);
+    pub fn absorb(&mut self, mut other: Finding) {
+        // The graver of the two tells it.
+        if other.severity > self.severity {
+            std::mem::swap(self, &mut other);
+        }
         self.certain |= other.certain;
         for object in other.objects {
             self.object(object);
         }
         for because in other.because {
-            if !self.because.contains(&because) {
+            if !self.because.iter().any(|known| known.text == because.text) {
                 self.because.push(because);
             }
         }

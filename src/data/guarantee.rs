@@ -149,7 +149,7 @@ impl Judge<'_> {
 
     fn stricter(&self, table: RelationId, demand: Demand, certain: bool) -> Option<Stricter> {
         // An UPDATE of another table's row (a parent's counter, its audit columns) is no copy of this one.
-        let certain = certain && self.feed.certain && self.is_insert();
+        let certain = certain && self.feed.certain && self.feed.adds_rows_on_insert();
         Some(Stricter { feed: self.feed.clone(), write: self.place, table, demand, certain })
     }
 

@@ -148,12 +148,12 @@ fn report(unit: &Unit, hazard: &Hazard, findings: &mut Findings) {
     };
     let message = match &hazard.arrival {
         Arrival::Trigger(feed, _) => format!(
-            "writes to `{}` fail: its trigger writes `{child}`, where foreign key `{}` rejects {lacks}",
+            "writes to `{}` fail where they refer to {lacks}: the trigger writes `{child}`, whose foreign key `{}` looks there",
             say::name(schema, feed.source),
             first.name
         ),
         Arrival::Application => {
-            format!("writes to `{child}` fail where foreign key `{}` looks for {lacks}", first.name)
+            format!("writes to `{child}` fail where they refer to {lacks}: foreign key `{}` looks there", first.name)
         }
     };
     let certain =

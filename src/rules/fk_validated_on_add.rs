@@ -1,6 +1,6 @@
 //! A foreign key added with its check: both tables are read while writes to both wait.
 
-use super::Findings;
+use super::{Findings, say};
 use crate::history::Step;
 use crate::schema::TableKind;
 
@@ -39,45 +39,19 @@ pub fn check(step: &Step, findings: &mut Findings) {
         if let Some(found) = referenced {
             finding.object(&found.name);
         }
-        let columns: Vec<String> = added.key.columns.iter().map(ToString::to_string).collect();
         let partitioned = relation.as_table().is_some_and(|table| table.kind == TableKind::Partitioned);
-        let on_table = |table: &dyn std::fmt::Display| {
+        let instead = if partitioned {
+            say::partition_by_partition(schema, relation.id, &key, added.key)
+        } else {
             format!(
-                "ALTER TABLE {table} ADD CONSTRAINT {key} FOREIGN KEY ({}) REFERENCES {}{} NOT VALID;\n\
+                "ALTER TABLE {table} ADD CONSTRAINT {key} {definition} NOT VALID;\n\
                  -- in a transaction of its own: writes go on meanwhile\n\
                  ALTER TABLE {table} VALIDATE CONSTRAINT {key};",
-                columns.join(", "),
-                added.key.references,
-                actions(added.key),
+                table = relation.name,
+                definition = say::foreign_key(added.key),
             )
-        };
-        let instead = if partitioned {
-            let partitions = schema.partitions(relation.id);
-            let each: Vec<String> = partitions.iter().map(|id| on_table(&schema.relation(*id).name)).collect();
-            format!(
-                "{}\n-- last, the key of {} itself: it takes over those of the partitions without reading them",
-                each.join("\n"),
-                relation.name
-            )
-        } else {
-            on_table(&relation.name)
         };
         finding.instead(instead);
-        finding.verify(super::say::orphans_query(schema, relation.id, added.key));
+        finding.verify(say::orphans_query(schema, relation.id, added.key));
     }
-}
-
-/// ` ON DELETE …` and ` ON UPDATE …` as they were written.
-fn actions(key: &crate::operation::ForeignKey) -> String {
-    use crate::operation::Action;
-    let word = |action: Action| match action {
-        Action::NoAction => None,
-        Action::Restrict => Some("RESTRICT"),
-        Action::Cascade => Some("CASCADE"),
-        Action::SetNull => Some("SET NULL"),
-        Action::SetDefault => Some("SET DEFAULT"),
-    };
-    let delete = word(key.on_delete).map(|word| format!(" ON DELETE {word}"));
-    let update = word(key.on_update).map(|word| format!(" ON UPDATE {word}"));
-    [delete, update].into_iter().flatten().collect()
 }

@@ -6,22 +6,18 @@ use crate::schema::{Constraint, RelationId, Schema};
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
     let (before, after) = (&whole.before.schema, &whole.after.schema);
-    for (relation, table) in after.tables() {
-        if table.partition_of.is_none() {
+    // In the order they were made.
+    for key in after.constraints() {
+        let on_partition = after.relation(key.table).as_table().is_some_and(|table| table.partition_of.is_some());
+        if !on_partition || !key.is_standalone() || key.as_foreign().is_none() {
             continue;
         }
-        for key in after.constraints_of(relation.id) {
-            let own = key.is_standalone() && key.as_foreign().is_some_and(|foreign| !foreign.referenced_side);
-            if !own {
-                continue;
-            }
-            // Either the key is new, or the parent's key that it stands beside.
-            let beside = parents_key(after, relation.id, key);
-            let made_here = before.get_constraint(key.id).is_none()
-                || beside.is_some_and(|(other, _)| before.get_constraint(other.id).is_none());
-            if made_here {
-                report(whole, key, beside, findings);
-            }
+        // Either the key is new, or the parent's key that it stands beside.
+        let beside = parents_key(after, key.table, key);
+        let made_here = before.get_constraint(key.id).is_none()
+            || beside.is_some_and(|(other, _)| before.get_constraint(other.id).is_none());
+        if made_here {
+            report(whole, key, beside, findings);
         }
     }
 }
@@ -104,13 +100,17 @@ fn report(whole: &Whole, key: &Constraint, beside: Option<(&Constraint, &'static
         let origin = schema.relation(referenced).existence.origin().span;
         finding.because(origin, format!("`{}` is a partition of `{target}`", say::name(schema, referenced)));
     }
-    let columns: Vec<String> = names(schema, key).iter().map(ToString::to_string).collect();
+    let columns =
+        |columns: Vec<crate::operation::Ident>| columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let referenced_names =
+        foreign.referenced_columns.iter().map(|column| schema.column_name(referenced, *column)).collect();
     finding.instead(format!(
-        "-- refer to the partitioned table, with the definition that the parent's key will have\n\
-         ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} NOT VALID;",
+        "-- refer to the partitioned table, with the definition that the parent's key has\n\
+         ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) NOT VALID;",
         schema.relation(key.table).name,
         key.name,
-        columns.join(", "),
+        columns(names(schema, key)),
         schema.relation(target_root).name,
+        columns(referenced_names),
     ));
 }

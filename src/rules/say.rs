@@ -2,7 +2,7 @@
 
 use crate::data::{Feed, FeedWrite};
 use crate::finding::{Finding, LinkKind};
-use crate::operation::{ForeignKey, Ident};
+use crate::operation::{Action, ForeignKey, Ident};
 use crate::schema::{ConstraintId, ConstraintRow, RelationId, Schema};
 
 /// A relation as messages name it, without backticks.
@@ -78,4 +78,47 @@ fn primary_key(schema: &Schema, table: RelationId) -> Option<Vec<Ident>> {
     let key =
         schema.constraints_of(table).find(|constraint| matches!(constraint.kind, ConstraintRow::Primary { .. }))?;
     Some(key.columns.iter().map(|column| schema.column_name(table, *column)).collect())
+}
+
+/// `FOREIGN KEY (…) REFERENCES … (…)` with its actions, as it was written.
+pub fn foreign_key(key: &ForeignKey) -> String {
+    let names = |columns: &[Ident]| columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let referenced = match key.referenced_columns.as_slice() {
+        [] => String::new(),
+        columns => format!(" ({})", names(columns)),
+    };
+    let full = if key.match_full { " MATCH FULL" } else { "" };
+    let action = |event: &str, action: Action| match action {
+        Action::NoAction => String::new(),
+        Action::Restrict => format!(" ON {event} RESTRICT"),
+        Action::Cascade => format!(" ON {event} CASCADE"),
+        Action::SetNull => format!(" ON {event} SET NULL"),
+        Action::SetDefault => format!(" ON {event} SET DEFAULT"),
+    };
+    format!(
+        "FOREIGN KEY ({}) REFERENCES {}{referenced}{full}{}{}",
+        names(&key.columns),
+        key.references,
+        action("UPDATE", key.on_update),
+        action("DELETE", key.on_delete),
+    )
+}
+
+/// The recipe for a key of a partitioned table: NOT VALID and validated on each partition, then the parent's.
+pub fn partition_by_partition(schema: &Schema, table: RelationId, name: &str, key: &ForeignKey) -> String {
+    let definition = foreign_key(key);
+    let leaves = schema.partitions(table).into_iter().filter(|id| !schema.relation(*id).is_partitioned());
+    let each = leaves.map(|id| {
+        let partition = &schema.relation(id).name;
+        format!(
+            "ALTER TABLE {partition} ADD CONSTRAINT {name} {definition} NOT VALID;\n\
+             ALTER TABLE {partition} VALIDATE CONSTRAINT {name};\n"
+        )
+    });
+    format!(
+        "-- outside of a transaction; the same definition everywhere, so that the last key takes the others over\n\
+         {}ALTER TABLE {} ADD CONSTRAINT {name} {definition};",
+        each.collect::<String>(),
+        schema.relation(table).name,
+    )
 }
