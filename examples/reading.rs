@@ -397,7 +397,7 @@ fn facts(operation: &Operation) -> (&'static str, Value, Value) {
             json!({"from": one.from.len(), "locking": one.row_lock.is_some(),
                    "ctes": one.with.len(), "into": one.into.as_ref().map(plain)}),
         ),
-        Call { function } => ("Call", Value::Null, json!({"function": plain(function)})),
+        Call { function, .. } => ("Call", Value::Null, json!({"function": plain(function)})),
         Set(one) => (
             "Set",
             Value::Null,

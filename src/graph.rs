@@ -377,7 +377,7 @@ impl Touched {
                 }
             }
             Operation::Query(query) => self.query(query),
-            Operation::Call { function } => drop(self.calls.insert(function.clone())),
+            Operation::Call { function, .. } => drop(self.calls.insert(function.clone())),
             Operation::Truncate(truncate) => {
                 let tables = truncate.tables.iter().map(|table| (table.name.clone(), Edge::Writes(WriteKind::Delete)));
                 self.relations.extend(tables);

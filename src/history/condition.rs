@@ -1,7 +1,7 @@
 //! Conditions that guard DDL in DO blocks: questions about the catalog that the replayed schema answers.
 
 use crate::operation::{Constant, Expr, FromSource, Ident, Name, Query};
-use crate::read::dynamic::{Variables, evaluate};
+use crate::read::dynamic::{Variables, compare, evaluate};
 use crate::schema::{Relation, RelationKind, Schema};
 
 /// Whether a condition holds; `None` where it depends on data, on settings, or on objects that may exist unseen.
@@ -23,6 +23,7 @@ pub fn decide(condition: &Expr, schema: &Schema, variables: &Variables) -> Optio
             }
             answers.iter().all(|answer| *answer == Some(false)).then_some(false)
         }
+        Expr::Binary { operator, left, right } => compare(operator, left, right, variables),
         Expr::Exists(query) => exists(query, schema, variables),
         // `to_regclass('x') IS NULL`
         Expr::IsNull(inner) => {

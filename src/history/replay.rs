@@ -9,7 +9,7 @@ use super::{
 use crate::data::{Circumstances, Moment};
 use crate::finding::MigrationRef;
 use crate::operation::{
-    Branch, Frame, FrameKind, Handler, Loop, LoopOver, Node, OnCommit, Operation, Origin, Query, Statement,
+    Branch, Expr, Frame, FrameKind, Handler, Loop, LoopOver, Name, Node, OnCommit, Operation, Origin, Statement,
     TableActionKind, Transaction, Unread,
 };
 use crate::read::dynamic::{Variables, evaluate, parse, selected};
@@ -43,6 +43,8 @@ pub struct UnreadStep {
 const STEP_BUDGET: usize = 200_000;
 /// Levels of DO blocks, dynamic SQL and called functions.
 const FRAME_LIMIT: usize = 16;
+/// Rounds of a WHILE that are followed.
+const ROUND_LIMIT: usize = 10_000;
 
 /// Replays the up scripts of a history on the rules of the first of `majors`, and tells what happens.
 pub fn replay(plan: &Plan, majors: &[Major], tell: &mut dyn FnMut(Event)) -> State {
@@ -211,6 +213,7 @@ impl<'a> Replay<'a> {
         arms.push((whole, last));
         let before = self.state.clone();
         let mut joined: Option<State> = None;
+        let mut known: Option<Variables> = None;
         let mut leaves = true;
         self.depth.undecided += 1;
         self.depth.guards += 1;
@@ -218,12 +221,17 @@ impl<'a> Replay<'a> {
             self.state = before.clone();
             self.frames.push(Frame { kind: FrameKind::Undecided, span });
             // What leaves in one branch does not run on after it: its state does not flow into the join.
-            let left = self.nodes(body, &mut variables.clone()) == Flow::Leave;
+            let mut own = variables.clone();
+            let left = self.nodes(body, &mut own) == Flow::Leave;
             leaves &= left;
             let origin = self.origin(span);
             self.frames.pop();
             if left {
                 continue;
+            }
+            match &mut known {
+                None => known = Some(own),
+                Some(known) => known.join(&own),
             }
             let arm = std::mem::replace(&mut self.state, before.clone());
             joined = Some(match joined {
@@ -234,6 +242,9 @@ impl<'a> Replay<'a> {
         self.depth.undecided -= 1;
         self.depth.guards -= 1;
         self.state = joined.unwrap_or(before);
+        if let Some(known) = known {
+            *variables = known;
+        }
         if leaves { Flow::Leave } else { Flow::Next }
     }
 
@@ -260,9 +271,16 @@ impl<'a> Replay<'a> {
             self.depth.loops -= 1;
             return Flow::Next;
         }
+        if let LoopOver::While(condition) = &repeat.over
+            && self.repeat_while(condition, repeat, variables)
+        {
+            self.depth.loops -= 1;
+            return Flow::Next;
+        }
         for variable in &repeat.variables {
             variables.set(variable.clone(), None);
         }
+        let known = variables.clone();
         let before = self.state.clone();
         let certain = matches!(repeat.over, LoopOver::Endless);
         self.depth.undecided += usize::from(!certain);
@@ -275,7 +293,28 @@ impl<'a> Replay<'a> {
         if !certain {
             self.state = before.join(&self.state, &origin);
         }
+        // Once is not how often it runs: what the body sets is not known after it.
+        variables.join(&known);
         Flow::Next
+    }
+
+    /// WHILE over known values, round by round; false where the condition is not known, from that round on.
+    fn repeat_while(&mut self, condition: &Expr, repeat: &Loop, variables: &mut Variables) -> bool {
+        for round in 0..ROUND_LIMIT {
+            match decide(condition, &self.state.schema, variables) {
+                Some(true) => {}
+                Some(false) => return true,
+                None => return false,
+            }
+            let kind = FrameKind::Loop(Some(round.to_string().into()));
+            self.frames.push(Frame { kind, span: repeat.span });
+            let flow = self.nodes(&repeat.body, variables);
+            self.frames.pop();
+            if flow == Flow::Leave || self.steps_left == 0 {
+                return true;
+            }
+        }
+        false
     }
 
     /// BEGIN … EXCEPTION: a failure that a handler names undoes the block and runs the handler.
@@ -360,26 +399,25 @@ impl<'a> Replay<'a> {
                     variables.set(target, value);
                 }
                 self.run(statement);
-                self.called(query, statement.span);
+                for (name, arguments) in query.called() {
+                    self.enter(name, arguments, variables, statement.span);
+                }
             }
-            Operation::Call { function } => {
+            Operation::Call { function, arguments } => {
                 self.run(statement);
-                self.enter(function, statement.span);
+                self.enter(function, arguments, variables, statement.span);
             }
             _ => self.run(statement),
         }
         Flow::Next
     }
 
-    /// Functions of the project's own that a query calls at the top: their bodies run here.
-    fn called(&mut self, query: &Query, span: Span) {
-        for name in query.calls() {
-            self.enter(name, span);
+    /// A function of the project's own is called: its body runs here, with what is known of the arguments.
+    fn enter(&mut self, name: &Name, arguments: &[Expr], caller: &Variables, span: Span) {
+        let mut found: Vec<_> = self.state.schema.find_functions(name).into_iter().cloned().collect();
+        if found.len() > 1 {
+            found.retain(|function| function.arguments.len() == arguments.len());
         }
-    }
-
-    fn enter(&mut self, name: &crate::operation::Name, span: Span) {
-        let found: Vec<_> = self.state.schema.find_functions(name).into_iter().cloned().collect();
         let [function] = found.as_slice() else { return };
         if &*function.returns == "trigger" {
             return;
@@ -388,7 +426,9 @@ impl<'a> Replay<'a> {
             return self.too_deep(span);
         }
         self.frames.push(Frame { kind: FrameKind::Function(function.name.short().into()), span });
-        let mut variables = Variables::of(&function.body);
+        let mut variables = Variables::default();
+        variables.bind(&function.arguments, arguments, caller);
+        variables.declare(&function.body);
         self.nodes(&function.body.nodes, &mut variables);
         self.frames.pop();
     }

@@ -212,10 +212,15 @@ impl Expr {
 
     /// The functions called, as named.
     pub fn calls(&self) -> Vec<&Name> {
+        self.called().into_iter().map(|(function, _)| function).collect()
+    }
+
+    /// The functions called, with their arguments.
+    pub fn called(&self) -> Vec<(&Name, &[Expr])> {
         let mut found = Vec::new();
         self.walk(&mut |expr| {
-            if let Expr::Call { function, .. } = expr {
-                found.push(function);
+            if let Expr::Call { function, arguments } = expr {
+                found.push((function, arguments.as_slice()));
             }
         });
         found
@@ -392,31 +397,36 @@ impl Query {
 
     /// The functions called anywhere in this query, subqueries included.
     pub fn calls(&self) -> Vec<&Name> {
+        self.called().into_iter().map(|(function, _)| function).collect()
+    }
+
+    /// The functions called, with their arguments; those that a write in WITH calls have none here.
+    pub fn called(&self) -> Vec<(&Name, &[Expr])> {
         let mut found = Vec::new();
         for expr in self.expressions() {
-            found.extend(expr.calls());
+            found.extend(expr.called());
             for query in expr.queries() {
-                found.extend(query.calls());
+                found.extend(query.called());
             }
         }
         for item in &self.from {
             match &item.source {
                 FromSource::Function { name, arguments } => {
-                    found.push(name);
-                    found.extend(arguments.iter().flat_map(Expr::calls));
+                    found.push((name, arguments));
+                    found.extend(arguments.iter().flat_map(Expr::called));
                 }
-                FromSource::Query(query) => found.extend(query.calls()),
+                FromSource::Query(query) => found.extend(query.called()),
                 FromSource::Relation { .. } | FromSource::Other => {}
             }
-            found.extend(item.on.iter().flat_map(Expr::calls));
+            found.extend(item.on.iter().flat_map(Expr::called));
         }
         for table in &self.with {
             match &table.body {
-                CommonTableBody::Query(query) => found.extend(query.calls()),
-                CommonTableBody::Write(write) => found.extend(write.calls()),
+                CommonTableBody::Query(query) => found.extend(query.called()),
+                CommonTableBody::Write(write) => found.extend(write.calls().into_iter().map(|name| (name, &[][..]))),
             }
         }
-        found.extend(self.arms.iter().flat_map(Query::calls));
+        found.extend(self.arms.iter().flat_map(Query::called));
         found
     }
 }

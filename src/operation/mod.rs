@@ -61,6 +61,7 @@ pub enum Operation {
     Query(Box<Query>),
     Call {
         function: Name,
+        arguments: Vec<Expr>,
     },
     Set(Set),
     SetConstraints {

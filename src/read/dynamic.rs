@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::sql;
-use crate::operation::{Body, Constant, Expr, Ident, Node, Output, Query};
+use crate::operation::{Argument, ArgumentMode, Body, Constant, Expr, Ident, Node, Output, Query, TypeName};
 use crate::source::{Piece, Span};
 
 /// Texts are not grown beyond this: a doubling loop must end.
@@ -25,15 +25,51 @@ impl Variables {
     /// The declared variables of a body with their first values.
     pub fn of(body: &Body) -> Variables {
         let mut variables = Variables::default();
+        variables.declare(body);
+        variables
+    }
+
+    /// Adds a body's declared variables, whose first values may name what is known already.
+    pub fn declare(&mut self, body: &Body) {
         for variable in body.variables.iter() {
             let value = variable.value.as_ref();
-            if let Some(texts) = value.and_then(|value| variables.texts_of(value)) {
-                variables.arrays.insert(variable.name.clone(), texts.into());
+            let texts = value.and_then(|value| self.texts_of(value));
+            let value = value.and_then(|value| evaluate(value, self));
+            self.set(variable.name.clone(), value);
+            if let Some(texts) = texts {
+                self.set_list(variable.name.clone(), texts);
             }
-            let value = value.and_then(|value| evaluate(value, &variables));
-            variables.values.insert(variable.name.clone(), value);
         }
-        variables
+    }
+
+    /// Binds a function's parameters, by name and by number, to what a call gives.
+    pub fn bind(&mut self, parameters: &[Argument], arguments: &[Expr], caller: &Variables) {
+        let taken = |one: &&Argument| matches!(one.mode, ArgumentMode::In | ArgumentMode::InOut);
+        for (at, parameter) in parameters.iter().filter(taken).enumerate() {
+            let typed = |value: &Expr| Expr::Cast { value: Box::new(value.clone()), to: parameter.data_type.clone() };
+            let value = arguments.get(at).and_then(|value| evaluate(&typed(value), caller));
+            let texts = arguments.get(at).and_then(|value| caller.texts_of(value));
+            let names = [parameter.name.clone(), Some(Ident::new(format!("${}", at + 1)))];
+            for name in names.into_iter().flatten() {
+                self.set(name.clone(), value.clone());
+                if let Some(texts) = &texts {
+                    self.set_list(name, texts.clone());
+                }
+            }
+        }
+    }
+
+    /// What is known where one of two ways was gone.
+    pub fn join(&mut self, other: &Variables) {
+        for (name, value) in &mut self.values {
+            if other.values.get(name) != Some(value) {
+                *value = None;
+            }
+        }
+        for name in other.values.keys() {
+            self.values.entry(name.clone()).or_insert(None);
+        }
+        self.arrays.retain(|name, texts| other.arrays.get(name) == Some(texts));
     }
 
     pub fn set(&mut self, name: Ident, value: Option<Arc<str>>) {
@@ -121,7 +157,11 @@ pub fn evaluate(expr: &Expr, variables: &Variables) -> Option<Arc<str>> {
         Expr::Constant(Constant::Number(text)) => text.clone(),
         Expr::Constant(Constant::Bool(value)) => if *value { "true" } else { "false" }.into(),
         Expr::Column { qualifier: None, name } => variables.get(name)?,
-        Expr::Cast { value, .. } => evaluate(value, variables)?,
+        Expr::Parameter(name) => variables.get(&Ident::new(&**name))?,
+        Expr::Cast { value, to } => cast(&evaluate(value, variables)?, to)?,
+        Expr::Binary { operator, left, right } if matches!(&**operator, "+" | "-" | "*" | "/" | "%") => {
+            calculate(operator, &evaluate(left, variables)?, &evaluate(right, variables)?)?
+        }
         Expr::Binary { operator, left, right } if &**operator == "[]" => variables.element(left, right)?,
         Expr::Binary { operator, left, right } if &**operator == "||" => {
             let (left, right) = (evaluate(left, variables)?, evaluate(right, variables)?);
@@ -133,6 +173,58 @@ pub fn evaluate(expr: &Expr, variables: &Variables) -> Option<Arc<str>> {
     (text.len() <= TEXT_LIMIT).then_some(text)
 }
 
+/// What a cast makes of a text, where that is the text itself as PostgreSQL writes values of the type.
+fn cast(text: &Arc<str>, to: &TypeName) -> Option<Arc<str>> {
+    let name = to.name.name.as_str();
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let same = match name {
+        "smallint" | "integer" | "bigint" => text.parse::<i64>().is_ok_and(|number| number.to_string() == **text),
+        "date" => {
+            let parts: Vec<&str> = text.split('-').collect();
+            matches!(parts.as_slice(), [year, month, day]
+                if [(year, 4), (month, 2), (day, 2)].iter().all(|(part, length)| part.len() == *length && digits(part)))
+        }
+        "boolean" => matches!(&**text, "true" | "false"),
+        "text" | "character varying" | "name" | "regclass" | "regproc" | "regtype" => to.modifiers.is_empty(),
+        "uuid" | "json" | "jsonb" => true,
+        // Times depend on the clock and the session, numbers on their scale.
+        _ if to.built_in => false,
+        _ => true,
+    };
+    (same || to.array).then(|| text.clone())
+}
+
+/// Whole numbers only, as PostgreSQL's integers: division cuts off.
+fn calculate(operator: &str, left: &str, right: &str) -> Option<Arc<str>> {
+    let (left, right): (i64, i64) = (left.parse().ok()?, right.parse().ok()?);
+    let number = match operator {
+        "+" => left.checked_add(right)?,
+        "-" => left.checked_sub(right)?,
+        "*" => left.checked_mul(right)?,
+        "/" => left.checked_div(right)?,
+        "%" => left.checked_rem(right)?,
+        _ => return None,
+    };
+    Some(number.to_string().into())
+}
+
+/// Whether a comparison of known values holds: whole numbers by size, texts only whether they are the same.
+pub fn compare(operator: &str, left: &Expr, right: &Expr, variables: &Variables) -> Option<bool> {
+    let (left, right) = (evaluate(left, variables)?, evaluate(right, variables)?);
+    let numbers = left.parse::<i64>().ok().zip(right.parse::<i64>().ok());
+    match (operator, numbers) {
+        ("<", Some((left, right))) => Some(left < right),
+        ("<=", Some((left, right))) => Some(left <= right),
+        (">", Some((left, right))) => Some(left > right),
+        (">=", Some((left, right))) => Some(left >= right),
+        ("=", Some((left, right))) => Some(left == right),
+        ("<>" | "!=", Some((left, right))) => Some(left != right),
+        ("=", None) => Some(left == right),
+        ("<>" | "!=", None) => Some(left != right),
+        _ => None,
+    }
+}
+
 fn call(function: &str, arguments: &[Expr], variables: &Variables) -> Option<Arc<str>> {
     let texts = || arguments.iter().map(|argument| evaluate(argument, variables)).collect::<Option<Vec<_>>>();
     match function {
@@ -140,10 +232,46 @@ fn call(function: &str, arguments: &[Expr], variables: &Variables) -> Option<Arc
         "concat" => Some(texts()?.concat().into()),
         "lower" => Some(texts()?.first()?.to_lowercase().into()),
         "upper" => Some(texts()?.first()?.to_uppercase().into()),
+        "text" => texts()?.into_iter().next(),
+        "to_hex" => Some(format!("{:x}", texts()?.first()?.parse::<i32>().ok()?).into()),
+        "lpad" | "rpad" => pad(function, &texts()?),
+        "replace" => match texts()?.as_slice() {
+            [text, from, to] if !from.is_empty() => Some(text.replace(&**from, to).into()),
+            _ => None,
+        },
+        "length" | "char_length" => Some(texts()?.first()?.chars().count().to_string().into()),
+        "substr" | "substring" => part(&texts()?),
+        "coalesce" => evaluate(arguments.first()?, variables),
         "quote_ident" => Some(Ident::new(texts()?.first()?).to_string().into()),
         "quote_literal" => Some(quote_literal(texts()?.first()?).into()),
         _ => None,
     }
+}
+
+/// `lpad(text, length [, fill])`; what is longer is cut.
+fn pad(function: &str, texts: &[Arc<str>]) -> Option<Arc<str>> {
+    let (text, length) = (texts.first()?, texts.get(1)?.parse::<usize>().ok()?);
+    let fill = texts.get(2).map_or(" ", |fill| fill);
+    let count = text.chars().count();
+    if length > TEXT_LIMIT || fill.is_empty() {
+        return None;
+    }
+    let filling: String = fill.chars().cycle().take(length.saturating_sub(count)).collect();
+    let kept: String = text.chars().take(length).collect();
+    Some(if function == "lpad" { format!("{filling}{kept}") } else { format!("{kept}{filling}") }.into())
+}
+
+/// `substr(text, from [, count])`, from 1.
+fn part(texts: &[Arc<str>]) -> Option<Arc<str>> {
+    let (text, from) = (texts.first()?, texts.get(1)?.parse::<usize>().ok()?);
+    let rest = text.chars().skip(from.checked_sub(1)?);
+    Some(
+        match texts.get(2) {
+            Some(count) => rest.take(count.parse().ok()?).collect::<String>(),
+            None => rest.collect(),
+        }
+        .into(),
+    )
 }
 
 /// `format(pattern, arguments…)` with `%s`, `%I`, `%L`, `%%` and positions (`%1$I`); widths are not used by anyone.
@@ -213,5 +341,19 @@ mod tests {
         let column = Expr::Column { qualifier: None, name: "x".into() };
         let unknown = Expr::Binary { operator: "||".into(), left: Box::new(text("a")), right: Box::new(column) };
         assert_eq!(evaluate(&unknown, &Variables::default()), None);
+    }
+
+    #[test]
+    fn numbers_and_paddings_are_made_as_postgresql_makes_them() {
+        let shared = |texts: &[&str]| texts.iter().map(|text| Arc::from(*text)).collect::<Vec<Arc<str>>>();
+        assert_eq!(pad("lpad", &shared(&["f", "2", "0"])).as_deref(), Some("0f"));
+        assert_eq!(pad("rpad", &shared(&["abc", "2"])).as_deref(), Some("ab"), "what is longer is cut");
+        assert_eq!(part(&shared(&["system_1", "7"])).as_deref(), Some("_1"));
+        assert_eq!(calculate("/", "-7", "2").as_deref(), Some("-3"), "division cuts off");
+        assert_eq!(calculate("+", "1.5", "1"), None, "scales are not followed");
+        let to = |name: &str| TypeName::built_in(name);
+        assert_eq!(cast(&"today".into(), &to("date")), None, "what the clock decides is not known");
+        assert_eq!(cast(&"2024-05-01".into(), &to("date")).as_deref(), Some("2024-05-01"));
+        assert_eq!(cast(&"07".into(), &to("integer")), None, "it would print as 7");
     }
 }

@@ -183,8 +183,13 @@ impl Cursor<'_> {
     /// `CALL procedure(…)`.
     pub fn call(&mut self) -> Read<Operation> {
         self.expect("call")?;
+        let start = self.place();
         let function: Name = self.loose_name()?;
         self.parens()?;
-        Ok(Operation::Call { function })
+        let arguments = match self.expression(start..self.place())?.tree {
+            crate::operation::Expr::Call { arguments, .. } => arguments,
+            _ => Vec::new(),
+        };
+        Ok(Operation::Call { function, arguments })
     }
 }
