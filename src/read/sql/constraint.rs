@@ -2,7 +2,9 @@
 
 use super::cursor::{Cursor, Read};
 use super::lexer::Kind;
-use crate::operation::{Action, ConstraintDefinition, ConstraintKind, ExcludeElement, ForeignKey, Ident, Key, KeyPart};
+use crate::operation::{
+    Action, ConstraintDefinition, ConstraintKind, ExcludeElement, Expr, ForeignKey, Ident, Key, KeyPart,
+};
 
 impl Cursor<'_> {
     /// Whether a table constraint begins here, rather than a column.
@@ -215,7 +217,12 @@ impl Cursor<'_> {
     /// A column or `(expression)` or a call, as keys of partitions have it.
     pub fn key_part(&mut self) -> Read<KeyPart> {
         if self.kind() == Some(Kind::OpenParen) {
-            return Ok(KeyPart::Expression(self.expression_in_parens()?));
+            let expression = self.expression_in_parens()?;
+            // `((a))` is the column (`ComputeIndexAttrs`).
+            return Ok(match &expression.tree {
+                Expr::Column { qualifier: None, name } => KeyPart::Column(name.clone()),
+                _ => KeyPart::Expression(expression),
+            });
         }
         let from = self.place();
         let is_column = self.is_ident() && !matches!(self.kind_at(1), Some(Kind::OpenParen | Kind::Dot));
