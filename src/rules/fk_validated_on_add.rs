@@ -41,7 +41,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
         }
         let partitioned = relation.as_table().is_some_and(|table| table.kind == TableKind::Partitioned);
         let instead = if partitioned {
-            say::partition_by_partition(schema, relation.id, &key, added.key)
+            say::partition_by_partition(schema, relation.id, &key, added.key, step.context.plan.history.framework)
         } else {
             format!(
                 "ALTER TABLE {table} ADD CONSTRAINT {key} {definition} NOT VALID;\n\

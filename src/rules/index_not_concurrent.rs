@@ -1,6 +1,6 @@
 //! CREATE INDEX without CONCURRENTLY on a table that is in use: writes wait for the whole build.
 
-use super::Findings;
+use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::Step;
 use crate::operation::{CreateIndex, Ident, IndexPart, KeyPart, Operation};
@@ -46,6 +46,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
     }
     let concurrent =
         |name: Option<Ident>, table: &dyn std::fmt::Display| definition(create, name, table, "CONCURRENTLY ");
+    let outside = say::outside_transaction(step.context.plan.history.framework);
     if partitioned {
         let own = create.name.clone().unwrap_or_else(|| Ident::new(format!("{}_idx", relation.name.name.as_str())));
         let mut steps =
@@ -56,9 +57,9 @@ pub fn check(step: &Step, findings: &mut Findings) {
             steps.push(format!("{};", concurrent(Some(name.clone()), partition)));
             steps.push(format!("ALTER INDEX {own} ATTACH PARTITION {name};"));
         }
-        finding.instead(format!("-- outside of a transaction\n{}", steps.join("\n")));
+        finding.instead(format!("{outside}\n{}", steps.join("\n")));
     } else {
-        finding.instead(format!("-- outside of a transaction\n{};", concurrent(create.name.clone(), &relation.name)));
+        finding.instead(format!("{outside}\n{};", concurrent(create.name.clone(), &relation.name)));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::data::{Feed, FeedWrite};
 use crate::finding::{Finding, LinkKind};
+use crate::history::Framework;
 use crate::operation::{Action, ForeignKey, Ident};
 use crate::schema::{ConstraintId, ConstraintRow, RelationId, Schema};
 
@@ -105,7 +106,13 @@ pub fn foreign_key(key: &ForeignKey) -> String {
 }
 
 /// The recipe for a key of a partitioned table: NOT VALID and validated on each partition, then the parent's.
-pub fn partition_by_partition(schema: &Schema, table: RelationId, name: &str, key: &ForeignKey) -> String {
+pub fn partition_by_partition(
+    schema: &Schema,
+    table: RelationId,
+    name: &str,
+    key: &ForeignKey,
+    framework: Framework,
+) -> String {
     let definition = foreign_key(key);
     let leaves = schema.partitions(table).into_iter().filter(|id| !schema.relation(*id).is_partitioned());
     let each = leaves.map(|id| {
@@ -116,9 +123,24 @@ pub fn partition_by_partition(schema: &Schema, table: RelationId, name: &str, ke
         )
     });
     format!(
-        "-- outside of a transaction; the same definition everywhere, so that the last key takes the others over\n\
+        "{}\n-- the same definition everywhere, so that the last key takes the others over\n\
          {}ALTER TABLE {} ADD CONSTRAINT {name} {definition};",
+        outside_transaction(framework),
         each.collect::<String>(),
         schema.relation(table).name,
     )
+}
+
+/// How a migration of this runner is kept out of a transaction (docs/runners.md), as a comment above the statements.
+pub fn outside_transaction(framework: Framework) -> &'static str {
+    match framework {
+        Framework::Plain => "-- outside of a transaction",
+        Framework::Diesel => "-- in a migration of its own, with `run_in_transaction = false` in its metadata.toml",
+        Framework::Sqlx => "-- in a migration of its own, whose first line is `-- no-transaction`",
+        Framework::GolangMigrate => "-- in a migration of its own: several statements of one file are one transaction",
+        Framework::Goose => "-- in a migration of its own, below `-- +goose NO TRANSACTION`",
+        Framework::Flyway => {
+            "-- in a migration of its own, which Flyway then runs outside of a transaction (executeInTransaction=false in its .conf says so outright)"
+        }
+    }
 }
