@@ -1,0 +1,240 @@
+//! Feeds: which rows a trigger function writes to other tables, read from its body.
+//!
+//! Bodies are resolved against the schema at the step that asks, as PostgreSQL does when they run: names,
+//! `NEW.*`, TG_ARGV, `format()`.
+
+mod value;
+mod walk;
+
+pub use value::strip_qualifiers;
+
+use std::sync::Arc;
+
+use crate::operation::{Expr, Ident, Node, Operation, Statement, TriggerState, TriggerTiming};
+use crate::read::dynamic::Variables;
+use crate::schema::{FunctionId, RelationId, Schema, Trigger, TriggerId};
+use crate::source::Span;
+use walk::{Scope, Walk, plain};
+
+/// One trigger's writes to one table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Feed {
+    pub trigger: TriggerId,
+    pub function: FunctionId,
+    pub source: RelationId,
+    /// As the body names it: a partitioned table or one partition.
+    pub target: RelationId,
+    pub writes: Vec<FeedWrite>,
+    /// False while the trigger is disabled: nothing is written, and nobody else writes the target either.
+    pub fires: bool,
+    pub certain: bool,
+}
+
+/// One statement of a trigger function's body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedWrite {
+    pub events: Events,
+    pub kind: FeedKind,
+    /// Target column and where its value comes from.
+    pub values: Vec<(Ident, Value)>,
+    /// UPDATE, DELETE: target columns compared with source columns in WHERE.
+    pub key: Vec<(Ident, Ident)>,
+    /// Conditions over the source's columns (plain names) under which it runs.
+    pub guards: Vec<Expr>,
+    /// Error conditions that the body catches around it.
+    pub caught: Vec<Arc<str>>,
+    pub span: Span,
+}
+
+impl Feed {
+    /// An INSERT into the source adds a row to the target.
+    pub fn adds_rows_on_insert(&self) -> bool {
+        self.writes.iter().any(|write| write.events.insert)
+    }
+}
+
+impl FeedWrite {
+    /// An UPDATE of the source may add the row to the target.
+    pub fn adds_rows_on_update(&self) -> bool {
+        self.events.update && matches!(self.kind, FeedKind::Insert { .. })
+    }
+
+    /// Where a target column's value comes from, if the write sets it.
+    pub fn value_of(&self, column: &Ident) -> Option<&Value> {
+        self.values.iter().find(|(name, _)| name == column).map(|(_, value)| value)
+    }
+
+    /// The error never reaches the source's statement.
+    pub fn catches(&self, condition: &str) -> bool {
+        self.caught.iter().any(|caught| &**caught == "others" || &**caught == condition)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedKind {
+    Insert { conflict: Conflict },
+    Update,
+    Delete,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    Fails,
+    Ignored,
+    Updates,
+}
+
+/// Where a written value comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `NEW.column`, or the same column of a transition table.
+    Source(Ident),
+    /// `OLD.column`.
+    Old(Ident),
+    /// Computed from the source row alone: source columns stand as plain names.
+    Computed(Expr),
+    Unknown,
+}
+
+/// The events of the source that lead to a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Events {
+    pub insert: bool,
+    pub update: bool,
+    pub delete: bool,
+}
+
+impl Events {
+    fn none(self) -> bool {
+        !(self.insert || self.update || self.delete)
+    }
+
+    fn and(self, other: Events) -> Events {
+        Events {
+            insert: self.insert && other.insert,
+            update: self.update && other.update,
+            delete: self.delete && other.delete,
+        }
+    }
+
+    fn without(self, other: Events) -> Events {
+        Events {
+            insert: self.insert && !other.insert,
+            update: self.update && !other.update,
+            delete: self.delete && !other.delete,
+        }
+    }
+
+    const ALL: Events = Events { insert: true, update: true, delete: true };
+
+    fn named(operation: &str) -> Events {
+        Events {
+            insert: operation.eq_ignore_ascii_case("insert"),
+            update: operation.eq_ignore_ascii_case("update"),
+            delete: operation.eq_ignore_ascii_case("delete"),
+        }
+    }
+}
+
+/// What one trigger's function writes.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// To tables that exist, whether the trigger is disabled or not.
+    pub feeds: Vec<Feed>,
+    /// The bare names of all targets: a table of that name may be made later.
+    pub names: Vec<Ident>,
+}
+
+/// Reads a trigger's function against the schema.
+pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
+    let fires = fires(trigger);
+    let Some(function) = trigger.function.and_then(|id| schema.get_function(id)) else { return Written::default() };
+    if trigger.timing == TriggerTiming::InsteadOf {
+        return Written::default();
+    }
+    let Some(source) = schema.get_relation(trigger.table) else { return Written::default() };
+    let events = Events { insert: trigger.events.insert, update: trigger.events.update, delete: trigger.events.delete };
+    let mut walk = Walk {
+        schema,
+        trigger,
+        source,
+        path: function.search_path.clone().unwrap_or_else(|| schema.search_path.clone()),
+        found: Vec::new(),
+        names: Vec::new(),
+        calls: 0,
+    };
+    let mut scope = Scope { events, ..Scope::default() };
+    scope.texts = Variables::of(&function.body);
+    scope.texts.set("tg_table_name".into(), Some(source.name.name.as_str().into()));
+    scope.texts.set("tg_relname".into(), Some(source.name.name.as_str().into()));
+    scope.texts.set("tg_table_schema".into(), Some(source.name.schema.as_str().into()));
+    scope.texts.set_list("tg_argv".into(), trigger.arguments.clone());
+    if let Some(when) = &trigger.when {
+        scope.guards.extend(plain(&when.tree));
+    }
+    walk.nodes(&function.body.nodes, &mut scope);
+    let mut feeds: Vec<Feed> = Vec::new();
+    for (target, write) in walk.found {
+        if target == source.id {
+            continue;
+        }
+        match feeds.iter_mut().find(|feed| feed.target == target) {
+            Some(feed) => feed.writes.push(write),
+            None => feeds.push(Feed {
+                trigger: trigger.id,
+                function: function.id,
+                source: source.id,
+                target,
+                writes: vec![write],
+                fires,
+                certain: trigger.existence.is_certain() && function.existence.is_certain(),
+            }),
+        }
+    }
+    Written { feeds, names: walk.names }
+}
+
+/// Whether a trigger fires in an ordinary session.
+pub fn fires(trigger: &Trigger) -> bool {
+    matches!(trigger.enabled, TriggerState::Origin | TriggerState::Always)
+}
+
+/// The columns that BEFORE triggers of a table assign: `NEW.column := …`.
+pub fn assigned_before(schema: &Schema, table: RelationId) -> Vec<Ident> {
+    let mut found = Vec::new();
+    for trigger in schema.triggers_of(table) {
+        let function = trigger.function.and_then(|id| schema.get_function(id));
+        if trigger.timing == TriggerTiming::Before && trigger.enabled != TriggerState::Disabled {
+            function.into_iter().for_each(|function| collect_assigned(&function.body.nodes, &mut found));
+        }
+    }
+    found
+}
+
+fn collect_assigned(nodes: &[Node], found: &mut Vec<Ident>) {
+    for node in nodes {
+        match node {
+            Node::Assign { qualifier: Some(row), target, .. } if *row == "new" => found.push(target.clone()),
+            Node::Guard { branches, otherwise } => {
+                branches.iter().for_each(|branch| collect_assigned(&branch.body, found));
+                collect_assigned(otherwise, found);
+            }
+            Node::Loop(repeat) => collect_assigned(&repeat.body, found),
+            Node::Block { body, handlers } => {
+                collect_assigned(body, found);
+                handlers.iter().for_each(|handler| collect_assigned(&handler.body, found));
+            }
+            Node::Statement(Statement { operation: Operation::Query(query), .. }) => {
+                // SELECT … INTO NEW.column
+                found.extend(
+                    query
+                        .into
+                        .iter()
+                        .filter(|into| into.schema.as_ref().is_some_and(|row| *row == "new"))
+                        .map(|into| into.name.clone()),
+                );
+            }
+            _ => {}
+        }
+    }
+}

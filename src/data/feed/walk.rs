@@ -1,0 +1,272 @@
+//! Walks a trigger function's body: under which events and conditions each of its writes runs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::value::{input_names, strip_qualifiers, substitute};
+use super::{Events, FeedWrite};
+use crate::operation::{Constant, Expr, Ident, Loop, Node, Operation, Query, Statement};
+use crate::read::dynamic::{Variables, evaluate, parse};
+use crate::schema::{Relation, RelationId, Schema, Trigger};
+use crate::source::Span;
+
+/// Functions called by functions are followed this far.
+const CALL_LIMIT: usize = 4;
+
+/// What is known at one place of a body.
+#[derive(Debug, Clone)]
+pub(super) struct Scope {
+    pub(super) events: Events,
+    pub(super) guards: Vec<Expr>,
+    pub(super) caught: Vec<Arc<str>>,
+    /// Variables and parameters whose value is an expression over the source row.
+    pub(super) values: BTreeMap<Ident, Expr>,
+    pub(super) texts: Variables,
+    /// `$1` of EXECUTE … USING.
+    pub(super) using: Vec<Expr>,
+}
+
+impl Default for Scope {
+    fn default() -> Scope {
+        Scope {
+            events: Events::ALL,
+            guards: Vec::new(),
+            caught: Vec::new(),
+            values: BTreeMap::new(),
+            texts: Variables::default(),
+            using: Vec::new(),
+        }
+    }
+}
+
+pub(super) struct Walk<'a> {
+    pub(super) schema: &'a Schema,
+    pub(super) trigger: &'a Trigger,
+    pub(super) source: &'a Relation,
+    pub(super) path: Vec<Ident>,
+    pub(super) found: Vec<(RelationId, FeedWrite)>,
+    pub(super) names: Vec<Ident>,
+    pub(super) calls: usize,
+}
+
+impl Walk<'_> {
+    /// True where the nodes never run to their end.
+    pub(super) fn nodes(&mut self, nodes: &[Node], scope: &mut Scope) -> bool {
+        for node in nodes {
+            if scope.events.none() {
+                return true;
+            }
+            match node {
+                Node::Statement(statement) => self.statement(statement, scope),
+                Node::Guard { branches, otherwise } => {
+                    let mut rest = scope.clone();
+                    let mut after: Vec<Scope> = Vec::new();
+                    for branch in branches {
+                        let (events, guards, exact) = self.condition(&branch.condition.tree);
+                        let mut inner = rest.clone();
+                        inner.events = rest.events.and(events);
+                        inner.guards.extend(guards.clone());
+                        if !self.nodes(&branch.body, &mut inner) {
+                            after.push(inner);
+                        }
+                        if exact {
+                            rest.events = rest.events.without(events);
+                        } else if events == Events::ALL {
+                            rest.guards.push(Expr::Not(Box::new(all_of(guards))));
+                        }
+                    }
+                    if !self.nodes(otherwise, &mut rest) {
+                        after.push(rest);
+                    }
+                    match after.as_slice() {
+                        [] => return true,
+                        // One way goes on: what it knows holds from here.
+                        [only] => *scope = only.clone(),
+                        several => {
+                            scope.events = several.iter().fold(several[0].events, |all, one| Events {
+                                insert: all.insert || one.events.insert,
+                                update: all.update || one.events.update,
+                                delete: all.delete || one.events.delete,
+                            });
+                            scope
+                                .values
+                                .retain(|name, value| several.iter().all(|one| one.values.get(name) == Some(value)));
+                        }
+                    }
+                }
+                Node::Loop(Loop { body, variables, .. }) => {
+                    let mut inner = scope.clone();
+                    for variable in variables {
+                        inner.values.remove(variable);
+                        inner.texts.set(variable.clone(), None);
+                    }
+                    self.nodes(body, &mut inner);
+                }
+                Node::Block { body, handlers } => {
+                    let mut inner = scope.clone();
+                    inner.caught.extend(handlers.iter().flat_map(|handler| handler.conditions.iter().cloned()));
+                    let leaves = self.nodes(body, &mut inner);
+                    for handler in handlers {
+                        self.nodes(&handler.body, &mut scope.clone());
+                    }
+                    inner.caught = scope.caught.clone();
+                    if leaves && handlers.is_empty() {
+                        return true;
+                    }
+                    *scope = inner;
+                }
+                Node::Dynamic { sql, using, span, .. } => self.dynamic(sql, using, *span, scope),
+                Node::Assign { qualifier: None, target, value, .. } => {
+                    let text = evaluate(value, &scope.texts);
+                    scope.texts.set(target.clone(), text);
+                    let value = substitute(value, scope);
+                    scope.values.insert(target.clone(), value);
+                }
+                Node::Assign { .. } | Node::Raise { fails: false, .. } | Node::Leave { .. } => {}
+                Node::Return { .. } | Node::Raise { .. } => return true,
+            }
+        }
+        false
+    }
+
+    /// The events a condition lets through, its conjuncts over the source row, and whether TG_OP is all it asks.
+    fn condition(&self, condition: &Expr) -> (Events, Vec<Expr>, bool) {
+        let conjuncts: Vec<&Expr> = match condition {
+            Expr::And(list) => list.iter().collect(),
+            one => vec![one],
+        };
+        let mut events = Events::ALL;
+        let mut guards = Vec::new();
+        let mut exact = true;
+        for conjunct in conjuncts {
+            match operation_test(conjunct) {
+                Some(tested) => events = events.and(tested),
+                None => {
+                    exact = false;
+                    guards.extend(plain(conjunct));
+                }
+            }
+        }
+        (events, guards, exact)
+    }
+
+    fn statement(&mut self, statement: &Statement, scope: &mut Scope) {
+        match &statement.operation {
+            Operation::Write(write) => {
+                for one in write.all() {
+                    self.write(one, statement.span, scope);
+                }
+            }
+            Operation::Query(query) => {
+                for one in query.writes().into_iter().flat_map(|write| write.all()) {
+                    self.write(one, statement.span, scope);
+                }
+                if let Some(target) = &query.into {
+                    scope.values.remove(&target.name);
+                    scope.texts.set(target.name.clone(), None);
+                }
+                self.called(query, scope);
+            }
+            _ => {}
+        }
+    }
+
+    /// A function of the project's own, called with values of the source row.
+    fn called(&mut self, query: &Query, scope: &Scope) {
+        for expr in query.expressions() {
+            let Expr::Call { function, arguments } = expr else { continue };
+            let [found] = self.schema.find_functions(function)[..] else { continue };
+            if self.calls >= CALL_LIMIT {
+                continue;
+            }
+            self.calls += 1;
+            let mut inner = Scope { events: scope.events, guards: scope.guards.clone(), ..Scope::default() };
+            inner.caught = scope.caught.clone();
+            inner.texts = Variables::of(&found.body);
+            for (parameter, argument) in input_names(found).zip(arguments) {
+                inner.texts.set(parameter.clone(), evaluate(argument, &scope.texts));
+                inner.values.insert(parameter, substitute(argument, scope));
+            }
+            let nodes = found.body.nodes.clone();
+            self.nodes(&nodes, &mut inner);
+            self.calls -= 1;
+        }
+    }
+
+    fn dynamic(&mut self, sql: &Expr, using: &[Expr], span: Span, scope: &mut Scope) {
+        let Some(text) = evaluate(sql, &scope.texts) else { return };
+        let mut text = text.to_string();
+        for (number, value) in using.iter().enumerate() {
+            // `($1).*` and `$1.id` of USING NEW are the source row itself.
+            if let Expr::Column { qualifier: None, name } = value
+                && (name == "new" || name == "old")
+            {
+                let name = name.as_str();
+                text = text
+                    .replace(&format!("(${})", number + 1), name)
+                    .replace(&format!("${}.", number + 1), &format!("{name}."));
+            }
+        }
+        let mut inner = scope.clone();
+        inner.using = using.iter().map(|value| substitute(value, scope)).collect();
+        let nodes = parse(&text, span);
+        self.nodes(&nodes, &mut inner);
+    }
+}
+
+/// `TG_OP = 'INSERT'`, `TG_OP IN (…)`, `TG_OP <> 'DELETE'`, and OR of those.
+fn operation_test(condition: &Expr) -> Option<Events> {
+    let is_operation = |expr: &Expr| matches!(expr.as_column(), Some((None, name)) if name == "tg_op");
+    let word = |expr: &Expr| match expr {
+        Expr::Constant(Constant::String(text)) => Some(Events::named(text)),
+        _ => None,
+    };
+    match condition {
+        Expr::Binary { operator, left, right } if is_operation(left) => match &**operator {
+            "=" => word(right),
+            "<>" | "!=" => Some(Events::ALL.without(word(right)?)),
+            _ => None,
+        },
+        Expr::Binary { operator, left, right } if is_operation(right) && &**operator == "=" => word(left),
+        Expr::In { value, list } if is_operation(value) => {
+            list.iter().try_fold(Events { insert: false, update: false, delete: false }, |all, item| {
+                let one = word(item)?;
+                Some(Events {
+                    insert: all.insert || one.insert,
+                    update: all.update || one.update,
+                    delete: all.delete || one.delete,
+                })
+            })
+        }
+        Expr::Or(list) => list.iter().map(operation_test).try_fold(
+            Events { insert: false, update: false, delete: false },
+            |all, one| {
+                let one = one?;
+                Some(Events {
+                    insert: all.insert || one.insert,
+                    update: all.update || one.update,
+                    delete: all.delete || one.delete,
+                })
+            },
+        ),
+        Expr::Not(inner) => Some(Events::ALL.without(operation_test(inner)?)),
+        _ => None,
+    }
+}
+
+/// The conjuncts of a condition over the new row, with plain column names. Guards against recursion say nothing
+/// about rows.
+pub(super) fn plain(condition: &Expr) -> Vec<Expr> {
+    let conjuncts: Vec<&Expr> = match condition {
+        Expr::And(list) => list.iter().collect(),
+        one => vec![one],
+    };
+    let about_rows = conjuncts.into_iter().filter(|conjunct| {
+        !conjunct.calls().iter().any(|name| name.name == "pg_trigger_depth" || name.name == "current_setting")
+    });
+    about_rows.map(strip_qualifiers).collect()
+}
+
+fn all_of(mut conjuncts: Vec<Expr>) -> Expr {
+    if conjuncts.len() == 1 { conjuncts.remove(0) } else { Expr::And(conjuncts) }
+}

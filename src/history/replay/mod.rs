@@ -1,0 +1,352 @@
+//! Replays a history: each migration's script, statement by statement, in the transactions its runner makes.
+
+mod expand;
+
+use std::sync::Arc;
+
+use super::{
+    Context, HeldLock, History, OpenTransaction, Passed, Plan, Session, State, Step, TransactionUnit, Unit, Whole,
+};
+use crate::data::{Circumstances, Moment};
+use crate::finding::MigrationRef;
+use crate::operation::{Frame, OnCommit, Operation, Origin, Statement, TableActionKind, Transaction, Unread};
+use crate::read::dynamic::Variables;
+use crate::schema::Applied;
+use crate::source::Span;
+use crate::version::Major;
+
+/// What a replay tells, in this order: each step; at the end of its transaction the unit; then the migration.
+/// Only judged migrations are told.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    Step(&'a Step<'a>),
+    Unit(&'a Unit<'a>),
+    Whole(&'a Whole<'a>),
+    /// A statement that was not understood, in any migration.
+    Unread(&'a UnreadStep),
+}
+
+/// A statement that was not understood.
+#[derive(Debug, Clone)]
+pub struct UnreadStep {
+    pub at: MigrationRef,
+    pub origin: Origin,
+    pub reason: Arc<str>,
+    /// Relations it may touch; empty: unknown.
+    pub touches: Vec<String>,
+    pub judged: bool,
+}
+
+/// Steps that one migration may take: loops and calls beyond it are cut short and said to be unread.
+const STEP_BUDGET: usize = 200_000;
+
+/// Replays the up scripts of a history on the rules of the first of `majors`, and tells what happens.
+pub fn replay(plan: &Plan, majors: &[Major], tell: &mut dyn FnMut(Event)) -> State {
+    let history = plan.history;
+    let mut start = State::new(majors.first().copied().unwrap_or(Major::NEWEST));
+    if !history.complete {
+        start.schema.expect_unseen();
+    }
+    start.data.state_facts(&plan.settings.facts);
+    let mut replay = Replay {
+        plan,
+        history,
+        majors,
+        tell,
+        state: start.clone(),
+        session: Session::default(),
+        unit_start: start,
+        unit_steps: Vec::new(),
+        migration_steps: Vec::new(),
+        moment: Moment::default(),
+        at: MigrationRef { history: plan.index, migration: 0 },
+        frames: Vec::new(),
+        depth: Depth::default(),
+        steps_left: STEP_BUDGET,
+    };
+    for migration in 0..history.migrations.len() {
+        replay.migration(migration);
+    }
+    replay.end_unit();
+    replay.state
+}
+
+struct Replay<'a> {
+    plan: &'a Plan<'a>,
+    history: &'a History,
+    majors: &'a [Major],
+    tell: &'a mut dyn FnMut(Event),
+    state: State,
+    session: Session,
+    unit_start: State,
+    unit_steps: Vec<Passed>,
+    migration_steps: Vec<Passed>,
+    moment: Moment,
+    at: MigrationRef,
+    frames: Vec<Frame>,
+    depth: Depth,
+    steps_left: usize,
+}
+
+/// How sure and how often the statement at hand runs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Depth {
+    undecided: usize,
+    /// Of the undecided, those that are conditions rather than loops.
+    guards: usize,
+    loops: usize,
+}
+
+impl<'a> Replay<'a> {
+    fn context(&self) -> Context<'a> {
+        Context {
+            plan: self.plan,
+            settings: self.plan.settings,
+            migration: &self.history.migrations[self.at.migration],
+            at: self.at,
+            majors: self.majors,
+        }
+    }
+
+    fn migration(&mut self, number: usize) {
+        let migration = &self.history.migrations[number];
+        self.at.migration = number;
+        self.moment.release = self.plan.release_number(number);
+        self.steps_left = STEP_BUDGET;
+        self.state.data.state_facts(self.plan.facts_of(number));
+        let before = self.state.clone();
+        let first = Origin::at(Span { source: migration.source, start: 0, end: 0 });
+        let script = &migration.up.nodes;
+        let wraps = match migration.transaction {
+            TransactionUnit::Statement => false,
+            TransactionUnit::SimpleQuery => script.len() > 1,
+            TransactionUnit::File | TransactionUnit::AllPending => true,
+        };
+        for (place, node) in script.iter().enumerate() {
+            // After a COMMIT inside one query string the rest of it is a new implicit transaction; a runner's own
+            // BEGIN is sent once.
+            let begins = place == 0 || migration.transaction == TransactionUnit::SimpleQuery;
+            if wraps && begins && self.session.transaction.is_none() {
+                self.begin(&first, true);
+            }
+            self.node(node, &mut Variables::default());
+        }
+        let goes_on = migration.transaction == TransactionUnit::AllPending
+            && self.history.migrations.get(number + 1).is_some_and(|next| next.judged == migration.judged);
+        if !goes_on {
+            self.commit();
+        }
+        if self.session.transaction.is_none() {
+            self.state.schema.end_session(&first);
+        }
+        self.session.end_script();
+        self.state.schema.search_path = self.session.search_path();
+        let steps = std::mem::take(&mut self.migration_steps);
+        if migration.judged {
+            let whole = Whole { context: self.context(), steps: &steps, before: &before, after: &self.state };
+            (self.tell)(Event::Whole(&whole));
+        }
+    }
+
+    fn control(&mut self, control: &Transaction, statement: &Statement) {
+        let origin = self.origin(statement.span);
+        match control {
+            Transaction::Begin => self.begin(&origin, false),
+            Transaction::Commit => self.commit(),
+            Transaction::Rollback => self.rollback(),
+            Transaction::Savepoint(name) => {
+                let state = self.state.clone();
+                let steps = self.unit_steps.len();
+                if let Some(open) = &mut self.session.transaction {
+                    open.savepoints.push((name.clone(), state, steps, open.locks.len()));
+                }
+            }
+            Transaction::Release(name) => {
+                if let Some(open) = &mut self.session.transaction
+                    && let Some(place) = open.savepoints.iter().rposition(|savepoint| savepoint.0 == *name)
+                {
+                    open.savepoints.truncate(place);
+                }
+            }
+            Transaction::RollbackTo(name) => {
+                if let Some(open) = &mut self.session.transaction
+                    && let Some(place) = open.savepoints.iter().rposition(|savepoint| savepoint.0 == *name)
+                {
+                    let (_, state, steps, locks) = open.savepoints[place].clone();
+                    open.savepoints.truncate(place + 1);
+                    open.locks.truncate(locks);
+                    let undone = self.unit_steps.len() - steps.min(self.unit_steps.len());
+                    self.unit_steps.truncate(steps);
+                    self.migration_steps.truncate(self.migration_steps.len() - undone);
+                    self.state = state;
+                }
+            }
+            Transaction::Other => {}
+        }
+    }
+
+    fn begin(&mut self, origin: &Origin, implied: bool) {
+        // BEGIN inside a transaction warns and changes nothing (BEGIN, "Notes").
+        match &mut self.session.transaction {
+            Some(open) => open.implied &= implied,
+            None => {
+                self.end_unit();
+                self.session.transaction = Some(Box::new(OpenTransaction {
+                    since: origin.clone(),
+                    implied,
+                    before: self.state.clone(),
+                    savepoints: Vec::new(),
+                    locks: Vec::new(),
+                }));
+            }
+        }
+    }
+
+    fn commit(&mut self) {
+        let ended = self.session.end_transaction();
+        if let Some(open) = ended {
+            self.state.schema.end_transaction(&open.since);
+        }
+        self.end_unit();
+        self.state.schema.search_path = self.session.search_path();
+    }
+
+    fn rollback(&mut self) {
+        if let Some(open) = self.session.end_transaction() {
+            self.state = open.before;
+            let undone = self.unit_steps.len();
+            self.unit_steps.clear();
+            self.migration_steps.truncate(self.migration_steps.len().saturating_sub(undone));
+        }
+        self.end_unit();
+        self.state.schema.search_path = self.session.search_path();
+    }
+
+    fn origin(&self, span: Span) -> Origin {
+        match self.frames.first() {
+            None => Origin::at(span),
+            // The call site is what a reader can point at; the statement itself is its last frame.
+            Some(_) => Origin { span, frames: self.frames.clone().into() },
+        }
+    }
+
+    /// Applies one statement and tells of it.
+    fn run(&mut self, statement: &Statement) {
+        if self.steps_left == 0 {
+            return;
+        }
+        self.steps_left -= 1;
+        let cut = Statement {
+            span: statement.span,
+            operation: Operation::Unread(Unread {
+                reason: format!("more than {STEP_BUDGET} steps: the rest of the migration is not followed").into(),
+                touches: Vec::new(),
+                everything: true,
+            }),
+        };
+        let statement = if self.steps_left == 0 { &cut } else { statement };
+        let origin = self.origin(statement.span);
+        let operation = &statement.operation;
+        self.state.schema.assume(operation, &origin);
+        let before = self.state.clone();
+        if let Operation::Set(set) = operation {
+            self.session.set(set, &origin);
+        }
+        self.tell_unread(operation, &origin);
+        let applied = self.state.schema.apply(operation, &origin);
+        self.moment.step += 1;
+        let certain = self.depth.undecided == 0;
+        // A loop of batches runs as often as there are rows: what it fills is filled.
+        let fills = self.depth.guards == 0;
+        let circumstances = Circumstances { moment: self.moment, certain: fills, in_loop: self.depth.loops > 0 };
+        if applied.failure().is_none() {
+            self.state.data.observe(operation, &origin, &before.schema, &self.state.schema, circumstances);
+        }
+        if self.context().migration.judged {
+            self.judge(operation, &origin, &before, &applied, certain);
+        }
+        if self.session.transaction.is_none() {
+            let drops = |on_commit: Option<OnCommit>| on_commit == Some(OnCommit::Drop);
+            let made = match operation {
+                Operation::CreateTable(create) => drops(create.on_commit),
+                Operation::CreateTableAs(create) => drops(create.on_commit),
+                _ => false,
+            };
+            if made && self.frames.is_empty() {
+                self.state.schema.end_transaction(&origin);
+            }
+            self.end_unit();
+        }
+    }
+
+    fn tell_unread(&mut self, operation: &Operation, origin: &Origin) {
+        let mut tell = |origin: Origin, reason: &Arc<str>, touches: Vec<String>| {
+            let judged = self.history.migrations[self.at.migration].judged;
+            let unread = UnreadStep { at: self.at, origin, reason: reason.clone(), touches, judged };
+            (self.tell)(Event::Unread(&unread));
+        };
+        match operation {
+            Operation::Unread(unread) => {
+                tell(origin.clone(), &unread.reason, unread.touches.iter().map(ToString::to_string).collect());
+            }
+            Operation::AlterTable(alter) => {
+                for action in &alter.actions {
+                    if let TableActionKind::Unread { reason } = &action.kind {
+                        let at = Origin { span: action.span, frames: origin.frames.clone() };
+                        tell(at, reason, vec![alter.table.to_string()]);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn judge(&mut self, operation: &Operation, origin: &Origin, before: &State, applied: &Applied, certain: bool) {
+        let step = Step {
+            context: self.context(),
+            operation,
+            origin,
+            before,
+            after: &self.state,
+            session: &self.session,
+            applied,
+            certain,
+        };
+        (self.tell)(Event::Step(&step));
+        let passed = Passed { operation: operation.clone(), origin: origin.clone(), applied: applied.clone(), certain };
+        self.unit_steps.push(passed.clone());
+        self.migration_steps.push(passed);
+        if self.session.transaction.is_some() {
+            self.hold_locks(operation, origin, before);
+        }
+    }
+
+    fn hold_locks(&mut self, operation: &Operation, origin: &Origin, before: &State) {
+        let Some(major) = self.majors.first() else { return };
+        let facts = self.session.server_facts();
+        let effects = crate::server::effects(operation, &before.schema, *major, &facts);
+        if let Some(open) = &mut self.session.transaction {
+            let held =
+                effects.locks.into_iter().map(|(relation, mode)| HeldLock { relation, mode, by: origin.clone() });
+            open.locks.extend(held);
+        }
+    }
+
+    /// What ran since the last unit is visible to others from here on.
+    fn end_unit(&mut self) {
+        self.moment.unit += 1;
+        let steps = std::mem::take(&mut self.unit_steps);
+        let before = std::mem::replace(&mut self.unit_start, self.state.clone());
+        if !steps.is_empty() {
+            let unit = Unit { context: self.context(), steps: &steps, before: &before, after: &self.state };
+            (self.tell)(Event::Unit(&unit));
+        }
+    }
+}
+
+impl State {
+    /// What is known where either of two branches may have run.
+    fn join(&self, other: &State, by: &Origin) -> State {
+        State { schema: self.schema.join(&other.schema, by), data: self.data.join(&other.data) }
+    }
+}
