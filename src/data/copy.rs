@@ -1,5 +1,7 @@
 //! Copies: tables that a trigger keeps, row for row, like another one. By shape, never by name.
 
+use std::collections::BTreeSet;
+
 use super::{Data, Feed, FeedKind, FeedWrite, Moment, Value};
 use crate::operation::Ident;
 use crate::schema::{ColumnId, ConstraintRow, IndexKey, RelationId, Schema, TriggerId};
@@ -25,6 +27,23 @@ impl Data {
             let found = || entry.feeds.iter().filter_map(|feed| self.copy_of(schema, feed)).collect();
             entry.copies.get_or_init(found)
         })
+    }
+
+    /// Those of some triggers, and those that are one of some tables.
+    pub fn copies_of(
+        &self,
+        schema: &Schema,
+        triggers: &BTreeSet<TriggerId>,
+        tables: &BTreeSet<RelationId>,
+    ) -> Vec<&Copy> {
+        let mut ids = triggers.clone();
+        ids.extend(tables.iter().flat_map(|table| self.around(schema, *table)));
+        let entries = ids.into_iter().filter_map(|id| self.entries.get(&id));
+        let copies = entries.flat_map(|entry| {
+            let found = || entry.feeds.iter().filter_map(|feed| self.copy_of(schema, feed)).collect();
+            entry.copies.get_or_init(found).iter()
+        });
+        copies.filter(|copy| triggers.contains(&copy.trigger) || tables.contains(&copy.table)).collect()
     }
 
     fn copy_of(&self, schema: &Schema, feed: &Feed) -> Option<Copy> {

@@ -1,5 +1,7 @@
 //! What a synced table asks of its rows that the source does not promise: each is a write of the source that fails.
 
+use std::collections::BTreeSet;
+
 use super::{Conflict, Copy, Data, Feed, FeedKind, FeedWrite, Value};
 use crate::operation::{Constant, Expr, Ident, TypeName};
 use crate::predicate::{Answer, check_implies_check, filter_implies_check};
@@ -295,7 +297,7 @@ impl Judge<'_> {
         let target = self.schema.partition_root(key.references);
         // The row refers to the source's own row, or to what the same trigger keeps of it.
         let own_row = target == self.feed.source;
-        let copy = self.data.copies(self.schema).find(|copy| copy.table == target);
+        let copy = self.data.copies_of(self.schema, &BTreeSet::new(), &BTreeSet::from([target])).into_iter().next();
         let own_copy = copy.is_some_and(|copy| copy.source == self.feed.source && is_key(copy, &from));
         if own_row || own_copy || self.source_has_key(&from, target, copy) {
             return None;

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use super::{Copy, Data, Feed, Moment, Stricter, feed};
-use crate::operation::{AlterTable, ConstraintKind, Ident, Name, ObjectKind, Operation, TableActionKind};
-use crate::schema::{RelationId, Schema, TriggerId};
+use imbl::ordmap::DiffItem;
+
+use crate::operation::{AlterTable, ConstraintKind, DropTarget, Ident, Name, ObjectKind, Operation, TableActionKind};
+use crate::schema::{Function, RelationId, Schema, TriggerId};
 
 /// What one trigger writes, and what follows from it: made when first asked for, thrown away with the entry.
 #[derive(Debug, Default)]
@@ -15,7 +17,29 @@ pub(super) struct Entry {
     pub stricter: OnceLock<Vec<Stricter>>,
 }
 
+/// Entries are the same only where nothing has happened to them.
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
 impl Data {
+    /// Triggers on a table or writing it, or another of its partition tree.
+    pub(super) fn around(&self, schema: &Schema, table: RelationId) -> BTreeSet<TriggerId> {
+        let tree = root_of(schema, table).map(|root| (root, schema.partitions(root)));
+        let tree = tree.into_iter().flat_map(|(root, partitions)| std::iter::once(root).chain(partitions));
+        let tables: BTreeSet<RelationId> = std::iter::once(table).chain(tree).collect();
+        tables.iter().filter_map(|table| self.by_table.get(table)).flatten().copied().collect()
+    }
+
+    /// The feeds that put rows into a table, or into another of its partition tree.
+    pub fn feeds_into<'a>(&'a self, schema: &'a Schema, table: RelationId) -> impl Iterator<Item = &'a Feed> {
+        let root = root_of(schema, table);
+        let entries = self.around(schema, table).into_iter().filter_map(|id| self.entries.get(&id));
+        entries.flat_map(|entry| entry.feeds.iter()).filter(move |feed| root_of(schema, feed.target) == root)
+    }
+
     /// Takes notice of a step: triggers and functions made or replaced, names and columns with another meaning,
     /// constraints around synced tables.
     pub(super) fn keep_feeds(&mut self, operation: &Operation, before: &Schema, after: &Schema, moment: Moment) {
@@ -25,8 +49,9 @@ impl Data {
             fresh.insert(id);
         }
         if let Operation::CreateFunction(_) = operation {
-            let changed = after.functions_changed_since(before).into_iter();
-            fresh.extend(changed.flat_map(|id| after.function(id).triggers.iter().copied()));
+            fresh.extend(
+                changed_functions(operation, before, after).flat_map(|function| function.triggers.iter().copied()),
+            );
         }
         if let Operation::AlterTable(alter) = operation {
             fresh.extend(enabled(alter, before, after));
@@ -48,13 +73,12 @@ impl Data {
 
     /// Triggers that something has happened to between another state and this one.
     pub fn changed_since(&self, other: &Data) -> BTreeSet<TriggerId> {
-        let differs = |one: &Data, two: &Data| -> Vec<TriggerId> {
-            let same = |id: &TriggerId, entry: &Arc<Entry>| {
-                two.entries.get(id).is_some_and(|theirs| Arc::ptr_eq(theirs, entry))
-            };
-            one.entries.iter().filter(|(id, entry)| !same(id, entry)).map(|(id, _)| *id).collect()
-        };
-        differs(self, other).into_iter().chain(differs(other, self)).collect()
+        let changes = self.entries.diff(&other.entries);
+        let ids = changes.map(|change| match change {
+            DiffItem::Add(id, _) | DiffItem::Remove(id, _) => *id,
+            DiffItem::Update { new: (id, _), .. } => *id,
+        });
+        ids.collect()
     }
 
     /// Reads a trigger's body.
@@ -71,6 +95,11 @@ impl Data {
             self.entries.remove(&id);
             return;
         }
+        for feed in &written.feeds {
+            for table in [feed.source, feed.target] {
+                self.by_table.entry(table).or_default().insert(id);
+            }
+        }
         // A new copy changes what is asked of tables that refer to it.
         let around: Vec<RelationId> = written.feeds.iter().flat_map(|feed| referring(schema, feed.target)).collect();
         self.entries.insert(id, Arc::new(Entry { feeds: written.feeds.into(), ..Entry::default() }));
@@ -82,12 +111,8 @@ impl Data {
         let Some(entry) = self.entries.get(&id).cloned() else { return };
         for feed in entry.feeds.iter().filter(|feed| feed.fires && feed.adds_rows_on_insert()) {
             let root = schema.partition_root(feed.target);
-            let by_another = self.feeds().any(|other| {
-                other.trigger != id
-                    && other.fires
-                    && other.source == feed.source
-                    && other.adds_rows_on_insert()
-                    && root_of(schema, other.target) == Some(root)
+            let by_another = self.feeds_into(schema, root).any(|other| {
+                other.trigger != id && other.fires && other.source == feed.source && other.adds_rows_on_insert()
             });
             if !by_another || !self.fed_since.contains_key(&(feed.source, root)) {
                 self.fed_since.insert((feed.source, root), moment);
@@ -98,9 +123,7 @@ impl Data {
     /// Triggers whose bodies a step may have given another meaning.
     fn reread(&self, operation: &Operation, before: &Schema, after: &Schema) -> BTreeSet<TriggerId> {
         let naming = |name: &Ident| self.named.get(name).into_iter().flatten().copied();
-        let around = |id: RelationId| {
-            self.feeds().filter(move |feed| feed.source == id || feed.target == id).map(|feed| feed.trigger)
-        };
+        let around = |id: RelationId| self.around(after, id);
         let all = || self.named.values().flatten().copied().collect();
         match operation {
             Operation::CreateTable(create) => naming(&create.name.name).collect(),
@@ -120,11 +143,17 @@ impl Data {
             Operation::AlterTable(alter) if alter.actions.iter().any(|action| changes_columns(&action.kind)) => {
                 after.find(&alter.table).into_iter().flat_map(|table| around(table.id)).collect()
             }
-            Operation::Drop(_) => {
-                let lost = |feed: &Feed| after.get_relation(feed.target).is_none();
-                let gone = |id: &TriggerId| after.get_trigger(*id).is_none();
-                let stale = self.entries.iter().filter(|(id, entry)| gone(id) || entry.feeds.iter().any(lost));
-                stale.map(|(id, _)| *id).collect()
+            Operation::Drop(drop) => {
+                let on =
+                    |target: &DropTarget| before.find(target.on.as_ref().unwrap_or(&target.name)).map(|one| one.id);
+                match drop.kind {
+                    ObjectKind::Table | ObjectKind::Trigger => {
+                        drop.targets.iter().filter_map(on).flat_map(|id| self.around(before, id)).collect()
+                    }
+                    ObjectKind::Index | ObjectKind::Policy => BTreeSet::new(),
+                    // Functions take their triggers along, schemas whatever is in them.
+                    _ => self.entries.keys().copied().collect(),
+                }
             }
             Operation::SetSchema(_) => all(),
             Operation::Unread(unread) if unread.everything => all(),
@@ -159,8 +188,7 @@ impl Data {
                 drop.targets.iter().for_each(|target| touch(before, target.on.as_ref().unwrap_or(&target.name)));
             }
             Operation::CreateFunction(_) => {
-                let changed = after.functions_changed_since(before).into_iter().map(|id| after.function(id));
-                let triggers = changed.flat_map(|function| &function.triggers);
+                let triggers = changed_functions(operation, before, after).flat_map(|function| &function.triggers);
                 touched.extend(triggers.filter_map(|id| after.get_trigger(*id)).map(|trigger| trigger.table));
             }
             Operation::SetSchema(_) | Operation::Unread(_) => {
@@ -181,21 +209,26 @@ impl Data {
 
     /// Throws away the answers of triggers from or to these tables.
     fn forget(&mut self, schema: &Schema, tables: &[RelationId]) {
-        let roots: BTreeSet<RelationId> =
-            tables.iter().map(|id| root_of(schema, *id).unwrap_or(*id)).chain(tables.iter().copied()).collect();
-        let concerned = |feed: &Feed| {
-            roots.contains(&feed.source)
-                || roots.contains(&feed.target)
-                || root_of(schema, feed.target).is_some_and(|root| roots.contains(&root))
-        };
-        let stale: Vec<TriggerId> =
-            self.entries.iter().filter(|(_, entry)| entry.feeds.iter().any(concerned)).map(|(id, _)| *id).collect();
+        let stale: BTreeSet<TriggerId> = tables.iter().flat_map(|id| self.around(schema, *id)).collect();
         for id in stale {
             if let Some(entry) = self.entries.get_mut(&id) {
                 *entry = renewed(entry);
             }
         }
     }
+}
+
+/// The functions of the name that CREATE FUNCTION gives which it made or replaced.
+fn changed_functions<'a>(
+    operation: &Operation,
+    before: &'a Schema,
+    after: &'a Schema,
+) -> impl Iterator<Item = &'a Function> {
+    let named = match operation {
+        Operation::CreateFunction(create) => after.find_functions(&create.name),
+        _ => Vec::new(),
+    };
+    named.into_iter().filter(|function| after.is_changed_since(before, function.id))
 }
 
 fn renewed(entry: &Arc<Entry>) -> Arc<Entry> {

@@ -57,6 +57,8 @@ pub struct Data {
     named: OrdMap<Ident, OrdSet<TriggerId>>,
     /// Of each trigger that writes other tables.
     entries: OrdMap<TriggerId, Arc<keep::Entry>>,
+    /// Triggers by the tables they are on and the tables they write.
+    by_table: OrdMap<RelationId, OrdSet<TriggerId>>,
 }
 
 impl Data {
@@ -178,6 +180,11 @@ impl Data {
         self.entries.values().flat_map(|entry| entry.feeds.iter())
     }
 
+    /// What one trigger writes.
+    pub fn feeds_of(&self, trigger: TriggerId) -> &[Feed] {
+        self.entries.get(&trigger).map_or(&[], |entry| &entry.feeds)
+    }
+
     /// Between these two states of one history nothing happened that concerns synced tables.
     pub fn is_like(&self, other: &Data) -> bool {
         self.entries.ptr_eq(&other.entries)
@@ -185,10 +192,9 @@ impl Data {
 
     /// Some other table's trigger, or a migration, puts rows into it.
     pub fn is_fed(&self, schema: &Schema, table: RelationId) -> bool {
-        let root = schema.partition_root(table);
         self.fills.contains_key(&table)
             || self.first_rows.contains_key(&table)
-            || self.feeds().any(|feed| feed.target == table || schema.partition_root(feed.target) == root)
+            || self.feeds_into(schema, table).next().is_some()
     }
 
     /// When a relation was made, where this history made it.
@@ -221,6 +227,10 @@ impl Data {
             *own = own.clone().union(triggers.clone());
         }
         joined.entries = joined.entries.union(other.entries.clone());
+        for (table, triggers) in &other.by_table {
+            let own = joined.by_table.entry(*table).or_default();
+            *own = own.clone().union(triggers.clone());
+        }
         joined
     }
 }

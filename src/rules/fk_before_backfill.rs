@@ -45,13 +45,10 @@ pub fn check(unit: &Unit, findings: &mut Findings) {
 /// The hazards around triggers that something has happened to: their copies, and what their targets refer to.
 fn hazards<'a>(state: &'a State, changed: &BTreeSet<TriggerId>) -> Vec<Hazard<'a>> {
     let schema = &state.schema;
-    let fed = state.data.feeds().filter(|feed| changed.contains(&feed.trigger)).map(|feed| feed.target);
+    let fed = changed.iter().flat_map(|trigger| state.data.feeds_of(*trigger)).map(|feed| feed.target);
     let referenced: BTreeSet<RelationId> = fed.flat_map(|target| referenced_by_tree(schema, target)).collect();
     let mut found: BTreeMap<(RelationId, RelationId), Hazard> = BTreeMap::new();
-    for copy in state.data.copies(schema) {
-        if !changed.contains(&copy.trigger) && !referenced.contains(&copy.table) {
-            continue;
-        }
+    for copy in state.data.copies_of(schema, changed, &referenced) {
         let mut tables = vec![copy.table];
         tables.extend(schema.partitions(copy.table));
         for table in tables {
@@ -91,7 +88,7 @@ fn referenced_by_tree(schema: &Schema, table: RelationId) -> Vec<RelationId> {
 /// How rows reach the child; `None` where they bring their referenced row along, or the error is caught.
 fn arrival(state: &State, copy: &Copy, key: &Constraint, child: RelationId) -> Option<Arrival> {
     let schema = &state.schema;
-    let ours = state.data.feeds().filter(|feed| schema.partition_root(feed.target) == child);
+    let ours = state.data.feeds_into(schema, child);
     let mut fed = false;
     for feed in ours {
         let mut writes: Vec<_> = feed.writes.iter().enumerate().collect();

@@ -22,13 +22,12 @@ impl Schema {
         self.triggers.range(TriggerId(before.next_id)..).map(|(id, _)| *id).collect()
     }
 
-    /// Functions made or replaced since `before`.
-    pub fn functions_changed_since(&self, before: &Schema) -> Vec<FunctionId> {
-        let changed = self
-            .functions
-            .iter()
-            .filter(|(id, function)| before.functions.get(*id).is_none_or(|old| !Arc::ptr_eq(old, function)));
-        changed.map(|(id, _)| *id).collect()
+    /// Whether a function was made or replaced since `before`.
+    pub fn is_changed_since(&self, before: &Schema, id: FunctionId) -> bool {
+        match (self.functions.get(&id), before.functions.get(&id)) {
+            (Some(now), Some(then)) => !Arc::ptr_eq(now, then),
+            (now, then) => now.is_some() != then.is_some(),
+        }
     }
 
     /// Nothing so far points to objects that this history did not make: an unseen name is most likely none.
