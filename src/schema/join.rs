@@ -122,6 +122,7 @@ impl Schema {
                     if table.column(&column.name).is_none() {
                         let mut column = column.clone();
                         (column.existence, column.sequence) = (maybe.clone(), None);
+                        column.more_sequences.clear();
                         table.push(column);
                     }
                 }
@@ -150,7 +151,10 @@ fn bare(kind: &RelationKind) -> RelationKind {
                 list.clear();
             }
             table.triggers.clear();
-            table.columns.iter_mut().for_each(|column| column.sequence = None);
+            table.columns.iter_mut().for_each(|column| {
+                column.sequence = None;
+                column.more_sequences.clear();
+            });
             RelationKind::Table(table)
         }
         RelationKind::Sequence(sequence) => {

@@ -262,6 +262,28 @@ impl Table {
     }
 }
 
+impl Column {
+    /// The sequences that are dropped with it.
+    pub fn sequences(&self) -> impl Iterator<Item = RelationId> {
+        self.sequence.iter().chain(&self.more_sequences).copied()
+    }
+
+    pub(super) fn own(&mut self, sequence: RelationId) {
+        match self.sequence {
+            None => self.sequence = Some(sequence),
+            Some(first) if first == sequence || self.more_sequences.contains(&sequence) => {}
+            Some(_) => self.more_sequences.push(sequence),
+        }
+    }
+
+    pub(super) fn disown(&mut self, sequence: RelationId) {
+        self.more_sequences.retain(|other| *other != sequence);
+        if self.sequence == Some(sequence) {
+            self.sequence = (!self.more_sequences.is_empty()).then(|| self.more_sequences.remove(0));
+        }
+    }
+}
+
 impl Constraint {
     pub fn as_foreign(&self) -> Option<&ForeignRow> {
         match &self.kind {

@@ -222,6 +222,8 @@ pub struct Column {
     pub generated: Option<GeneratedColumn>,
     /// The sequence owned by this column (serial, identity, OWNED BY).
     pub sequence: Option<RelationId>,
+    /// Further ones that ALTER SEQUENCE … OWNED BY gave it.
+    pub more_sequences: Vec<RelationId>,
     /// Defined on this table itself, and how many parents give it.
     pub local: bool,
     pub inherited: u16,

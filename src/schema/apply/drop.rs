@@ -8,8 +8,8 @@ use super::resolve::{Taken, quoted, quoted_name};
 use super::{Change, Outcome, because, missing, refused};
 use crate::operation::{Drop, DropTarget, Expr, Expression, Ident, Name, ObjectKind, QualifiedName};
 use crate::schema::{
-    ColumnId, ConstraintId, ConstraintRow, Failure, FunctionId, IndexKey, Part, Relation, RelationId, RelationKind,
-    TableKind, TriggerId, TypeId, TypeKind,
+    Column, ColumnId, ConstraintId, ConstraintRow, Failure, FunctionId, IndexKey, Part, Relation, RelationId,
+    RelationKind, TableKind, TriggerId, TypeId, TypeKind,
 };
 
 /// What can be dropped, or falls with something else.
@@ -374,7 +374,7 @@ impl Change<'_> {
             RelationKind::Table(table) => {
                 let constraints = table.constraints.iter().chain(&table.derived).copied().map(Object::Constraint);
                 let indexes = table.indexes.iter().copied().map(Object::Relation);
-                let sequences = table.columns.iter().filter_map(|column| column.sequence).map(Object::Relation);
+                let sequences = table.columns.iter().flat_map(Column::sequences).map(Object::Relation);
                 let partitions = table.children.iter().filter(|_| table.kind == TableKind::Partitioned);
                 let triggers = table.triggers.iter().copied().map(Object::Trigger);
                 let partitions = partitions.copied().map(Object::Relation);
@@ -413,8 +413,8 @@ impl Change<'_> {
                     })
             })
         });
-        let sequence = own.sequence.map(Object::Relation);
-        constraints.map(Object::Constraint).chain(indexes.map(Object::Relation)).chain(sequence).collect()
+        let sequences = own.sequences().map(Object::Relation);
+        constraints.map(Object::Constraint).chain(indexes.map(Object::Relation)).chain(sequences).collect()
     }
 
     /// What depends on an object without belonging to it.

@@ -3,7 +3,7 @@
 use super::resolve::{Taken, quoted, quoted_name};
 use super::{Change, Outcome, because, duplicate, missing, refused};
 use crate::operation::{Expr, Expression, Ident, Name, ObjectKind, QualifiedName, Rename, SetSchema};
-use crate::schema::{ConstraintId, ConstraintRow, Part, RelationId, RelationKind, TypeKind};
+use crate::schema::{Column, ConstraintId, ConstraintRow, Part, RelationId, RelationKind, TypeKind};
 
 impl Change<'_> {
     pub(super) fn rename(&mut self, rename: &Rename) -> Outcome {
@@ -329,7 +329,7 @@ impl Change<'_> {
         let from = self.namespace(id);
         let mut moved = vec![id];
         moved.extend(self.indexes_in_order(id));
-        moved.extend(self.schema.table(id).columns.iter().filter_map(|column| column.sequence));
+        moved.extend(self.schema.table(id).columns.iter().flat_map(Column::sequences));
         for one in moved {
             let to = QualifiedName::new(schema.clone(), self.label(one));
             if self.schema.relation_names.contains_key(&to) {

@@ -202,6 +202,7 @@ impl Change<'_> {
             identity: None,
             generated: None,
             sequence: None,
+            more_sequences: Vec::new(),
             local: true,
             inherited: 0,
         }

@@ -119,14 +119,10 @@ impl Change<'_> {
             return Err(refused("0A000", self.full(id), message));
         }
         if let Some((table, column)) = old {
-            self.schema.edit_column(table, column, |column| {
-                if column.sequence == Some(id) {
-                    column.sequence = None;
-                }
-            });
+            self.schema.edit_column(table, column, |column| column.disown(id));
         }
         if let Some((table, column)) = new {
-            self.schema.edit_column(table, column, |column| column.sequence = Some(id));
+            self.schema.edit_column(table, column, |column| column.own(id));
         }
         self.schema.edit_sequence(id, |sequence| sequence.owned_by = new);
         Ok(())

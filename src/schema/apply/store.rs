@@ -159,11 +159,7 @@ impl Schema {
             }
             RelationKind::Sequence(sequence) => {
                 if let Some((table, column)) = sequence.owned_by {
-                    self.edit_column(table, column, |column| {
-                        if column.sequence == Some(id) {
-                            column.sequence = None;
-                        }
-                    });
+                    self.edit_column(table, column, |column| column.disown(id));
                 }
             }
             RelationKind::View(view) => {

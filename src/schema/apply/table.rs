@@ -218,6 +218,7 @@ impl Change<'_> {
             local: false,
             inherited: 1,
             sequence: None,
+            more_sequences: Vec::new(),
             identity: column.identity.filter(|_| keeps_identity),
             ..column
         });
@@ -274,6 +275,7 @@ impl Change<'_> {
                 generated,
                 identity: column.identity.filter(|_| has(LikePart::Identity)),
                 sequence: None,
+                more_sequences: Vec::new(),
                 local: true,
                 inherited: 0,
                 ..column
