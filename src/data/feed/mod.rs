@@ -49,7 +49,7 @@ pub struct FeedWrite {
 impl Feed {
     /// An INSERT into the source adds a row to the target.
     pub fn adds_rows_on_insert(&self) -> bool {
-        self.writes.iter().any(|write| write.events.insert)
+        self.writes.iter().any(|write| write.events.insert && matches!(write.kind, FeedKind::Insert { .. }))
     }
 }
 
