@@ -1,15 +1,15 @@
 //! From a project to its report: replays each history on each group of majors, asks the rules, gathers what they say.
 
-use std::collections::BTreeMap;
 use std::thread;
 
-use crate::finding::{Finding, MigrationRef, ONCE, Severity};
+use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{Event, History, Migration, Plan, State, UnreadStep, replay};
 use crate::operation::Node;
 use crate::project::Project;
 use crate::read::directives::{Directives, directives};
 use crate::report::{
-    HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Report, UnreadStatement, fingerprint, suppress,
+    HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Report, UnreadStatement, fingerprint, merge_majors,
+    most_specific, one_per_fault, suppress,
 };
 use crate::rules::{BUILT_IN, Check, Findings, Rule, reading, stated};
 use crate::settings::{Allow, Settings};
@@ -241,7 +241,7 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
         for (unknown, here) in unknown_facts.iter_mut().zip(&run.unknown_facts) {
             *unknown &= here;
         }
-        merge(&mut findings, run.findings);
+        merge_majors(&mut findings, run.findings);
         for one in run.unread {
             if !unread.iter().any(|other| other.origin.span == one.origin.span && other.at == one.at) {
                 unread.push(one);
@@ -249,6 +249,7 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
         }
     }
     let mut findings = one_per_fault(findings);
+    most_specific(&mut findings, &|rule| Rule::find(rule).map_or(&[][..], |rule| &rule.page().over));
     let of = |id: &'static str| Rule::find(id).map_or(Severity::Off, |rule| rule.severity(settings, ""));
     findings.extend(reading::unread_statements(&unread, of("unread-statement"), settings.strict_reading));
     findings.extend(reading::unread_files(&project.unread_files, of("unread-file")));
@@ -275,53 +276,6 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
     let names = |at: MigrationRef| histories[at.history].migrations[at.migration].name.clone();
     fingerprint(&mut report.findings, &names);
     report
-}
-
-/// The same finding on other majors is one finding that holds on all of them.
-fn merge(findings: &mut Vec<Finding>, more: Vec<Finding>) {
-    let mut places: BTreeMap<(&'static str, u32, u32, String), usize> = BTreeMap::new();
-    let key = |finding: &Finding| (finding.rule, finding.span.start, finding.span.end, finding.message.clone());
-    for (place, finding) in findings.iter().enumerate() {
-        places.insert(key(finding), place);
-    }
-    for finding in more {
-        let known = places.get(&key(&finding)).copied();
-        match known.filter(|place| findings[*place].span == finding.span) {
-            Some(place) => {
-                let known = &mut findings[place];
-                known.severity = known.severity.max(finding.severity);
-                known.hold_on(&finding.postgres);
-            }
-            None => {
-                places.insert(key(&finding), findings.len());
-                findings.push(finding);
-            }
-        }
-    }
-}
-
-/// Findings about one fault are one: the first stays, with the objects and the evidence of the others.
-fn one_per_fault(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut kept: Vec<Finding> = Vec::new();
-    let mut places: BTreeMap<(&'static str, Option<MigrationRef>, String), usize> = BTreeMap::new();
-    for finding in findings {
-        if finding.fault.is_empty() {
-            kept.push(finding);
-            continue;
-        }
-        let once = finding.fault == ONCE;
-        let migration = if once { None } else { finding.migration };
-        let key = (finding.rule, migration, finding.fault.clone());
-        match places.get(&key) {
-            Some(place) if once => kept[*place].hold_on(&finding.postgres),
-            Some(place) => kept[*place].absorb(finding),
-            None => {
-                places.insert(key, kept.len());
-                kept.push(finding);
-            }
-        }
-    }
-    kept
 }
 
 fn summary(history: &History) -> HistorySummary {

@@ -1,7 +1,9 @@
 //! The report: findings after suppression, what was relied on, what was not read. Outputs only format it.
 
+mod once;
 mod suppress;
 
+pub use once::{merge_majors, most_specific, one_per_fault};
 pub use suppress::{NamedMigration, PlacedAllow, suppress};
 
 use std::collections::BTreeMap;

@@ -17,6 +17,8 @@ pub struct Page {
     /// The release of plimsoll that brought it.
     pub since: String,
     pub tags: Vec<String>,
+    /// More general rules that stay silent where this one sees the same fault.
+    pub over: Vec<String>,
     /// Why it hurts: the prose between the settings and "Instead", without examples.
     pub why: String,
     pub instead: String,
@@ -58,6 +60,8 @@ struct Head {
     since: String,
     #[serde(default)]
     tags: Vec<String>,
+    #[serde(default)]
+    over: Vec<String>,
 }
 
 impl Page {
@@ -80,6 +84,7 @@ impl Page {
             summary: head.summary,
             since: head.since,
             tags: head.tags,
+            over: head.over,
             why: String::new(),
             instead: String::new(),
             examples: Vec::new(),

@@ -5,13 +5,19 @@
 //! `# before NNN` and `# end` say when the statements after them run (before that migration, or after all);
 //! `# refuses CODE [CONSTRAINT]` expects the next statement to be refused;
 //! `# migration NNN refuses CODE [CONSTRAINT]` expects it of that migration, which ends there;
+//! `# verify RULE counts N` runs the queries that RULE's findings advise, at that moment: together they count N rows;
 //! `# majors A..B` before a directive or statement restricts it to these majors;
 //! `# not run: REASON` leaves the tree out. All statements share one session.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
+use postgres::Client;
+use serde_json::Value;
+
+use crate::command::plimsoll;
 use crate::server::{Database, Refusal, Server, run, sql_files, statements};
 
 #[derive(Debug, Default)]
@@ -23,9 +29,9 @@ struct Story {
 }
 
 #[derive(Debug)]
-struct Deed {
-    statement: String,
-    refused: Option<Expected>,
+enum Deed {
+    Run { statement: String, refused: Option<Expected> },
+    Verify { rule: String, counts: i64 },
 }
 
 #[derive(Debug, Clone)]
@@ -73,6 +79,14 @@ impl Story {
                     let (low, high) = range.split_once("..").expect("majors are A..B");
                     majors = Some(low.parse().expect("a major")..=high.parse().expect("a major"));
                 }
+                ["verify", rule, "counts", number] => {
+                    let deed = Deed::Verify { rule: rule.to_string(), counts: number.parse().expect("a count") };
+                    let (_, deeds) = story.moments.last_mut().expect("a story begins with `# before` or `# end`");
+                    if holds {
+                        deeds.push(deed);
+                    }
+                    majors = None;
+                }
                 ["not", "run:", ..] => story.not_run = true,
                 _ => panic!("{}: {line}", path.display()),
             }
@@ -90,7 +104,7 @@ impl Story {
     ) {
         for statement in statements(&std::mem::take(sql)) {
             let holds = majors.take().is_none_or(|range| range.contains(&major));
-            let deed = Deed { statement, refused: refused.take() };
+            let deed = Deed::Run { statement, refused: refused.take() };
             let (_, deeds) = self.moments.last_mut().expect("a story begins with `# before` or `# end`");
             if holds {
                 deeds.push(deed);
@@ -105,23 +119,80 @@ fn run_tree(database: &Database, case: &Path) -> Result<(), String> {
     if story.not_run {
         return Ok(());
     }
+    let advice = advice(case);
     let mut session = database.client();
-    let mut act = |moment: Option<&str>| -> Result<(), String> {
+    let act = |moment: Option<&str>, session: &mut Client| -> Result<(), String> {
         let due = story.moments.iter().filter(|(when, _)| when.as_deref() == moment);
         for deed in due.flat_map(|(_, deeds)| deeds) {
-            let outcome = run(&mut session, &deed.statement);
-            check(&deed.statement, outcome, deed.refused.as_ref())?;
+            match deed {
+                Deed::Run { statement, refused } => check(statement, run(session, statement), refused.as_ref())?,
+                Deed::Verify { rule, counts } => verify(&advice, rule, *counts, session)?,
+            }
         }
         Ok(())
     };
     for path in sql_files(&case.join("migrations")) {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let number = name.split('_').next().unwrap_or_default();
-        act(Some(number))?;
+        act(Some(number), &mut session)?;
+        let before = legal(advice.iter().filter(|one| one.file == name), &mut session);
         let expected = story.refused_migrations.iter().find(|(refused, _)| refused == number);
         check(&name, database.run_files(&[path]), expected.map(|(_, expected)| expected))?;
+        let mut after = legal(advice.iter().filter(|one| one.file == name), &mut session);
+        after.retain(|fault| before.contains(fault));
+        if !after.is_empty() {
+            return Err(after.join("\n"));
+        }
     }
-    act(None)
+    act(None, &mut session)
+}
+
+/// What the findings on a tree advise to count bad rows, by rule and by the migration they are about.
+#[derive(Debug)]
+struct Advice {
+    rule: String,
+    file: String,
+    query: String,
+}
+
+fn advice(case: &Path) -> Vec<Advice> {
+    let ran = plimsoll(&["check", &case.join("migrations").display().to_string(), "--format=json", "--notes"]);
+    let document = ran.json();
+    let text = |finding: &Value, field: &str| finding[field].as_str().unwrap_or_default().to_owned();
+    let of = |finding: &Value| Advice {
+        rule: text(finding, "rule"),
+        file: text(finding, "path").rsplit('/').next().unwrap_or_default().to_owned(),
+        query: text(finding, "verify"),
+    };
+    let findings = document["findings"].as_array().into_iter().flatten();
+    findings.map(of).filter(|advice| !advice.query.is_empty()).collect()
+}
+
+/// What a query counts, in a transaction that cannot write.
+fn count(query: &str, session: &mut Client) -> Result<i64, postgres::Error> {
+    let mut transaction = session.build_transaction().read_only(true).start()?;
+    Ok(transaction.query_one(query, &[])?.get(0))
+}
+
+fn verify(advice: &[Advice], rule: &str, counts: i64, session: &mut Client) -> Result<(), String> {
+    let queries: BTreeSet<&str> = advice.iter().filter(|one| one.rule == rule).map(|one| one.query.as_str()).collect();
+    if queries.is_empty() {
+        return Err(format!("{rule} advises no query"));
+    }
+    let mut counted = 0;
+    for query in queries {
+        counted += count(query, session).map_err(|fault| format!("{query}: {fault:?}"))?;
+    }
+    if counted == counts { Ok(()) } else { Err(format!("{rule}: {counts} rows were expected, {counted} are counted")) }
+}
+
+/// Every query runs before its migration, or after it where it asks for what the migration makes.
+fn legal<'a>(due: impl Iterator<Item = &'a Advice>, session: &mut Client) -> Vec<String> {
+    due.filter_map(|one| {
+        let fault = count(&one.query, session).err()?;
+        Some(format!("{}: {}: {:?}", one.rule, one.query, fault.as_db_error().map_or("", |said| said.message())))
+    })
+    .collect()
 }
 
 fn check(what: &str, outcome: Result<(), Box<Refusal>>, expected: Option<&Expected>) -> Result<(), String> {

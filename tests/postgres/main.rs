@@ -1,5 +1,7 @@
 //! Proves on a real server what the rules say about PostgreSQL.
 
+#[path = "../command/mod.rs"]
+mod command;
 mod effects;
 mod fixtures;
 mod incident;

@@ -1,0 +1,121 @@
+//! One fault, one finding: the same on several majors, several places of one fault, several rules that see it.
+
+use std::collections::BTreeMap;
+
+use crate::finding::{Finding, MigrationRef, ONCE};
+use crate::source::{SourceId, Span};
+use crate::version::Major;
+
+/// The same finding on other majors is one finding that holds on all of them.
+pub fn merge_majors(findings: &mut Vec<Finding>, more: Vec<Finding>) {
+    let mut places: BTreeMap<(&'static str, u32, u32, String), usize> = BTreeMap::new();
+    let key = |finding: &Finding| (finding.rule, finding.span.start, finding.span.end, finding.message.clone());
+    for (place, finding) in findings.iter().enumerate() {
+        places.insert(key(finding), place);
+    }
+    for finding in more {
+        let known = places.get(&key(&finding)).copied();
+        match known.filter(|place| findings[*place].span == finding.span) {
+            Some(place) => {
+                let known = &mut findings[place];
+                known.severity = known.severity.max(finding.severity);
+                known.hold_on(&finding.postgres);
+            }
+            None => {
+                places.insert(key(&finding), findings.len());
+                findings.push(finding);
+            }
+        }
+    }
+}
+
+/// Findings of one rule about one fault are one: the first stays, with the objects and the evidence of the others.
+pub fn one_per_fault(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut kept: Vec<Finding> = Vec::new();
+    let mut places: BTreeMap<(&'static str, Option<MigrationRef>, String), usize> = BTreeMap::new();
+    for finding in findings {
+        if finding.fault.is_empty() {
+            kept.push(finding);
+            continue;
+        }
+        let once = finding.fault == ONCE;
+        let migration = if once { None } else { finding.migration };
+        let key = (finding.rule, migration, finding.fault.clone());
+        match places.get(&key) {
+            Some(place) if once => kept[*place].hold_on(&finding.postgres),
+            Some(place) => kept[*place].absorb(finding),
+            None => {
+                places.insert(key, kept.len());
+                kept.push(finding);
+            }
+        }
+    }
+    kept
+}
+
+/// Where two rules see one fault, the one that stands over the other speaks alone: at the same statement, about the same
+/// object, on the majors where it holds. `over` names the more general rules of each.
+pub fn most_specific<'a>(findings: &mut Vec<Finding>, over: &dyn Fn(&str) -> &'a [String]) {
+    let mut speakers: BTreeMap<(&'a str, SourceId), Vec<Speaker>> = BTreeMap::new();
+    for finding in findings.iter() {
+        for general in over(finding.rule) {
+            speakers.entry((general, finding.span.source)).or_default().push(Speaker::of(finding));
+        }
+    }
+    findings.retain_mut(|finding| {
+        let Some(speakers) = speakers.get(&(finding.rule, finding.span.source)) else { return true };
+        let about: Vec<&Speaker> = speakers.iter().filter(|speaker| speaker.is_about(finding)).collect();
+        finding.postgres.retain(|major| !about.iter().any(|speaker| speaker.postgres.contains(major)));
+        about.is_empty() || !finding.postgres.is_empty()
+    });
+}
+
+/// What a specific finding is about.
+struct Speaker {
+    span: Span,
+    objects: Vec<String>,
+    postgres: Vec<Major>,
+}
+
+impl Speaker {
+    fn of(finding: &Finding) -> Speaker {
+        Speaker { span: finding.span, objects: finding.objects.clone(), postgres: finding.postgres.clone() }
+    }
+
+    /// An action lies inside its statement; either may be what a rule points at.
+    fn is_about(&self, finding: &Finding) -> bool {
+        let same_place = self.span.contains(finding.span) || finding.span.contains(self.span);
+        same_place && self.objects.iter().any(|object| finding.objects.contains(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::rules::bare;
+
+    fn finding(rule: &'static str, start: u32, object: &str, majors: &[Major]) -> Finding {
+        let span = Span { source: SourceId::default(), start, end: start + 10 };
+        let mut finding = bare(rule, Severity::Error, None, span, "x", "y".to_owned());
+        finding.object(object);
+        finding.hold_on(majors);
+        finding
+    }
+
+    #[test]
+    fn the_specific_rule_speaks_where_both_see_the_fault() {
+        let all: Vec<Major> = Major::all().collect();
+        let general = ["general".to_owned()];
+        let over = |rule: &str| if rule == "special" { &general[..] } else { &[] };
+        let left = |place, object, majors: &[Major]| {
+            let mut findings = vec![finding("special", 0, "public.t", majors), finding("general", place, object, &all)];
+            most_specific(&mut findings, &over);
+            findings.into_iter().map(|one| (one.rule, one.postgres.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(left(0, "public.t", &all), [("special", 7)], "the same fault");
+        assert_eq!(left(20, "public.t", &all), [("special", 7), ("general", 7)], "another statement");
+        assert_eq!(left(0, "public.u", &all), [("special", 7), ("general", 7)], "another table");
+        assert_eq!(left(0, "public.t", &all[..2]), [("special", 2), ("general", 5)], "where the special one holds");
+    }
+}
