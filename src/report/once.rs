@@ -94,9 +94,11 @@ mod tests {
     use super::*;
     use crate::finding::Severity;
     use crate::rules::bare;
+    use crate::source::Sources;
 
     fn finding(rule: &'static str, start: u32, object: &str, majors: &[Major]) -> Finding {
-        let span = Span { source: SourceId::default(), start, end: start + 10 };
+        let source = Sources::default().add("001.sql", "");
+        let span = Span { source, start, end: start + 10 };
         let mut finding = bare(rule, Severity::Error, None, span, "x", "y".to_owned());
         finding.object(object);
         finding.hold_on(majors);
