@@ -43,8 +43,10 @@ pub(super) fn constraint(schema: &Schema, constraint: &Constraint) -> String {
         },
         ConstraintRow::Foreign(key) => foreign(schema, constraint, key),
     };
+    // Keys are never handed down to inheritance children; `pg_get_constraintdef` does not say so.
+    let handed_down = matches!(constraint.kind, ConstraintRow::Check { .. } | ConstraintRow::NotNull);
     let endings = [
-        (constraint.no_inherit, " NO INHERIT"),
+        (constraint.no_inherit && handed_down, " NO INHERIT"),
         (constraint.deferrable, " DEFERRABLE"),
         (constraint.initially_deferred, " INITIALLY DEFERRED"),
         (!constraint.enforced, " NOT ENFORCED"),

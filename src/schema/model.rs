@@ -348,6 +348,8 @@ pub struct View {
     /// Result columns where they are known.
     pub columns: Vec<Ident>,
     pub columns_known: bool,
+    /// Their types, in the same order; `None` where one cannot be told.
+    pub column_types: Vec<Option<TypeName>>,
     pub text: Arc<str>,
     /// The relations read, resolved, each with the columns used (empty: not known, or all).
     pub reads: Vec<(RelationId, Vec<ColumnId>)>,

@@ -96,7 +96,7 @@ fn run(
         };
         server.sort();
         replay.sort();
-        if server != replay {
+        if server != replay && without_clone_numbers(&server) != without_clone_numbers(&replay) {
             let only = |one: &[String], other: &[String], mark: &str| {
                 one.iter()
                     .filter(|line| !other.contains(line))
@@ -108,6 +108,20 @@ fn run(
         }
     }
     (done.len(), None)
+}
+
+/// Where a table has several keys of the same columns, a new partition's parts of them are numbered in the order in
+/// which the catalog's heap happens to hold the keys: the same parts with other numbers are no difference.
+fn without_clone_numbers(lines: &[String]) -> Vec<String> {
+    let bare = |line: &String| match line.split_once(" f (") {
+        Some((name, rest)) if !rest.contains(" parent - ") => {
+            format!("{} f ({rest}", name.trim_end_matches(|c: char| c.is_ascii_digit()))
+        }
+        _ => line.clone(),
+    };
+    let mut lines: Vec<String> = lines.iter().map(bare).collect();
+    lines.sort();
+    lines
 }
 
 /// Leaves out what the difference does not need.

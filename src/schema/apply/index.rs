@@ -277,6 +277,7 @@ impl Change<'_> {
         row.deferrable = key.deferrable;
         row.initially_deferred = key.initially_deferred;
         row.parent = parent;
+        row.no_inherit = parent.is_none();
         row.local = parent.is_none();
         row.inherited = u16::from(parent.is_some());
         let constraint = self.add_constraint(row);

@@ -3,9 +3,9 @@
 //! makes, an index that was ON ONLY its table is valid afterwards, and nothing is taken over.
 
 use super::index::{NewIndex, key_role};
-use super::{Change, Outcome};
+use super::{Change, Outcome, because, refused};
 use crate::operation::{Expression, Ident, QualifiedName};
-use crate::schema::{ColumnId, ConstraintId, Index, IndexKey, RelationId};
+use crate::schema::{ColumnId, ConstraintId, Failure, Index, IndexKey, RelationId};
 
 impl Change<'_> {
     pub(super) fn rebuild_for_type(&mut self, table: RelationId, name: &Ident) -> Outcome {
@@ -17,8 +17,11 @@ impl Change<'_> {
             let own = self.indexes_in_order(*table).into_iter().filter(|id| {
                 self.as_index(*id).is_some_and(|index| index.parent.is_none() && holds(index, column, name))
             });
-            indexes.extend(own);
             keys.extend(self.declared_keys(*table, column));
+            for index in own {
+                self.parts_can_be_dropped(index, &keys)?;
+                indexes.push(index);
+            }
         }
         keys.sort();
         keys.dedup();
@@ -55,6 +58,45 @@ impl Change<'_> {
         self.spread_again(&keys)?;
         self.rebuilding = false;
         Ok(())
+    }
+
+    /// A table's indexes are dropped before the tables below it are looked at: a foreign key that relies on a
+    /// partition's part, and is not one that the table itself remembers (`remembered`), stands in the way
+    /// (measured on 12 to 18).
+    fn parts_can_be_dropped(&self, index: RelationId, remembered: &[ConstraintId]) -> Outcome {
+        let mut parts = self.as_index(index).map(|index| index.children.clone()).unwrap_or_default();
+        while let Some(part) = parts.pop() {
+            let Some(found) = self.as_index(part) else { continue };
+            parts.extend(&found.children);
+            let relying = self
+                .schema
+                .table(found.table)
+                .referenced_by
+                .iter()
+                .filter(|id| self.foreign(**id).is_some_and(|key| key.index == Some(part)));
+            for id in relying {
+                let mut declared = *id;
+                while let Some(above) = self.schema.get_constraint(declared).and_then(|row| row.parent) {
+                    declared = above;
+                }
+                if !remembered.contains(&declared) {
+                    return Err(self.other_objects_depend(index, declared));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn other_objects_depend(&self, index: RelationId, dependent: ConstraintId) -> Box<Failure> {
+        let found = self.as_index(index);
+        let constraint = found.and_then(|index| index.constraint).and_then(|id| self.schema.get_constraint(id));
+        let what = match constraint {
+            Some(row) => format!("constraint {} on table {}", row.name, self.label(row.table)),
+            None => format!("index {}", self.label(index)),
+        };
+        let message = format!("cannot drop {what} because other objects depend on it");
+        let by = self.schema.get_constraint(dependent).map(|row| row.existence.origin().clone());
+        because(refused("2BP01", self.full(index), message), by.as_ref())
     }
 
     /// Foreign keys that stand on their own and have the column on either side.

@@ -57,6 +57,7 @@ impl Change<'_> {
             materialized: create.materialized,
             columns,
             columns_known: result.known,
+            column_types: result.columns.into_iter().map(|(_, data_type)| data_type).collect(),
             text: create.text.clone(),
             reads,
             populated: create.with_data,
@@ -91,6 +92,16 @@ impl Change<'_> {
             let changed = old.columns.iter().zip(&new.columns).find(|(old, new)| old != new);
             if let Some((old, new)) = changed {
                 let message = format!("cannot change name of view column {} to {}", quoted(old), quoted(new));
+                return Err(refused("42P16", self.full(id), message));
+            }
+            let types = old.column_types.iter().zip(&new.column_types);
+            let changed = types.zip(&old.columns).find_map(|((old, new), name)| match (old, new) {
+                (Some(old), Some(new)) if old != new => Some((name, old, new)),
+                _ => None,
+            });
+            if let Some((name, old, new)) = changed {
+                let name = quoted(name);
+                let message = format!("cannot change data type of view column {name} from {old} to {new}");
                 return Err(refused("42P16", self.full(id), message));
             }
         }
