@@ -70,7 +70,12 @@ fn is_temporary(relation: &Relation) -> bool {
 }
 
 /// The statement again, for another name and table.
-fn definition(create: &CreateIndex, name: Option<Ident>, table: &dyn std::fmt::Display, concurrently: &str) -> String {
+pub(super) fn definition(
+    create: &CreateIndex,
+    name: Option<Ident>,
+    table: &dyn std::fmt::Display,
+    concurrently: &str,
+) -> String {
     let unique = if create.unique { "UNIQUE " } else { "" };
     let name = name.map(|name| format!("{name} ")).unwrap_or_default();
     let method = if create.method == "btree" { String::new() } else { format!("USING {} ", create.method) };

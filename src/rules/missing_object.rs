@@ -28,7 +28,12 @@ pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
         let text = match kind {
             FailureKind::Missing => format!("`{object}` ends here"),
             FailureKind::Duplicate => format!("`{object}` is made here"),
-            FailureKind::Refused => format!("`{object}` is as it is since here"),
+            FailureKind::NotUnique
+            | FailureKind::WithoutPartitionKey
+            | FailureKind::Inherited
+            | FailureKind::BehindConstraint
+            | FailureKind::DependedOn
+            | FailureKind::Refused => format!("`{object}` is as it is since here"),
         };
         finding.because(because.span, text);
     }

@@ -16,9 +16,11 @@ mod index_not_concurrent;
 mod lock_timeout_missing;
 mod missing_object;
 mod not_valid_fk_on_partitioned;
+mod outside_transaction;
 mod parent_fk_over_unvalidated;
 mod partition_fk_cannot_merge;
 mod partition_fk_survives_drop;
+mod refused;
 
 use std::sync::LazyLock;
 
@@ -62,19 +64,27 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("allow-unknown-rule", Check::Analysis),
     rule!("allow-unused", Check::Analysis),
     rule!("allow-without-reason", Check::Analysis),
+    rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
     rule!("copy-stricter-than-source", Check::Unit(copy_stricter_than_source::check)),
+    rule!("drop-referenced-object", Check::Step(refused::drop_referenced_object)),
     rule!("duplicate-object", Check::Step(duplicate_object::check)),
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
     rule!("fact-without-reason", Check::Analysis),
     rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check)),
+    rule!("fk-target-not-unique", Check::Step(refused::fk_target_not_unique)),
     rule!("fk-validated-on-add", Check::Step(fk_validated_on_add::check)),
+    rule!("index-behind-constraint", Check::Step(refused::index_behind_constraint)),
     rule!("index-not-concurrent", Check::Step(index_not_concurrent::check)),
+    rule!("inherited-object-on-partition", Check::Step(refused::inherited_object_on_partition)),
     rule!("lock-timeout-missing", Check::Step(lock_timeout_missing::check)),
     rule!("missing-object", Check::Step(missing_object::check)),
+    rule!("not-allowed-in-transaction", Check::Step(outside_transaction::other)),
     rule!("not-valid-fk-on-partitioned", Check::Step(not_valid_fk_on_partitioned::check)),
     rule!("parent-fk-over-unvalidated", Check::Step(parent_fk_over_unvalidated::check)),
     rule!("partition-fk-cannot-merge", Check::Whole(partition_fk_cannot_merge::check)),
     rule!("partition-fk-survives-drop", Check::Whole(partition_fk_survives_drop::check)),
+    rule!("statement-refused", Check::Step(refused::statement_refused)),
+    rule!("unique-without-partition-key", Check::Step(refused::unique_without_partition_key)),
     rule!("unread-file", Check::Analysis),
     rule!("unread-statement", Check::Analysis),
 ];

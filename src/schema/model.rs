@@ -492,6 +492,16 @@ pub struct Failure {
 pub enum FailureKind {
     Missing,
     Duplicate,
+    /// A foreign key to columns that no unique key guards.
+    NotUnique,
+    /// A unique key of a partitioned table without its partition key.
+    WithoutPartitionKey,
+    /// A part that a partition or child has from its parent: it changes there alone.
+    Inherited,
+    /// An index that a constraint stands on.
+    BehindConstraint,
+    /// A drop without CASCADE of what others need.
+    DependedOn,
     /// Anything else that PostgreSQL refuses.
     Refused,
 }

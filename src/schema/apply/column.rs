@@ -1,7 +1,7 @@
 //! ADD, DROP and ALTER COLUMN, with children.
 
 use super::resolve::quoted;
-use super::{Change, Outcome, because, duplicate, refused};
+use super::{Change, Outcome, because, duplicate, inherited, refused};
 use crate::operation::{
     ColumnDefinition, Constant, ConstraintKind, Expr, Expression, Ident, Identity, KeyPart, Name, NotNull, Rename,
     TypeName,
@@ -57,7 +57,7 @@ impl Change<'_> {
         let children = self.children_in_order(table);
         if only && !children.is_empty() {
             let message = "column must be added to child tables too".to_owned();
-            return Err(refused("42P16", self.full(table), message));
+            return Err(inherited("42P16", self.full(table), message));
         }
         let mut column = self.column_from(definition);
         if recursing {
@@ -168,13 +168,13 @@ impl Change<'_> {
         let Some(own) = self.schema.table(table).column_by_id(column).cloned() else { return Ok(()) };
         if own.inherited > 0 && !recursing {
             let message = format!("cannot drop inherited column {}", quoted(&own.name));
-            return Err(refused("42P16", format!("{}.{}", self.full(table), own.name), message));
+            return Err(inherited("42P16", format!("{}.{}", self.full(table), own.name), message));
         }
         self.not_in_partition_key(table, &own.name, "drop")?;
         let children = self.children_in_order(table);
         if only && !children.is_empty() && self.schema.relation(table).is_partitioned() {
             let message = "cannot drop column from only the partitioned table when partitions exist".to_owned();
-            return Err(refused("42P16", self.full(table), message));
+            return Err(inherited("42P16", self.full(table), message));
         }
         for child in children {
             let Some(inner) = self.schema.table(child).column(&own.name) else { continue };
@@ -222,7 +222,8 @@ impl Change<'_> {
         let Some(own) = self.schema.table(table).column_by_id(column).cloned() else { return Ok(()) };
         let object = format!("{}.{name}", self.full(table));
         if own.inherited > 0 && !recursing {
-            return Err(refused("42P16", object, format!("cannot alter inherited column {}", quoted(name))));
+            let message = format!("cannot alter inherited column {}", quoted(name));
+            return Err(inherited("42P16", object, message));
         }
         self.not_in_partition_key(table, name, "alter")?;
         self.require_type(data_type)?;
@@ -249,7 +250,7 @@ impl Change<'_> {
         let children = self.children_in_order(table);
         if only && !children.is_empty() {
             let message = format!("type of inherited column {} must be changed in child tables too", quoted(name));
-            return Err(refused("42P16", object, message));
+            return Err(inherited("42P16", object, message));
         }
         for child in children {
             let Some(inner) = self.schema.table(child).column(name) else { continue };
@@ -552,7 +553,7 @@ impl Change<'_> {
         let object = format!("{}.{from}", self.full(table));
         if only && !children.is_empty() {
             let message = format!("inherited column {} must be renamed in child tables too", quoted(from));
-            return Err(refused("42P16", object, message));
+            return Err(inherited("42P16", object, message));
         }
         if !only {
             for child in &children {
@@ -567,7 +568,8 @@ impl Change<'_> {
         let own = self.schema.table(table).column_by_id(column);
         let above = u16::from(expected_parents > 0);
         if own.is_some_and(|own| own.inherited > above) {
-            return Err(refused("42P16", object, format!("cannot rename inherited column {}", quoted(from))));
+            let message = format!("cannot rename inherited column {}", quoted(from));
+            return Err(inherited("42P16", object, message));
         }
         if self.schema.table(table).column(to).is_some() {
             let message = format!("column {} of relation {} already exists", quoted(to), quoted(&self.label(table)));

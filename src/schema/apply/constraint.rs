@@ -3,7 +3,7 @@
 use super::index::{KeyRole, NewIndex, empty_index, key_columns};
 use super::names::addition;
 use super::resolve::quoted;
-use super::{Change, Outcome, because, duplicate, missing, refused};
+use super::{Change, Outcome, because, duplicate, inherited, missing, refused};
 use crate::operation::{ConstraintDefinition, ConstraintKind, Expression, Ident, Key, KeyPart, QualifiedName};
 use crate::schema::{
     ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, IndexColumn, IndexKey, Part, RelationId,
@@ -210,7 +210,8 @@ impl Change<'_> {
     }
 
     pub(super) fn needs_children(&self, table: RelationId) -> Box<Failure> {
-        refused("42P16", self.full(table), "constraint must be added to child tables too".to_owned())
+        let message = "constraint must be added to child tables too".to_owned();
+        inherited("42P16", self.full(table), message)
     }
 
     /// Partitions or inheritance children as `find_inheritance_children` gives them: by age.
@@ -473,7 +474,7 @@ impl Change<'_> {
                 quoted(&row.name),
                 quoted(&self.label(table))
             );
-            return Err(refused("42P16", format!("{}.{}", self.full(table), row.name), message));
+            return Err(inherited("42P16", format!("{}.{}", self.full(table), row.name), message));
         }
         let index = match row.kind {
             ConstraintRow::Primary { index } | ConstraintRow::Unique { index } | ConstraintRow::Exclude { index } => {
@@ -484,7 +485,7 @@ impl Change<'_> {
         if let Some((index, parent)) = index {
             let message =
                 format!("cannot drop index {} because index {} requires it", self.label(index), self.label(parent));
-            return Err(refused("2BP01", self.full(index), message));
+            return Err(inherited("2BP01", self.full(index), message));
         }
         let not_null = matches!(row.kind, ConstraintRow::NotNull);
         if not_null {
@@ -513,7 +514,7 @@ impl Change<'_> {
         }
         if only && !children.is_empty() && self.schema.relation(table).is_partitioned() && !self.since(18) {
             let message = "cannot remove constraint from only the partitioned table when partitions exist".to_owned();
-            return Err(refused("42P16", self.full(table), message));
+            return Err(inherited("42P16", self.full(table), message));
         }
         for child in children {
             let Some(inner) = self.inherited_row(table, &row, child) else { continue };
@@ -583,7 +584,7 @@ impl Change<'_> {
             let children = if recursing { Vec::new() } else { self.children_in_order(table) };
             if only && !children.is_empty() {
                 let message = "constraint must be validated on child tables too".to_owned();
-                return Err(refused("42P16", full, message));
+                return Err(inherited("42P16", full, message));
             }
             for child in self.descendants(table).into_iter().filter(|_| !recursing) {
                 let Some(inner) = self.inherited_row(table, &row, child) else { continue };

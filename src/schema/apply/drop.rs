@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::index::kind_word;
 use super::resolve::{Taken, quoted, quoted_name};
-use super::{Change, Outcome, because, missing, refused};
+use super::{Change, Outcome, because, failure, inherited, missing, refused};
 use crate::operation::{Drop, DropTarget, Expr, Expression, Ident, Name, ObjectKind, QualifiedName};
 use crate::schema::{
-    Column, ColumnId, ConstraintId, ConstraintRow, Failure, FunctionId, IndexKey, Part, Relation, RelationId,
-    RelationKind, TableKind, TriggerId, TypeId, TypeKind,
+    Column, ColumnId, ConstraintId, ConstraintRow, Failure, FailureKind, FunctionId, IndexKey, Part, Relation,
+    RelationId, RelationKind, TableKind, TriggerId, TypeId, TypeKind,
 };
 
 /// What can be dropped, or falls with something else.
@@ -135,8 +135,9 @@ impl Change<'_> {
             return Err(self.wrong_kind(id, &super::alter::article(drop.kind)));
         }
         let (name, full) = (self.label(id), self.full(id));
-        let requires = |what: String| {
-            Err(refused(
+        let requires = |kind, what: String| {
+            Err(failure(
+                kind,
                 "2BP01",
                 full.clone(),
                 format!("cannot drop {} {name} because {what} requires it", kind_word(drop.kind)),
@@ -150,16 +151,18 @@ impl Change<'_> {
                     return Err(refused("0A000", full, message));
                 }
                 if let Some(parent) = index.parent {
-                    return requires(format!("index {}", self.label(parent)));
+                    return requires(FailureKind::Inherited, format!("index {}", self.label(parent)));
                 }
                 if let Some(row) = index.constraint.and_then(|id| self.schema.get_constraint(id)) {
-                    return requires(format!("constraint {} on table {}", row.name, self.label(row.table)));
+                    let what = format!("constraint {} on table {}", row.name, self.label(row.table));
+                    return requires(FailureKind::BehindConstraint, what);
                 }
             }
             RelationKind::Sequence(sequence) => {
                 if let Some((table, column)) = sequence.owned_by.filter(|_| sequence.internal) {
                     let column = self.schema.column_name(table, column);
-                    return requires(format!("column {column} of table {}", self.label(table)));
+                    let what = format!("column {column} of table {}", self.label(table));
+                    return requires(FailureKind::DependedOn, what);
                 }
             }
             RelationKind::Table(_) | RelationKind::View(_) | RelationKind::Other => {}
@@ -214,7 +217,7 @@ impl Change<'_> {
                 parent.name,
                 self.label(parent.table)
             );
-            return Err(refused("2BP01", name.to_string(), message));
+            return Err(inherited("2BP01", name.to_string(), message));
         }
         start.push(Object::Trigger(id));
         Ok(())
@@ -274,7 +277,7 @@ impl Change<'_> {
         let empty = relations.is_empty() && functions.is_empty() && types.is_empty();
         if !(drop.cascade || empty) {
             let message = format!("cannot drop schema {name} because other objects depend on it");
-            return Err(refused("2BP01", name.to_string(), message));
+            return Err(failure(FailureKind::DependedOn, "2BP01", name.to_string(), message));
         }
         start.extend(relations.into_iter().map(Object::Relation));
         start.extend(functions.into_iter().map(Object::Function));
@@ -627,7 +630,7 @@ impl Change<'_> {
         } else {
             format!("cannot drop {what} because other objects depend on it")
         };
-        because(refused("2BP01", object, message), self.made_by(dependent).as_ref())
+        because(failure(FailureKind::DependedOn, "2BP01", object, message), self.made_by(dependent).as_ref())
     }
 
     fn made_by(&self, object: &Object) -> Option<crate::operation::Origin> {

@@ -3,9 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::resolve::{Taken, quoted};
-use super::{Change, Outcome, missing, refused};
+use super::{Change, Outcome, failure, refused};
 use crate::operation::{Action, ConstraintDefinition, ForeignKey, Ident, Persistence, TypeName};
-use crate::schema::{ColumnId, Constraint, ConstraintId, ConstraintRow, ForeignRow, RelationId, TableKind, TypeKind};
+use crate::schema::{
+    ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, FailureKind, ForeignRow, RelationId, TableKind,
+    TypeKind,
+};
 
 impl Change<'_> {
     /// `ATAddForeignKeyConstraint`.
@@ -160,7 +163,7 @@ impl Change<'_> {
                 _ if self.is_open(references) => Ok((Vec::new(), None)),
                 _ => {
                     let message = format!("there is no primary key for referenced table {label}");
-                    Err(missing("42704", self.full(references), message))
+                    Err(self.not_unique("42704", references, message))
                 }
             };
         }
@@ -198,7 +201,14 @@ impl Change<'_> {
             return Ok((columns, None));
         }
         let message = format!("there is no unique constraint matching given keys for referenced table {label}");
-        Err(missing("42830", self.full(references), message))
+        Err(self.not_unique("42830", references, message))
+    }
+
+    /// A statement that was not read may have made the key.
+    fn not_unique(&self, state: &'static str, references: RelationId, message: String) -> Box<Failure> {
+        let mut failure = failure(FailureKind::NotUnique, state, self.full(references), message);
+        failure.certain = !self.schema.unread;
+        failure
     }
 
     fn types_fit(

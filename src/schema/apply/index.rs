@@ -2,14 +2,14 @@
 
 use super::names::{addition, figure, index_columns};
 use super::resolve::{Taken, quoted};
-use super::{Change, Outcome, because, duplicate, missing, refused};
+use super::{Change, Outcome, because, duplicate, failure, missing, refused};
 use crate::operation::{
     AlterIndex, Cluster, CreateIndex, Expression, Ident, IndexAction, IndexPart, KeyPart, Name, ObjectKind,
     QualifiedName, Reindex, ReindexTarget,
 };
 use crate::schema::{
-    ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, Index, IndexColumn, IndexKey, Relation, RelationId,
-    RelationKind, TableKind,
+    ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, FailureKind, Index, IndexColumn, IndexKey, Relation,
+    RelationId, RelationKind, TableKind,
 };
 
 /// An index about to be made.
@@ -315,14 +315,14 @@ impl Change<'_> {
         for part in &key.parts {
             let KeyPart::Column(name) = part else {
                 let message = "unsupported UNIQUE constraint with partition key definition".to_owned();
-                return Err(refused("0A000", full, message));
+                return Err(failure(FailureKind::WithoutPartitionKey, "0A000", full, message));
             };
             let column = table.column(name).map(|column| column.id);
             let held =
                 index.parts.iter().any(|part| matches!(&part.key, IndexKey::Column(one) if Some(*one) == column));
             if !held {
                 let message = "unique constraint on partitioned table must include all partitioning columns".to_owned();
-                return Err(refused("0A000", full, message));
+                return Err(failure(FailureKind::WithoutPartitionKey, "0A000", full, message));
             }
         }
         Ok(())

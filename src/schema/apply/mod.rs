@@ -157,6 +157,11 @@ fn refused(state: &'static str, object: impl Into<String>, message: String) -> B
     failure(FailureKind::Refused, state, object, message)
 }
 
+/// PostgreSQL refuses to change on a partition or child what its parent gives it.
+fn inherited(state: &'static str, object: impl Into<String>, message: String) -> Box<Failure> {
+    failure(FailureKind::Inherited, state, object, message)
+}
+
 fn missing(state: &'static str, object: impl Into<String>, message: String) -> Box<Failure> {
     failure(FailureKind::Missing, state, object, message)
 }

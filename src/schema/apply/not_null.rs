@@ -1,7 +1,7 @@
 //! NOT NULL: a flag of the column before PostgreSQL 18, a constraint of its own from then on.
 
 use super::resolve::quoted;
-use super::{Change, Outcome, duplicate, refused};
+use super::{Change, Outcome, duplicate, inherited, refused};
 use crate::operation::{ConstraintDefinition, ConstraintKind, CreateTable, Ident};
 use crate::schema::{ColumnId, Constraint, ConstraintRow, IndexKey, RelationId};
 
@@ -426,7 +426,7 @@ impl Change<'_> {
             let above = self.schema.table(partition.parent).column(&name);
             if above.is_some_and(|above| above.not_null) {
                 let message = format!("column {} is marked NOT NULL in parent table", quoted(&name));
-                return Err(refused("42P16", self.full(table), message));
+                return Err(inherited("42P16", self.full(table), message));
             }
         }
         self.schema.edit_column(table, column, |column| column.not_null = false);
