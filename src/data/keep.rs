@@ -86,8 +86,15 @@ impl Data {
         let own = schema.get_trigger(id).filter(|trigger| trigger.parent.is_none());
         let Some(written) = own.map(|trigger| feed::written_by(schema, trigger)) else {
             self.entries.remove(&id);
+            self.uses.remove(&id);
             return;
         };
+        if let Some(uses) = written.uses {
+            for name in uses.names() {
+                self.users.entry(name.clone()).or_default().insert(id);
+            }
+            self.uses.insert(id, Arc::new(uses));
+        }
         for name in written.names {
             self.named.entry(name).or_default().insert(id);
         }
@@ -126,6 +133,7 @@ impl Data {
         let around = |id: RelationId| self.around(after, id);
         let all = || self.named.values().flatten().copied().collect();
         match operation {
+            Operation::CreateFunction(create) => naming(&create.name.name).collect(),
             Operation::CreateTable(create) => naming(&create.name.name).collect(),
             Operation::CreateTableAs(create) => naming(&create.name.name).collect(),
             Operation::CreateTrigger(create) if create.or_replace => {

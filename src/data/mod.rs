@@ -16,8 +16,10 @@ pub use feed::*;
 pub use fill::*;
 pub use guarantee::*;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet};
 
 use crate::operation::{Ident, LockMode, Name, Operation, Origin, Rows, WriteKind};
@@ -59,6 +61,9 @@ pub struct Data {
     entries: OrdMap<TriggerId, Arc<keep::Entry>>,
     /// Triggers by the tables they are on and the tables they write.
     by_table: OrdMap<RelationId, OrdSet<TriggerId>>,
+    /// All that each trigger's function names, and triggers by those names.
+    uses: OrdMap<TriggerId, Arc<Uses>>,
+    users: OrdMap<Ident, OrdSet<TriggerId>>,
 }
 
 impl Data {
@@ -185,6 +190,26 @@ impl Data {
         self.entries.get(&trigger).map_or(&[], |entry| &entry.feeds)
     }
 
+    /// What one trigger's function names.
+    pub fn uses_of(&self, trigger: TriggerId) -> Option<&Uses> {
+        self.uses.get(&trigger).map(|uses| &**uses)
+    }
+
+    /// Triggers whose functions came, changed, or name something that was taken away, between another state and this.
+    pub fn shaken_since(&self, other: &Data, schema: &Schema, before: &Schema) -> BTreeSet<TriggerId> {
+        let changes = other.uses.diff(&self.uses).filter_map(|change| match change {
+            DiffItem::Add(id, _) | DiffItem::Update { new: (id, _), .. } => Some(*id),
+            DiffItem::Remove(..) => None,
+        });
+        let mut found: BTreeSet<TriggerId> = changes.collect();
+        if !self.users.is_empty() {
+            for name in schema.names_gone_since(before) {
+                found.extend(self.users.get(&name).into_iter().flatten());
+            }
+        }
+        found
+    }
+
     /// Between these two states of one history nothing happened that concerns synced tables.
     pub fn is_like(&self, other: &Data) -> bool {
         self.entries.ptr_eq(&other.entries)
@@ -227,6 +252,11 @@ impl Data {
             *own = own.clone().union(triggers.clone());
         }
         joined.entries = joined.entries.union(other.entries.clone());
+        joined.uses = joined.uses.union(other.uses.clone());
+        for (name, triggers) in &other.users {
+            let own = joined.users.entry(name.clone()).or_default();
+            *own = own.clone().union(triggers.clone());
+        }
         for (table, triggers) in &other.by_table {
             let own = joined.by_table.entry(*table).or_default();
             *own = own.clone().union(triggers.clone());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{History, Migration};
+use crate::operation::{Operation, Statement};
 use crate::settings::{Fact, Settings};
 use crate::source::{SourceId, Span};
 
@@ -39,6 +40,34 @@ impl<'a> Plan<'a> {
     /// The release a migration belongs to, as the number of its first migration.
     pub fn release_number(&self, migration: usize) -> usize {
         self.releases[migration]
+    }
+
+    /// The first statement after a place that meets a condition, in the rest of that migration and in those after it;
+    /// DO blocks are looked into, texts made at run time are not.
+    pub fn find_later(
+        &self,
+        migration: usize,
+        after: Span,
+        meets: &dyn Fn(&Statement) -> bool,
+    ) -> Option<(usize, Span)> {
+        let rest = self.history.migrations.iter().enumerate().skip(migration);
+        rest.map(|(number, one)| {
+            let mut found = None;
+            let mut visit = |statement: &Statement| {
+                let later = number != migration || statement.span.start >= after.end;
+                if found.is_none() && later && meets(statement) {
+                    found = Some((number, statement.span));
+                }
+            };
+            for node in &one.up.nodes {
+                node.statements(&mut |statement| match &statement.operation {
+                    Operation::Do(block) => block.body.nodes.iter().for_each(|node| node.statements(&mut visit)),
+                    _ => visit(statement),
+                });
+            }
+            found
+        })
+        .find_map(|found| found)
     }
 
     pub fn facts_of(&self, migration: usize) -> &[Fact] {

@@ -21,6 +21,7 @@ mod parent_fk_over_unvalidated;
 mod partition_fk_cannot_merge;
 mod partition_fk_survives_drop;
 mod refused;
+mod trigger_uses_missing_object;
 
 use std::sync::LazyLock;
 
@@ -85,6 +86,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("partition-fk-survives-drop", Check::Whole(partition_fk_survives_drop::check)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
     rule!("unique-without-partition-key", Check::Step(refused::unique_without_partition_key)),
+    rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
     rule!("unread-file", Check::Analysis),
     rule!("unread-statement", Check::Analysis),
 ];

@@ -1,8 +1,12 @@
 //! What came since an earlier state of the same history: ids are given in order and never used again.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Function, FunctionId, Relation, RelationId, Schema, TriggerId};
+use imbl::OrdMap;
+use imbl::ordmap::DiffItem;
+
+use super::{Function, FunctionId, Gone, Part, Relation, RelationId, Schema, TriggerId};
 use crate::operation::{Ident, Name, QualifiedName};
 
 impl Schema {
@@ -42,6 +46,33 @@ impl Schema {
         self.unread = true;
     }
 
+    /// Bare names of relations, columns and functions that were taken away since `before`.
+    pub fn names_gone_since(&self, before: &Schema) -> BTreeSet<Ident> {
+        let relations = fresh(&self.gone, &before.gone).map(|name| name.name.clone());
+        let columns = fresh(&self.gone_parts, &before.gone_parts).map(|(_, _, name)| name.clone());
+        let functions = fresh(&self.gone_functions, &before.gone_functions).map(|name| name.name.clone());
+        relations.chain(columns).chain(functions).collect()
+    }
+
+    /// What became of a relation's name, looked up with another search_path.
+    pub fn gone_in(&self, name: &Name, path: &[Ident]) -> Option<&Gone> {
+        looked_up(name, path).find_map(|name| self.gone.get(&name))
+    }
+
+    /// What became of a column.
+    pub fn gone_column(&self, relation: RelationId, name: &Ident) -> Option<&Gone> {
+        self.gone_parts.get(&(relation, Part::Column, name.clone()))
+    }
+
+    /// What became of a function of which no overload is left.
+    pub fn gone_function_in(&self, name: &Name, path: &[Ident]) -> Option<&Gone> {
+        let found = |name: QualifiedName| self.function_names.get(&name).is_some_and(|ids| !ids.is_empty());
+        if looked_up(name, path).any(found) {
+            return None;
+        }
+        looked_up(name, path).find_map(|name| self.gone_functions.get(&name))
+    }
+
     pub fn get_function(&self, id: FunctionId) -> Option<&Function> {
         self.functions.get(&id).map(|function| &**function)
     }
@@ -56,4 +87,22 @@ impl Schema {
         };
         id.map(|id| self.relation(*id))
     }
+}
+
+/// The full names that a name may mean.
+fn looked_up<'a>(name: &'a Name, path: &'a [Ident]) -> impl Iterator<Item = QualifiedName> + 'a {
+    let through = if name.schema.is_none() { path } else { &[] };
+    let schemas = name.schema.iter().chain(through);
+    schemas.map(|schema| QualifiedName::new(schema.clone(), name.name.clone()))
+}
+
+/// Keys that a later state has and an earlier one has not, or has with another value.
+fn fresh<'a, K: Ord + Clone, V: PartialEq + Clone>(
+    now: &'a OrdMap<K, V>,
+    then: &'a OrdMap<K, V>,
+) -> impl Iterator<Item = &'a K> {
+    then.diff(now).filter_map(|change| match change {
+        DiffItem::Add(key, _) | DiffItem::Update { new: (key, _), .. } => Some(key),
+        DiffItem::Remove(..) => None,
+    })
 }

@@ -3,11 +3,14 @@
 //! Bodies are resolved against the schema at the step that asks, as PostgreSQL does when they run: names,
 //! `NEW.*`, TG_ARGV, `format()`.
 
+mod used;
 mod value;
 mod walk;
 
+pub use used::{Missing, MissingObject, Place, Use, Used, Uses};
 pub use value::strip_qualifiers;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::operation::{Expr, Ident, Node, Operation, Statement, TriggerState, TriggerTiming};
@@ -109,6 +112,24 @@ impl Events {
         !(self.insert || self.update || self.delete)
     }
 
+    /// As statements: `INSERT`, `INSERT or UPDATE`.
+    pub fn words(self) -> String {
+        let named = [(self.insert, "INSERT"), (self.update, "UPDATE"), (self.delete, "DELETE")];
+        let named: Vec<&str> = named.into_iter().filter(|(holds, _)| *holds).map(|(_, name)| name).collect();
+        match named.as_slice() {
+            [one, other, third] => format!("{one}, {other} or {third}"),
+            some => some.join(" or "),
+        }
+    }
+
+    fn or(self, other: Events) -> Events {
+        Events {
+            insert: self.insert || other.insert,
+            update: self.update || other.update,
+            delete: self.delete || other.delete,
+        }
+    }
+
     fn and(self, other: Events) -> Events {
         Events {
             insert: self.insert && other.insert,
@@ -141,17 +162,16 @@ impl Events {
 pub struct Written {
     /// To tables that exist, whether the trigger is disabled or not.
     pub feeds: Vec<Feed>,
-    /// The bare names of all targets: a table of that name may be made later.
+    /// The bare names of all targets, which may be made later, and of functions called.
     pub names: Vec<Ident>,
+    /// All that the body names.
+    pub uses: Option<Uses>,
 }
 
 /// Reads a trigger's function against the schema.
 pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
     let fires = fires(trigger);
     let Some(function) = trigger.function.and_then(|id| schema.get_function(id)) else { return Written::default() };
-    if trigger.timing == TriggerTiming::InsteadOf {
-        return Written::default();
-    }
     let Some(source) = schema.get_relation(trigger.table) else { return Written::default() };
     let events = Events { insert: trigger.events.insert, update: trigger.events.update, delete: trigger.events.delete };
     let mut walk = Walk {
@@ -162,7 +182,11 @@ pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
         found: Vec::new(),
         names: Vec::new(),
         calls: 0,
+        uses: Vec::new(),
+        variables: BTreeSet::new(),
+        made: BTreeSet::new(),
     };
+    used::own_names(function, &mut walk.variables, &mut walk.made);
     let mut scope = Scope { events, ..Scope::default() };
     scope.texts = Variables::of(&function.body);
     scope.texts.set("tg_table_name".into(), Some(source.name.name.as_str().into()));
@@ -172,7 +196,12 @@ pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
     if let Some(when) = &trigger.when {
         scope.guards.extend(plain(&when.tree));
     }
+    walk.use_types(&function.body.variables, function.body.span, &scope);
     walk.nodes(&function.body.nodes, &mut scope);
+    let uses = Some(Uses { source: source.id, path: walk.path, list: walk.uses });
+    if trigger.timing == TriggerTiming::InsteadOf {
+        return Written { uses, ..Written::default() };
+    }
     let mut feeds: Vec<Feed> = Vec::new();
     for (target, write) in walk.found {
         if target == source.id {
@@ -191,7 +220,7 @@ pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
             }),
         }
     }
-    Written { feeds, names: walk.names }
+    Written { feeds, names: walk.names, uses }
 }
 
 /// Whether a trigger fires in an ordinary session.

@@ -1,12 +1,13 @@
 //! Walks a trigger function's body: under which events and conditions each of its writes runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::used::{Use, Used, asks_catalog, own_names};
 use super::value::{input_names, strip_qualifiers, substitute};
 use super::{Events, FeedWrite};
-use crate::operation::{Constant, Expr, Ident, Loop, Node, Operation, Query, Statement};
-use crate::read::dynamic::{Variables, evaluate, parse};
+use crate::operation::{Constant, Expr, Ident, Loop, LoopOver, Node, Operation, Query, Statement};
+use crate::read::dynamic::{Variables, compare, evaluate, parse};
 use crate::schema::{Relation, RelationId, Schema, Trigger};
 use crate::source::Span;
 
@@ -24,6 +25,8 @@ pub(super) struct Scope {
     pub(super) texts: Variables,
     /// `$1` of EXECUTE … USING.
     pub(super) using: Vec<Expr>,
+    /// Under a condition that asks which table it is, or what there is, and could not be decided.
+    pub(super) unsure: bool,
 }
 
 impl Default for Scope {
@@ -35,6 +38,7 @@ impl Default for Scope {
             values: BTreeMap::new(),
             texts: Variables::default(),
             using: Vec::new(),
+            unsure: false,
         }
     }
 }
@@ -47,6 +51,9 @@ pub(super) struct Walk<'a> {
     pub(super) found: Vec<(RelationId, FeedWrite)>,
     pub(super) names: Vec<Ident>,
     pub(super) calls: usize,
+    pub(super) uses: Vec<Use>,
+    pub(super) variables: BTreeSet<Ident>,
+    pub(super) made: BTreeSet<Ident>,
 }
 
 impl Walk<'_> {
@@ -62,8 +69,11 @@ impl Walk<'_> {
                     let mut rest = scope.clone();
                     let mut after: Vec<Scope> = Vec::new();
                     for branch in branches {
-                        let (events, guards, exact) = self.condition(&branch.condition.tree);
+                        let (events, guards, exact) = self.condition(&branch.condition.tree, &rest);
+                        self.use_value(&branch.condition.tree, branch.condition.span, &rest);
                         let mut inner = rest.clone();
+                        inner.unsure |=
+                            asks_catalog(&branch.condition.tree) || asks_table(&branch.condition.tree) && !exact;
                         inner.events = rest.events.and(events);
                         inner.guards.extend(guards.clone());
                         if !self.nodes(&branch.body, &mut inner) {
@@ -94,7 +104,12 @@ impl Walk<'_> {
                         }
                     }
                 }
-                Node::Loop(Loop { body, variables, .. }) => {
+                Node::Loop(Loop { body, variables, over, span }) => {
+                    match over {
+                        LoopOver::Query(query) => self.use_query(query, *span, scope),
+                        LoopOver::Array(value) | LoopOver::While(value) => self.use_value(value, *span, scope),
+                        LoopOver::Range { .. } | LoopOver::Endless | LoopOver::Unknown => {}
+                    }
                     let mut inner = scope.clone();
                     for variable in variables {
                         inner.values.remove(variable);
@@ -116,21 +131,31 @@ impl Walk<'_> {
                     *scope = inner;
                 }
                 Node::Dynamic { sql, using, span, .. } => self.dynamic(sql, using, *span, scope),
-                Node::Assign { qualifier: None, target, value, .. } => {
+                Node::Assign { qualifier: None, target, value, span } => {
+                    self.use_value(value, *span, scope);
                     let text = evaluate(value, &scope.texts);
                     scope.texts.set(target.clone(), text);
                     let value = substitute(value, scope);
                     scope.values.insert(target.clone(), value);
                 }
-                Node::Assign { .. } | Node::Raise { fails: false, .. } | Node::Leave { .. } => {}
-                Node::Return { .. } | Node::Raise { .. } => return true,
+                Node::Assign { qualifier, target, value, span } => {
+                    self.use_value(value, *span, scope);
+                    let field = Expr::Column { qualifier: qualifier.clone(), name: target.clone() };
+                    self.use_value(&field, *span, scope);
+                }
+                Node::Raise { fails: false, .. } | Node::Leave { .. } => {}
+                Node::Return { value, span } => {
+                    value.iter().for_each(|value| self.use_value(value, *span, scope));
+                    return true;
+                }
+                Node::Raise { .. } => return true,
             }
         }
         false
     }
 
     /// The events a condition lets through, its conjuncts over the source row, and whether TG_OP is all it asks.
-    fn condition(&self, condition: &Expr) -> (Events, Vec<Expr>, bool) {
+    fn condition(&self, condition: &Expr, scope: &Scope) -> (Events, Vec<Expr>, bool) {
         let conjuncts: Vec<&Expr> = match condition {
             Expr::And(list) => list.iter().collect(),
             one => vec![one],
@@ -139,7 +164,7 @@ impl Walk<'_> {
         let mut guards = Vec::new();
         let mut exact = true;
         for conjunct in conjuncts {
-            match operation_test(conjunct) {
+            match operation_test(conjunct).or_else(|| table_test(conjunct, &scope.texts)) {
                 Some(tested) => events = events.and(tested),
                 None => {
                     exact = false;
@@ -153,11 +178,13 @@ impl Walk<'_> {
     fn statement(&mut self, statement: &Statement, scope: &mut Scope) {
         match &statement.operation {
             Operation::Write(write) => {
+                self.use_write(write, statement.span, scope);
                 for one in write.all() {
                     self.write(one, statement.span, scope);
                 }
             }
             Operation::Query(query) => {
+                self.use_query(query, statement.span, scope);
                 for one in query.writes().into_iter().flat_map(|write| write.all()) {
                     self.write(one, statement.span, scope);
                 }
@@ -167,6 +194,12 @@ impl Walk<'_> {
                 }
                 self.called(query, scope);
             }
+            Operation::Call { function, .. } => self.note_use(Used::Function(function.clone()), statement.span, scope),
+            Operation::Truncate(truncate) => {
+                for table in &truncate.tables {
+                    self.note_use(Used::Relation(table.name.clone()), statement.span, scope);
+                }
+            }
             _ => {}
         }
     }
@@ -175,13 +208,18 @@ impl Walk<'_> {
     fn called(&mut self, query: &Query, scope: &Scope) {
         for expr in query.expressions() {
             let Expr::Call { function, arguments } = expr else { continue };
+            if !self.names.contains(&function.name) {
+                self.names.push(function.name.clone());
+            }
             let [found] = self.schema.find_functions(function)[..] else { continue };
             if self.calls >= CALL_LIMIT {
                 continue;
             }
             self.calls += 1;
+            own_names(found, &mut self.variables, &mut self.made);
             let mut inner = Scope { events: scope.events, guards: scope.guards.clone(), ..Scope::default() };
             inner.caught = scope.caught.clone();
+            inner.unsure = scope.unsure;
             inner.texts = Variables::of(&found.body);
             for (parameter, argument) in input_names(found).zip(arguments) {
                 inner.texts.set(parameter.clone(), evaluate(argument, &scope.texts));
@@ -252,6 +290,31 @@ fn operation_test(condition: &Expr) -> Option<Events> {
         Expr::Not(inner) => Some(Events::ALL.without(operation_test(inner)?)),
         _ => None,
     }
+}
+
+/// What a trigger shared by several tables is told: which one it is, and its arguments.
+fn asks_table(condition: &Expr) -> bool {
+    let told = ["tg_table_name", "tg_relname", "tg_table_schema", "tg_argv", "tg_name", "tg_nargs", "tg_relid"];
+    condition.columns().into_iter().any(|name| told.contains(&name.as_str()))
+}
+
+/// `TG_TABLE_NAME = 'orders'`, `TG_TABLE_NAME IN (…)`, which this trigger decides: all events, or none.
+fn table_test(condition: &Expr, texts: &Variables) -> Option<Events> {
+    if !asks_table(condition) {
+        return None;
+    }
+    let nothing = Events::ALL.without(Events::ALL);
+    let holds = match condition {
+        Expr::Binary { operator, left, right } => compare(operator, left, right, texts)?,
+        Expr::In { value, list } => {
+            let value = evaluate(value, texts)?;
+            let items: Option<Vec<_>> = list.iter().map(|item| evaluate(item, texts)).collect();
+            items?.contains(&value)
+        }
+        Expr::Not(inner) => return Some(Events::ALL.without(table_test(inner, texts)?)),
+        _ => return None,
+    };
+    Some(if holds { Events::ALL } else { nothing })
 }
 
 /// The conjuncts of a condition over the new row, with plain column names. Guards against recursion say nothing
