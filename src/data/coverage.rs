@@ -33,7 +33,7 @@ impl Coverage<'_> {
 impl Data {
     /// How much of its source's rows a copy, or one partition of it, holds.
     pub fn coverage<'a>(&'a self, schema: &Schema, copy: &Copy, part: RelationId) -> Coverage<'a> {
-        if let Some(fact) = self.facts.iter().find(|fact| states(fact, schema, copy)) {
+        if let Some(fact) = self.facts.iter().find(|fact| states(fact, schema, copy.source, copy.table)) {
             return Coverage::Stated(fact);
         }
         let key: Vec<&Ident> = copy.key.iter().map(|(_, source)| source).collect();
@@ -86,7 +86,7 @@ impl Data {
         best
     }
 
-    fn judge<'a>(&self, fill: &'a Fill, since: Option<Moment>, bound: Option<&Expr>) -> Coverage<'a> {
+    pub(super) fn judge<'a>(&self, fill: &'a Fill, since: Option<Moment>, bound: Option<&Expr>) -> Coverage<'a> {
         if fill.partial || !fill.certain {
             return Coverage::Unclear(fill);
         }
@@ -98,6 +98,11 @@ impl Data {
         if !all_rows {
             return Coverage::Filtered(fill);
         }
+        self.judge_time(fill, since)
+    }
+
+    /// What a fill that takes all rows covers, `since` new ones reach the target another way, or the source has none.
+    pub fn judge_time<'a>(&self, fill: &'a Fill, since: Option<Moment>) -> Coverage<'a> {
         match since {
             Some(since) if fill.moment.step < since.step => {
                 let together = fill.moment.unit == since.unit;
@@ -123,7 +128,7 @@ impl Data {
     }
 }
 
-fn rank(coverage: &Coverage) -> u8 {
+pub(super) fn rank(coverage: &Coverage) -> u8 {
     match coverage {
         Coverage::Complete | Coverage::Stated(_) => 0,
         Coverage::Unclear(_) => 1,
@@ -156,13 +161,13 @@ pub(super) fn refers_by(
 }
 
 /// A fact covers a copy when it names it whole: without columns and without `where`.
-fn states(fact: &Fact, schema: &Schema, copy: &Copy) -> bool {
+pub(super) fn states(fact: &Fact, schema: &Schema, source: RelationId, table: RelationId) -> bool {
     let names = |name: &crate::operation::Name, id: RelationId| {
         schema.find(name).is_some_and(|relation| schema.partition_root(relation.id) == id)
     };
-    names(&fact.table, copy.table)
+    names(&fact.table, table)
         && fact.filter.is_none()
-        && fact.source.as_ref().is_none_or(|source| names(source, schema.partition_root(copy.source)))
+        && fact.source.as_ref().is_none_or(|name| names(name, schema.partition_root(source)))
 }
 
 /// A LIST partition's bound as a condition over its key column.

@@ -9,12 +9,14 @@ mod feed;
 mod fill;
 mod guarantee;
 mod keep;
+mod swap;
 
 pub use copy::*;
 pub use coverage::*;
 pub use feed::*;
 pub use fill::*;
 pub use guarantee::*;
+pub use swap::*;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -64,6 +66,9 @@ pub struct Data {
     /// All that each trigger's function names, and triggers by those names.
     uses: OrdMap<TriggerId, Arc<Uses>>,
     users: OrdMap<Ident, OrdSet<TriggerId>>,
+    /// Names and bounds that tables lost not long ago.
+    left: Arc<Vec<Arc<swap::Left>>>,
+    swaps: Arc<Vec<Arc<Swap>>>,
 }
 
 impl Data {
@@ -86,6 +91,7 @@ impl Data {
         for id in after.relations_since(before) {
             self.made.insert(id, circumstances.moment);
         }
+        let leaving = self.leaving(operation, before);
         self.keep_feeds(operation, before, after, circumstances.moment);
         match operation {
             Operation::Write(write) => {
@@ -113,6 +119,7 @@ impl Data {
             }
             _ => {}
         }
+        self.keep_places(operation, origin, before, after, leaving, circumstances);
     }
 
     fn note_write(&mut self, write: &crate::operation::Write, origin: &Origin, schema: &Schema, at: Circumstances) {
@@ -133,7 +140,15 @@ impl Data {
 
     fn note_block(&mut self, schema: &Schema, name: &Name, moment: Moment) {
         if let Some(relation) = schema.find(name) {
-            self.write_blocks.insert(relation.id, moment);
+            self.block(relation.id, moment);
+        }
+    }
+
+    /// A lock lasts until its transaction ends: the first one there counts.
+    fn block(&mut self, table: RelationId, moment: Moment) {
+        let known = self.write_blocks.get(&table);
+        if known.is_none_or(|first| first.unit != moment.unit) {
+            self.write_blocks.insert(table, moment);
         }
     }
 

@@ -21,6 +21,7 @@ mod parent_fk_over_unvalidated;
 mod partition_fk_cannot_merge;
 mod partition_fk_survives_drop;
 mod refused;
+mod swap_before_backfill;
 mod trigger_uses_missing_object;
 
 use std::sync::LazyLock;
@@ -85,8 +86,10 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("partition-fk-cannot-merge", Check::Whole(partition_fk_cannot_merge::check)),
     rule!("partition-fk-survives-drop", Check::Whole(partition_fk_survives_drop::check)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
-    rule!("unique-without-partition-key", Check::Step(refused::unique_without_partition_key)),
+    rule!("swap-before-backfill", Check::Unit(swap_before_backfill::check)),
+    rule!("swap-loses-rows", Check::Unit(swap_before_backfill::check_rows)),
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
+    rule!("unique-without-partition-key", Check::Step(refused::unique_without_partition_key)),
     rule!("unread-file", Check::Analysis),
     rule!("unread-statement", Check::Analysis),
 ];

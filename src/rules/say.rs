@@ -144,3 +144,12 @@ pub fn outside_transaction(framework: Framework) -> &'static str {
         }
     }
 }
+
+/// The columns that two tables share by name, as a list; `…` where they are not known.
+pub fn shared_columns(schema: &Schema, one: RelationId, other: RelationId) -> String {
+    let table = |id: RelationId| schema.get_relation(id).and_then(|relation| relation.as_table());
+    let (Some(one), Some(other)) = (table(one), table(other)) else { return "…".to_owned() };
+    let shared = one.columns.iter().filter(|column| column.generated.is_none() && other.column(&column.name).is_some());
+    let shared: Vec<String> = shared.map(|column| column.name.to_string()).collect();
+    if shared.is_empty() { "…".to_owned() } else { shared.join(", ") }
+}
