@@ -29,6 +29,8 @@ pub struct Migration {
     /// The rest of its name, without version and ending: part of fingerprints.
     pub name: String,
     pub source: SourceId,
+    /// Where in its file it begins: one file may hold several.
+    pub starts: u32,
     pub up: Script,
     pub down: Option<Script>,
     pub transaction: TransactionUnit,
@@ -67,6 +69,8 @@ pub struct Runner {
 pub enum AfterFailure {
     /// The next run starts the failed migration again from its first statement.
     RunsAgain,
+    /// The next run goes on behind the last statement that succeeded.
+    Continues,
     /// The database is marked dirty: a person must repair it.
     MarkedDirty,
 }

@@ -17,19 +17,22 @@ pub struct Plan<'a> {
     /// Facts that each migration's comments state.
     pub facts: Vec<Vec<Fact>>,
     releases: Vec<usize>,
-    by_source: BTreeMap<SourceId, usize>,
+    /// By file and the place where its script begins: one file may hold several migrations.
+    by_place: BTreeMap<(SourceId, u32), usize>,
 }
 
 impl<'a> Plan<'a> {
     /// `facts` has an entry for each migration, or none at all.
     pub fn new(history: &'a History, index: usize, settings: &'a Settings, facts: Vec<Vec<Fact>>) -> Plan<'a> {
-        let by_source = history.migrations.iter().enumerate().map(|(number, one)| (one.source, number)).collect();
-        Plan { history, index, settings, facts, releases: release_numbers(&history.migrations), by_source }
+        let migrations = history.migrations.iter().enumerate();
+        let by_place = migrations.map(|(number, one)| ((one.source, one.starts), number)).collect();
+        Plan { history, index, settings, facts, releases: release_numbers(&history.migrations), by_place }
     }
 
     /// The migration whose script holds a place.
     pub fn migration_of(&self, span: Span) -> Option<usize> {
-        self.by_source.get(&span.source).copied()
+        let before = self.by_place.range((span.source, 0)..=(span.source, span.start)).next_back();
+        before.map(|(_, number)| *number)
     }
 
     /// Migrations of one release reach production in one deploy; the base is never one with what is judged.

@@ -1,9 +1,11 @@
 //! Entries become migrations: texts enter the sources, sections are told apart, scripts are read.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
-use super::entries::{Entries, Entry, Marks};
 use super::layout::Layout;
+use super::runner::{self, Entries, Entry};
 use super::texts::Texts;
 use super::walk::Found;
 use crate::history::{Migration, UnreadFile};
@@ -31,12 +33,14 @@ pub struct DraftHistory {
     pub remarks: Vec<String>,
     /// A database that all files are written for, where that is not PostgreSQL.
     pub other_database: Option<&'static str>,
+    /// Files that are among the sources: one may hold several migrations.
+    known: BTreeMap<String, SourceId>,
 }
 
 /// Reads a layout's files.
 pub fn assemble(layout: Layout, root: &Path, texts: &mut Texts, sources: &mut Sources) -> DraftHistory {
-    let context = super::entries::Context { layout: &layout, texts, root };
-    let Entries { entries, unread, remarks, has_down, has_gaps } = super::entries::entries(context);
+    let context = runner::Context { layout: &layout, texts, root };
+    let Entries { entries, unread, remarks, has_down, has_gaps, other_database } = runner::entries(context);
     let unread = unread.into_iter().map(|(path, reason)| UnreadFile { path, span: None, reason, judged: true });
     let mut history = DraftHistory {
         layout,
@@ -45,9 +49,10 @@ pub fn assemble(layout: Layout, root: &Path, texts: &mut Texts, sources: &mut So
         drafts: Vec::with_capacity(entries.len()),
         unread: unread.collect(),
         remarks,
-        other_database: None,
+        other_database,
+        known: BTreeMap::new(),
     };
-    history.other_database = other_database(&entries, texts);
+    history.other_database = history.other_database.or_else(|| spoken_by(&entries, texts));
     if history.other_database.is_none() {
         for entry in entries {
             history.read(entry, texts, sources);
@@ -58,7 +63,7 @@ pub fn assemble(layout: Layout, root: &Path, texts: &mut Texts, sources: &mut So
 
 /// The other database that files are written for, where none says PostgreSQL. A few that only look foreign
 /// among many that anybody takes decide nothing.
-fn other_database(entries: &[Entry], texts: &mut Texts) -> Option<&'static str> {
+fn spoken_by(entries: &[Entry], texts: &mut Texts) -> Option<&'static str> {
     let (mut other, mut others, mut read) = (None, 0, 0);
     for entry in entries {
         let text = texts.get(&entry.up);
@@ -80,11 +85,8 @@ impl DraftHistory {
     fn read(&mut self, entry: Entry, texts: &mut Texts, sources: &mut Sources) {
         let Some(source) = self.source(&entry.up, texts, sources) else { return };
         let whole = sources.piece(source);
-        let (up, down) = match (entry.sections, &entry.down) {
-            (Some(marks), _) => {
-                let (up, down) = sections(&whole, marks);
-                (up, Some(down))
-            }
+        let (up, down) = match (&entry.parts, &entry.down) {
+            (Some(parts), _) => (parts_of(&whole, &parts.up, "\n;\n"), Some(parts_of(&whole, &parts.down, ""))),
             (None, Some(down)) => {
                 let down = self.source(down, texts, sources);
                 (whole, down.map(|down| sources.piece(down)))
@@ -101,9 +103,10 @@ impl DraftHistory {
             version: entry.version,
             name: entry.name,
             source,
+            starts: entry.parts.as_ref().and_then(|parts| parts.up.first()).map_or(0, |part| part.start as u32),
             up,
             // A section without a statement undoes nothing.
-            down: down.filter(|down| entry.sections.is_none() || !down.nodes.is_empty()),
+            down: down.filter(|down| entry.parts.is_none() || !down.nodes.is_empty()),
             transaction: entry.unit,
             judged: true,
             release: None,
@@ -114,8 +117,15 @@ impl DraftHistory {
     }
 
     fn source(&mut self, file: &Found, texts: &mut Texts, sources: &mut Sources) -> Option<SourceId> {
+        if let Some(known) = self.known.get(&file.path) {
+            return Some(*known);
+        }
         match &*texts.get(file) {
-            Ok(text) => Some(sources.add(file.path.as_str(), text.text.as_str())),
+            Ok(text) => {
+                let id = sources.add(file.path.as_str(), text.text.as_str());
+                self.known.insert(file.path.clone(), id);
+                Some(id)
+            }
             Err(reason) => {
                 let (path, reason) = (file.path.clone(), reason.clone());
                 self.unread.push(UnreadFile { path, span: None, reason, judged: true });
@@ -131,48 +141,31 @@ pub fn script(piece: &Piece) -> (Script, Vec<Comment>) {
     (Script { nodes: text.nodes }, text.comments)
 }
 
-/// A file's part that runs forward, with what stands before the first mark, and the part that undoes it.
-fn sections(whole: &Piece, marks: Marks) -> (Piece, Piece) {
-    let text = whole.text();
-    let (mut up, mut down) = (PieceBuilder::new(whole.source()), PieceBuilder::new(whole.source()));
-    let mut is_down = false;
-    let mut from = 0;
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let mark = line.trim_start().strip_prefix("--").map(|comment| comment.trim().to_ascii_lowercase());
-        let turned = mark.and_then(|mark| turns_down(&mark, marks)).filter(|down| *down != is_down);
-        if let Some(down_now) = turned {
-            if is_down { &mut down } else { &mut up }.copy(whole, from..at);
-            (is_down, from) = (down_now, at);
+/// Parts of a file as one text; `between` ends a statement that a part leaves open.
+fn parts_of(whole: &Piece, parts: &[Range<usize>], between: &str) -> Piece {
+    let mut text = PieceBuilder::new(whole.source());
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            text.substitute(between, whole.span(part.start..part.start).start);
         }
-        at += line.len();
+        text.copy(whole, part.clone());
     }
-    if is_down { &mut down } else { &mut up }.copy(whole, from..at);
-    (up.finish(), down.finish())
-}
-
-fn turns_down(comment: &str, marks: Marks) -> Option<bool> {
-    let comment = comment.split_whitespace().collect::<Vec<_>>().join(" ");
-    let is = |mark: &str| comment.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-    if is(marks.down) { Some(true) } else { is(marks.up).then_some(false) }
+    text.finish()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::entries::Marks;
     use super::*;
+    use crate::source::Sources;
 
     #[test]
-    fn sections_keep_their_places() {
-        let text = "-- head\n-- +goose Up\na;\n\n--  +goose Down\nb;\n";
+    fn parts_keep_their_places() {
         let mut sources = Sources::default();
-        let id = sources.add("1.sql", text);
-        let (up, down) = sections(&sources.piece(id), Marks { up: "+goose up", down: "+goose down" });
-        assert_eq!(up.text(), "-- head\n-- +goose Up\na;\n\n");
-        assert_eq!(down.text(), "--  +goose Down\nb;\n");
-        let at = down.text().find("b;").unwrap();
-        assert_eq!(sources.text(down.span(at..at + 2)), "b;");
-        let (_, none) = sections(&sources.piece(id), Marks { up: "migrate:up", down: "migrate:down" });
-        assert_eq!(none.text(), "");
+        let id = sources.add("1.sql", "a //\nb //\nc;");
+        let text = parts_of(&sources.piece(id), &[0..2, 5..7], "\n;\n");
+        assert_eq!(text.text(), "a \n;\nb ");
+        let at = text.text().find('b').unwrap();
+        assert_eq!(sources.text(text.span(at..at + 1)), "b");
+        assert_eq!(parts_of(&sources.piece(id), &[], "").text(), "");
     }
 }

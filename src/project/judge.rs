@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::assemble::{Draft, DraftHistory};
 use super::git::{BaseCommit, Git};
-use super::order::compare_versions;
 use super::place::is_below;
+use super::runner::compare_versions;
 use super::text::decode;
 use super::walk::Found;
 use super::{Base, Deleted, Edited};
@@ -141,7 +141,7 @@ impl Shipped {
     fn read(histories: &[DraftHistory], git: &Git<'_>, commit: &str) -> Result<Shipped, Error> {
         let mut tree = git.files(commit)?;
         let inside = |path: &str| histories.iter().any(|history| is_below(path, &history.layout.root));
-        let own = histories.iter().flat_map(|history| history.layout.files.iter().chain(&history.layout.go));
+        let own = histories.iter().flat_map(|history| history.layout.files.iter().chain(&history.layout.other));
         let here: BTreeMap<&str, &Found> = own.map(|file| (file.path.as_str(), file)).collect();
         tree.retain(|path, _| here.contains_key(path.as_str()) || (super::walk::is_sql(path) && inside(path)));
         let blobs: Vec<&str> = tree.values().map(String::as_str).collect();

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::assemble::{DraftHistory, assemble, script};
 use super::git::{Git, base_of_ci};
-use super::layout::{Layout, Layouts, Surroundings, find, is_well_known};
+use super::layout::{Layout, Layouts, Surroundings, find, has_manifest, is_well_known};
 use super::manifest::Manifests;
 use super::place::{Place, folder, is_below, named};
 use super::texts::Texts;
 use super::walk::{Found, is_sql, walk};
-use super::{Project, Request, entries, judge};
+use super::{Project, Request, judge, runner};
 use crate::error::Error;
-use crate::history::{Framework, History, Migration, TransactionUnit, UnreadFile};
+use crate::history::{Framework, History, Migration, UnreadFile};
 use crate::settings::Settings;
 
 /// The path under which a migration from standard input is shown.
@@ -130,7 +130,7 @@ fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
     });
     project.histories.push(History {
         databases: runs_on.map(|database| database.name.clone()).collect(),
-        runner: entries::runner(framework, has_down),
+        runner: runner::runner(framework, has_down),
         // A lone file may build on anything; a file that was not read may have made anything.
         complete: !has_gaps
             && unread.is_empty()
@@ -149,15 +149,12 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
     let (up, comments) = script(&project.sources.piece(source));
     let framework = settings.framework.or_else(|| project.histories.first().map(|history| history.framework));
     let framework = framework.unwrap_or(Framework::Plain);
-    let transaction = match framework {
-        Framework::Plain => TransactionUnit::Statement,
-        Framework::GolangMigrate => TransactionUnit::SimpleQuery,
-        Framework::Diesel | Framework::Sqlx | Framework::Goose | Framework::Flyway => TransactionUnit::File,
-    };
+    let transaction = runner::tool(framework).unit;
     let migration = Migration {
         version: String::new(),
         name: "stdin".to_owned(),
         source,
+        starts: 0,
         up,
         down: None,
         transaction,
@@ -171,7 +168,7 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
         _ => project.histories.push(History {
             root: ".".to_owned(),
             framework,
-            runner: entries::runner(framework, false),
+            runner: runner::runner(framework, false),
             databases: Vec::new(),
             migrations: vec![migration],
             complete: false,
@@ -271,14 +268,14 @@ impl<'a> Search<'a> {
     fn find(&mut self, start: &Path, named_by_user: bool) -> (Layouts, Vec<(String, String)>) {
         let mut tree = walk(self.place, start);
         let unread = std::mem::take(&mut tree.unread);
-        let mut surroundings = Surroundings {
+        let surroundings = Surroundings {
             place: self.place,
             manifests: &mut self.manifests,
             texts: &mut self.texts,
             wanted: self.settings.framework,
             named_by_user,
         };
-        (find(tree, &mut surroundings), unread)
+        (find(tree, surroundings), unread)
     }
 
     /// Takes all histories below a folder; says how many SQL files lie there.
@@ -325,17 +322,18 @@ impl<'a> Search<'a> {
         }
         for (root, files) in by_folder {
             let framework = Framework::Plain;
-            let layout = Layout { root: root.clone(), framework, files, go: Vec::new(), beside: BTreeSet::new() };
+            let layout = Layout { root: root.clone(), framework, files, other: Vec::new(), beside: BTreeSet::new() };
             self.layouts.insert((root, framework), layout);
         }
     }
 
     /// The topmost folder of migrations by name at or above a folder; for a folder with `up.sql` the one above it.
     fn start_of_history(&self, folder: &Path) -> Option<PathBuf> {
-        let known = folder.ancestors().take_while(|above| above.starts_with(&self.place.root));
-        let known = known.filter(|above| is_well_known(&self.place.shown(above)));
+        let inside = || folder.ancestors().take_while(|above| above.starts_with(&self.place.root));
+        let by_manifest = inside().find(|above| has_manifest(above));
+        let known = inside().filter(|above| is_well_known(&self.place.shown(above))).last();
         let above = folder.join("up.sql").exists().then(|| folder.parent()).flatten();
-        known.last().or(above).map(Path::to_path_buf)
+        by_manifest.or(known).or(above).map(Path::to_path_buf)
     }
 
     /// A folder that holds some of a history's files: these are judged, the rest is context.

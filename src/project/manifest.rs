@@ -5,54 +5,49 @@ use std::path::{Path, PathBuf};
 
 use super::place::Place;
 use super::text::peek;
-
-/// A runner that a manifest names. Wider than [`crate::history::Framework`]: others share their files' names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Named {
-    Diesel,
-    Sqlx,
-    GolangMigrate,
-    Goose,
-    Flyway,
-    Refinery,
-    Hasura,
-    Sqitch,
-}
+use crate::history::Framework;
 
 /// Files, what must stand in them (nothing: their being there is enough), and what that names.
-const SIGNS: &[(&str, &str, Named)] = &[
-    ("diesel.toml", "", Named::Diesel),
-    (".sqlx", "", Named::Sqlx),
-    ("sqlx.toml", "", Named::Sqlx),
-    ("flyway.conf", "", Named::Flyway),
-    ("flyway.toml", "", Named::Flyway),
-    ("conf/flyway.conf", "", Named::Flyway),
-    ("sqitch.plan", "", Named::Sqitch),
-    ("pom.xml", "flyway", Named::Flyway),
-    ("build.gradle", "flyway", Named::Flyway),
-    ("build.gradle.kts", "flyway", Named::Flyway),
-    ("gradle/libs.versions.toml", "flyway", Named::Flyway),
-    ("go.mod", "golang-migrate/migrate", Named::GolangMigrate),
-    ("go.mod", "pressly/goose", Named::Goose),
-    ("config.yaml", "metadata_directory", Named::Hasura),
+const SIGNS: &[(&str, &str, Framework)] = &[
+    ("diesel.toml", "", Framework::Diesel),
+    (".sqlx", "", Framework::Sqlx),
+    ("sqlx.toml", "", Framework::Sqlx),
+    ("flyway.conf", "", Framework::Flyway),
+    ("flyway.toml", "", Framework::Flyway),
+    ("conf/flyway.conf", "", Framework::Flyway),
+    ("pom.xml", "flyway", Framework::Flyway),
+    ("build.gradle", "flyway", Framework::Flyway),
+    ("build.gradle.kts", "flyway", Framework::Flyway),
+    ("gradle/libs.versions.toml", "flyway", Framework::Flyway),
+    ("go.mod", "golang-migrate/migrate", Framework::GolangMigrate),
+    ("go.mod", "pressly/goose", Framework::Goose),
+    ("go.mod", "gobuffalo/pop", Framework::Pop),
+    ("go.mod", "ory/pop", Framework::Pop),
+    ("go.mod", "jackc/tern", Framework::Tern),
+    ("go.mod", "concourse/concourse", Framework::Concourse),
+    ("tern.conf", "", Framework::Tern),
+    ("config.yaml", "metadata_directory", Framework::Hasura),
+    ("supabase/config.toml", "", Framework::Supabase),
+    ("package.json", "\"node-pg-migrate\"", Framework::NodePgMigrate),
+    ("package.json", "\"postgres-migrations\"", Framework::PostgresMigrations),
 ];
 
 /// Dependencies of a `Cargo.toml`.
-const CRATES: &[(&[&str], Named)] = &[
-    (&["diesel", "diesel_migrations", "diesel-async", "diesel_async_migrations"], Named::Diesel),
-    (&["sqlx"], Named::Sqlx),
-    (&["refinery"], Named::Refinery),
+const CRATES: &[(&[&str], Framework)] = &[
+    (&["diesel", "diesel_migrations", "diesel-async", "diesel_async_migrations"], Framework::Diesel),
+    (&["sqlx"], Framework::Sqlx),
+    (&["refinery"], Framework::Refinery),
 ];
 
 /// Manifests around folders, each looked at once.
 #[derive(Debug, Default)]
 pub struct Manifests {
-    known: BTreeMap<PathBuf, BTreeSet<Named>>,
+    known: BTreeMap<PathBuf, BTreeSet<Framework>>,
 }
 
 impl Manifests {
     /// What the nearest folder at or above `folder` names that names any runner.
-    pub fn around(&mut self, place: &Place, folder: &Path) -> BTreeSet<Named> {
+    pub fn around(&mut self, place: &Place, folder: &Path) -> BTreeSet<Framework> {
         let inside: Vec<&Path> = folder.ancestors().take_while(|above| above.starts_with(&place.root)).collect();
         for above in inside {
             let named = self.at(above);
@@ -63,12 +58,12 @@ impl Manifests {
         BTreeSet::new()
     }
 
-    fn at(&mut self, folder: &Path) -> &BTreeSet<Named> {
+    fn at(&mut self, folder: &Path) -> &BTreeSet<Framework> {
         self.known.entry(folder.to_path_buf()).or_insert_with(|| read(folder))
     }
 }
 
-fn read(folder: &Path) -> BTreeSet<Named> {
+fn read(folder: &Path) -> BTreeSet<Framework> {
     let mut named = BTreeSet::new();
     for (file, needed, sign) in SIGNS {
         let path = folder.join(file);
@@ -85,7 +80,7 @@ fn read(folder: &Path) -> BTreeSet<Named> {
 }
 
 /// The runners among a Cargo manifest's dependencies: `diesel = …`, `[dependencies.diesel]`.
-fn crates(text: &str) -> BTreeSet<Named> {
+fn crates(text: &str) -> BTreeSet<Framework> {
     let mut named = BTreeSet::new();
     for line in text.lines() {
         let key = line.trim().trim_start_matches('[').split(['=', ']']).next().unwrap_or_default();
@@ -104,10 +99,10 @@ mod tests {
     #[test]
     fn dependencies_are_found_however_they_are_written() {
         for (text, wanted) in [
-            ("[dependencies]\nsqlx = \"0.8\"", Some(Named::Sqlx)),
-            ("[dependencies.diesel]\nversion = \"2\"", Some(Named::Diesel)),
-            ("refinery.workspace = true", Some(Named::Refinery)),
-            ("[workspace.dependencies]\nsqlx = { version = \"0.8\" }", Some(Named::Sqlx)),
+            ("[dependencies]\nsqlx = \"0.8\"", Some(Framework::Sqlx)),
+            ("[dependencies.diesel]\nversion = \"2\"", Some(Framework::Diesel)),
+            ("refinery.workspace = true", Some(Framework::Refinery)),
+            ("[workspace.dependencies]\nsqlx = { version = \"0.8\" }", Some(Framework::Sqlx)),
             ("# sqlx is not used\nname = \"sqlx-like\"", None),
         ] {
             assert_eq!(crates(text).into_iter().next(), wanted, "{text}");

@@ -3,7 +3,6 @@
 
 mod assemble;
 mod dialect;
-mod entries;
 mod git;
 mod judge;
 mod layout;
@@ -12,6 +11,7 @@ mod manifest;
 mod names;
 mod order;
 mod place;
+mod runner;
 mod settings_file;
 mod text;
 mod texts;
@@ -24,8 +24,8 @@ use crate::settings::Settings;
 use crate::source::{SourceId, Sources};
 
 pub use load::load;
-pub use order::compare_versions;
 pub use place::Place;
+pub use runner::compare_versions;
 pub use settings_file::read_settings;
 
 /// All that `analyze` works on: files read, histories in production order.

@@ -4,21 +4,23 @@ use std::cmp::Ordering;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use crate::history::Framework;
+/// Numbers by value, and what stands between them as text.
+pub fn by_number(left: &str, right: &str) -> Ordering {
+    natural(left, right, number)
+}
 
-/// Compares two versions as the runner does; sources in `docs/runners.md`.
-pub fn compare_versions(framework: Framework, left: &str, right: &str) -> Ordering {
-    match framework {
-        // `MigrationVersion` is a text without dashes, compared as text.
-        Framework::Diesel => left.replace('-', "").cmp(&right.replace('-', "")),
-        Framework::Flyway => dotted(left, right),
-        Framework::Sqlx | Framework::GolangMigrate | Framework::Goose => natural(left, right, number),
-        Framework::Plain => natural(left, right, number_or_date),
-    }
+/// As `by_number`, days and times of day as dates.
+pub fn by_number_or_date(left: &str, right: &str) -> Ordering {
+    natural(left, right, number_or_date)
+}
+
+/// Byte by byte.
+pub fn by_text(left: &str, right: &str) -> Ordering {
+    left.cmp(right)
 }
 
 /// Flyway: numbers between dots or underscores; parts that are absent are zero.
-fn dotted(left: &str, right: &str) -> Ordering {
+pub fn dotted(left: &str, right: &str) -> Ordering {
     let mut lefts = left.split(['.', '_']);
     let mut rights = right.split(['.', '_']);
     loop {
@@ -90,24 +92,6 @@ fn digits(characters: &mut Peekable<Chars<'_>>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_compare_as_their_runner_has_it() {
-        for (framework, left, right, order) in [
-            (Framework::Plain, "9", "10", Ordering::Less),
-            (Framework::GolangMigrate, "003", "3", Ordering::Equal),
-            (Framework::Sqlx, "20240101000000", "9", Ordering::Greater),
-            (Framework::Plain, "20250625", "20250624235959", Ordering::Greater),
-            (Framework::Plain, "100/02", "20/03", Ordering::Greater),
-            (Framework::Flyway, "1_1", "1.1.0", Ordering::Equal),
-            (Framework::Flyway, "1.10", "1.9", Ordering::Greater),
-            (Framework::Flyway, "2", "10", Ordering::Less),
-            (Framework::Diesel, "2024-01-02-000000", "20240101000000", Ordering::Greater),
-            (Framework::Diesel, "10", "9", Ordering::Less),
-        ] {
-            assert_eq!(compare_versions(framework, left, right), order, "{left} {right}");
-        }
-    }
 
     #[test]
     fn paths_sort_naturally_and_totally() {

@@ -62,6 +62,11 @@ pub fn is_below(path: &str, folder: &str) -> bool {
     folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// A path below a folder.
+pub fn below(folder: &str, path: &str) -> String {
+    if folder.is_empty() { path.to_owned() } else { format!("{folder}/{path}") }
+}
+
 /// A folder's name in sentences.
 pub fn named(folder: &str) -> &str {
     if folder.is_empty() { "." } else { folder }

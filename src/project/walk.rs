@@ -14,6 +14,25 @@ const DEPTH_CAP: usize = 40;
 /// Folders that hold other people's files or made ones.
 const SKIPPED: &[&str] = &["node_modules", "target", "vendor", "__pycache__", "site-packages"];
 
+/// Files that say how the migrations beside them run.
+const BESIDE: &[&str] = &[
+    "metadata.toml",
+    "sqitch.plan",
+    "config.yaml",
+    "_journal.json",
+    "migration_lock.toml",
+    "atlas.sum",
+    "manifest.json",
+    "migrations_manifest.txt",
+];
+
+fn is_beside(name: &str) -> bool {
+    // Liquibase's changelogs.
+    let is_changelog = (name.contains("changelog") || name.contains("master"))
+        && [".xml", ".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending));
+    is_changelog || BESIDE.contains(&name) || name.ends_with(".conf")
+}
+
 /// A file found, as shown and as the system knows it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
@@ -40,9 +59,9 @@ pub struct Tree {
     pub start_name: String,
     /// SQL files, sorted by path.
     pub sql: Vec<Found>,
-    /// Go files whose name begins with a version: migrations that are not SQL.
-    pub go: Vec<Found>,
-    /// Files that say how migrations run: `metadata.toml`, `V1__x.sql.conf`, `sqitch.plan`, `config.yaml`.
+    /// Files of other languages whose name begins with a version: migrations that are not SQL.
+    pub other: Vec<Found>,
+    /// Files that say how migrations run: `metadata.toml`, `V1__x.sql.conf`, `sqitch.plan`, `_journal.json`.
     pub beside: BTreeSet<String>,
     /// Entries that could not be listed, with the reason.
     pub unread: Vec<(String, String)>,
@@ -69,7 +88,7 @@ pub fn walk(place: &Place, start: &Path) -> Tree {
         }
     }
     tree.sql.sort();
-    tree.go.sort();
+    tree.other.sort();
     tree
 }
 
@@ -99,9 +118,9 @@ impl Tree {
         let found = || Found { path: path.clone(), disk: disk.to_path_buf() };
         if is_sql(name) {
             self.sql.push(found());
-        } else if is_go_migration(name) {
-            self.go.push(found());
-        } else if matches!(name, "metadata.toml" | "sqitch.plan" | "config.yaml") || name.ends_with(".conf") {
+        } else if is_in_other_language(name) {
+            self.other.push(found());
+        } else if is_beside(name) {
             self.beside.insert(path.clone());
         }
     }
@@ -130,9 +149,12 @@ fn is_variant(name: &str) -> bool {
     name.ends_with(".postgres") || name.ends_with(".postgresql") || name.ends_with(".sqlite")
 }
 
-/// `00004_rename_root.go`, as goose and others mix them among SQL files; tests are none.
-fn is_go_migration(name: &str) -> bool {
-    let Some(stem) = name.strip_suffix(".go") else { return false };
+/// `00004_rename_root.go`, as runners mix them among SQL files, and Prisma's `migration.ts`; tests are none.
+fn is_in_other_language(name: &str) -> bool {
+    const ENDINGS: &[&str] = &["go", "fizz", "js", "ts", "mjs", "cjs", "py", "rs", "java", "kt"];
+    let Some((stem, ending)) = name.rsplit_once('.') else { return false };
+    let stem = stem.strip_prefix(['V', 'U']).unwrap_or(stem);
     let digits = stem.bytes().take_while(u8::is_ascii_digit).count();
-    digits > 0 && stem[digits..].starts_with('_') && !stem.ends_with("_test")
+    let is_numbered = digits > 0 && stem[digits..].starts_with(['_', '-', '.']);
+    ENDINGS.contains(&ending) && (is_numbered || stem == "migration") && !stem.ends_with("_test")
 }

@@ -135,13 +135,49 @@ pub fn partition_by_partition(
 pub fn outside_transaction(framework: Framework) -> &'static str {
     match framework {
         Framework::Plain => "-- outside of a transaction",
+        Framework::Atlas => "-- in a migration of its own, below `-- atlas:txmode none` and an empty line",
+        Framework::Concourse | Framework::Pop => {
+            "-- by hand before the deploy: the runner wraps every file in a transaction; the migration then takes IF NOT EXISTS"
+        }
+        Framework::Dbmate => "-- in a migration of its own, below `-- migrate:up transaction:false`",
         Framework::Diesel => "-- in a migration of its own, with `run_in_transaction = false` in its metadata.toml",
-        Framework::Sqlx => "-- in a migration of its own, whose first line is `-- no-transaction`",
-        Framework::GolangMigrate => "-- in a migration of its own: several statements of one file are one transaction",
-        Framework::Goose => "-- in a migration of its own, below `-- +goose NO TRANSACTION`",
+        Framework::Drizzle => {
+            "-- by hand before the deploy: Drizzle runs all pending files in one transaction; the migration then takes IF NOT EXISTS"
+        }
         Framework::Flyway => {
             "-- in a migration of its own, which Flyway then runs outside of a transaction (executeInTransaction=false in its .conf says so outright)"
         }
+        Framework::GolangMigrate => "-- in a migration of its own: several statements of one file are one transaction",
+        Framework::Goose => "-- in a migration of its own, below `-- +goose NO TRANSACTION`",
+        Framework::GraphileMigrate => "-- in a migration of its own, one statement below `--! no-transaction`",
+        Framework::Hasura => {
+            "-- by hand before the deploy: Hasura runs every file in a transaction; then `hasura migrate apply --skip-execution`"
+        }
+        Framework::Liquibase => "-- in a changeset of its own, with `runInTransaction:false`",
+        Framework::NodePgMigrate => {
+            "-- in a migration of its own in JavaScript, which says `pgm.noTransaction()`: SQL files cannot"
+        }
+        Framework::PlayEvolutions => "-- Play commits each statement by itself: no transaction is in the way",
+        Framework::PostgresMigrations => {
+            "-- in a migration of its own, below `-- postgres-migrations disable-transaction`"
+        }
+        Framework::Prisma => {
+            "-- in a migration of its own: Prisma sends a file at once, and one statement alone is in no transaction"
+        }
+        Framework::Rambler => "-- below a `-- rambler up` of its own: each section is sent at once",
+        Framework::Refinery => {
+            "-- by hand before the deploy: Refinery wraps every file in a transaction; the migration then takes IF NOT EXISTS"
+        }
+        Framework::River => "-- by hand: River runs each version in a transaction",
+        Framework::SqlMigrate => "-- in a migration of its own, below `-- +migrate Up notransaction`",
+        Framework::Sqitch => "-- in a change of its own, whose script says neither BEGIN nor COMMIT",
+        Framework::Sqlx => "-- in a migration of its own, whose first line is `-- no-transaction`",
+        Framework::Supabase => {
+            "-- in a migration of its own: a file is sent as one pipeline, and one statement alone is in no transaction"
+        }
+        Framework::Synapse => "-- as a background update: all deltas of an upgrade share a transaction",
+        Framework::Temporal => "-- Temporal's tool runs each statement by itself: no transaction is in the way",
+        Framework::Tern => "-- in a migration of its own, below `---- tern: disable-tx ----`",
     }
 }
 

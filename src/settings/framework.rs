@@ -1,36 +1,105 @@
-//! The runners whose files plimsoll reads. How each orders and runs them is told in `history`.
+//! The runners whose files plimsoll reads. How each orders and runs them is told in `project::runner`.
 
 /// Where migrations come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Framework {
     /// SQL files in natural order.
     Plain,
+    Atlas,
+    /// Concourse's own, `voyager`.
+    Concourse,
+    Dbmate,
     Diesel,
-    Sqlx,
+    Drizzle,
+    Flyway,
     GolangMigrate,
     Goose,
-    Flyway,
+    GraphileMigrate,
+    Hasura,
+    /// Its formatted SQL.
+    Liquibase,
+    /// Its SQL files.
+    NodePgMigrate,
+    PlayEvolutions,
+    /// Pop and Soda; fizz is not read.
+    Pop,
+    PostgresMigrations,
+    Prisma,
+    Rambler,
+    Refinery,
+    River,
+    SqlMigrate,
+    Sqitch,
+    Sqlx,
+    Supabase,
+    /// Synapse's own schema deltas.
+    Synapse,
+    /// Temporal's own versioned schemas.
+    Temporal,
+    Tern,
 }
 
 impl Framework {
-    pub const ALL: [Framework; 6] = [
+    pub const ALL: [Framework; 27] = [
         Framework::Plain,
+        Framework::Atlas,
+        Framework::Concourse,
+        Framework::Dbmate,
         Framework::Diesel,
-        Framework::Sqlx,
+        Framework::Drizzle,
+        Framework::Flyway,
         Framework::GolangMigrate,
         Framework::Goose,
-        Framework::Flyway,
+        Framework::GraphileMigrate,
+        Framework::Hasura,
+        Framework::Liquibase,
+        Framework::NodePgMigrate,
+        Framework::PlayEvolutions,
+        Framework::Pop,
+        Framework::PostgresMigrations,
+        Framework::Prisma,
+        Framework::Rambler,
+        Framework::Refinery,
+        Framework::River,
+        Framework::SqlMigrate,
+        Framework::Sqitch,
+        Framework::Sqlx,
+        Framework::Supabase,
+        Framework::Synapse,
+        Framework::Temporal,
+        Framework::Tern,
     ];
 
     /// As `plimsoll.toml` and reports name it.
     pub fn word(self) -> &'static str {
         match self {
             Framework::Plain => "plain",
+            Framework::Atlas => "atlas",
+            Framework::Concourse => "concourse",
+            Framework::Dbmate => "dbmate",
             Framework::Diesel => "diesel",
-            Framework::Sqlx => "sqlx",
+            Framework::Drizzle => "drizzle",
+            Framework::Flyway => "flyway",
             Framework::GolangMigrate => "golang-migrate",
             Framework::Goose => "goose",
-            Framework::Flyway => "flyway",
+            Framework::GraphileMigrate => "graphile-migrate",
+            Framework::Hasura => "hasura",
+            Framework::Liquibase => "liquibase",
+            Framework::NodePgMigrate => "node-pg-migrate",
+            Framework::PlayEvolutions => "play-evolutions",
+            Framework::Pop => "pop",
+            Framework::PostgresMigrations => "postgres-migrations",
+            Framework::Prisma => "prisma",
+            Framework::Rambler => "rambler",
+            Framework::Refinery => "refinery",
+            Framework::River => "river",
+            Framework::SqlMigrate => "sql-migrate",
+            Framework::Sqitch => "sqitch",
+            Framework::Sqlx => "sqlx",
+            Framework::Supabase => "supabase",
+            Framework::Synapse => "synapse",
+            Framework::Temporal => "temporal",
+            Framework::Tern => "tern",
         }
     }
 

@@ -1,17 +1,87 @@
 //! Flyway: `V1_1__title.sql` by version, then `R__title.sql` by description; `U…` undoes, `B…` starts anew.
+//! Refinery takes over the names, not their meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::layout::Search;
 use super::super::names::{FlywayKind, flyway};
-use super::super::order::compare_versions;
-use super::super::place::named;
+use super::super::order::dotted;
+use super::super::place::{is_below, named};
 use super::super::text::peek;
 use super::super::walk::Found;
-use super::{Context, Entries, Entry, passed_over};
-use crate::history::{Framework, TransactionUnit};
+use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over, sort};
+use crate::history::{AfterFailure, Framework, TransactionUnit};
 use crate::read::sql::lexer::{Kind, Lexer};
 
-pub fn entries(context: &mut Context<'_>) -> Entries {
+pub const TOOL: Tool = Tool {
+    framework: Framework::Flyway,
+    detect: |search| detect(search, Framework::Flyway),
+    list,
+    compare: dotted,
+    shape: Shape::Whole,
+    fits: |name| flyway(name).is_some(),
+    // After a failed transaction nothing is left behind; outside one a failed row stays in the history table.
+    after_failure: AfterFailure::MarkedDirty,
+    checksums: true,
+    also: &[(".java", "Java"), (".kt", "Kotlin")],
+    ..ORDINARY
+};
+
+pub const REFINERY: Tool = Tool {
+    framework: Framework::Refinery,
+    detect: |search| detect(search, Framework::Refinery),
+    list: list_refinery,
+    compare: dotted,
+    shape: Shape::Whole,
+    fits: |name| flyway(name).is_some(),
+    checksums: true,
+    also: &[(".rs", "Rust")],
+    ..ORDINARY
+};
+
+/// A location is read with all folders below it.
+fn detect(search: &mut Search<'_>, framework: Framework) {
+    let is_own = |name: &str| flyway(name).is_some();
+    let mut paths: BTreeSet<String> = BTreeSet::new();
+    for path in search.paths() {
+        let fits = search.mostly(&path, is_own);
+        if fits && (framework == Framework::Flyway || search.is_named(&path, framework)) {
+            paths.insert(path);
+        }
+    }
+    let mut roots: BTreeSet<String> = BTreeSet::new();
+    for path in &paths {
+        let above = paths.iter().find(|other| is_below(path, other));
+        let root = search.well_known_above(path).or(above.cloned());
+        roots.insert(root.unwrap_or_else(|| path.clone()));
+    }
+    let is_top = |root: &&String| !roots.iter().any(|other| other != *root && is_below(root, other));
+    for root in roots.iter().filter(is_top) {
+        let files = search.take_below(root);
+        search.add(root, framework, files);
+    }
+}
+
+/// Refinery's `U` is a version too, which may come late; each runs in a transaction, its record in another one.
+fn list_refinery(context: &mut Context<'_>) -> Entries {
+    let mut found = Entries::default();
+    let mut ignored = BTreeSet::new();
+    for file in &context.layout.files {
+        match flyway(file.name()) {
+            Some((FlywayKind::Versioned | FlywayKind::Undo, version, name)) => {
+                found.entries.push(Entry::new(version, name, file, TransactionUnit::File));
+            }
+            Some((FlywayKind::Baseline | FlywayKind::Repeatable, _, _)) | None => {
+                ignored.insert(file.path.clone());
+            }
+        }
+    }
+    sort(&mut found, dotted);
+    found.remarks.extend(passed_over(context.layout, &ignored));
+    found
+}
+
+fn list(context: &mut Context<'_>) -> Entries {
     let layout = context.layout;
     let options = Options::around(context);
     let mut found = Entries::default();
@@ -38,18 +108,14 @@ pub fn entries(context: &mut Context<'_>) -> Entries {
         let (unit, remark) = unit(context, &options, file);
         found.remarks.extend(remark);
         found.entries.push(Entry {
-            version: version.to_owned(),
-            name: name.to_owned(),
-            up: file.clone(),
             down: undo.remove(&parts(version)).filter(|_| kind == FlywayKind::Versioned).cloned(),
-            unit,
             repeatable: kind == FlywayKind::Repeatable,
-            sections: None,
+            ..Entry::new(version, name, file, unit)
         });
     }
     found.remarks.extend(undo.values().map(|file| format!("{}: no versioned migration has its version", file.path)));
     found.entries.sort_by(|left, right| {
-        let versions = || compare_versions(Framework::Flyway, &left.version, &right.version);
+        let versions = || dotted(&left.version, &right.version);
         let order = left.repeatable.cmp(&right.repeatable).then_with(versions);
         order.then_with(|| if left.repeatable { left.name.cmp(&right.name) } else { left.up.cmp(&right.up) })
     });

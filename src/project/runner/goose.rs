@@ -3,13 +3,27 @@
 use std::collections::BTreeSet;
 
 use super::super::names::numbered;
-use super::super::order::compare_versions;
-use super::{Context, Entries, Entry, Marks, passed_over};
+use super::super::order::by_number;
+use super::sections::{Side, cut};
+use super::{Context, Entries, Entry, ORDINARY, Tool, passed_over, sort};
 use crate::history::{Framework, TransactionUnit};
 
-pub const MARKS: Marks = Marks { up: "+goose up", down: "+goose down" };
+pub const TOOL: Tool = Tool {
+    framework: Framework::Goose,
+    detect: |search| {
+        search.take_each(Framework::Goose, |search, path| search.is_marked(path, is_up));
+    },
+    list,
+    also: &[(".go", "Go")],
+    ..ORDINARY
+};
 
-pub fn entries(context: &mut Context<'_>) -> Entries {
+/// `-- +goose Up`, as goose's parser takes it.
+fn is_up(line: &str) -> bool {
+    line.starts_with("--") && mark(line).is_some_and(|mark| mark == "up")
+}
+
+fn list(context: &mut Context<'_>) -> Entries {
     let layout = context.layout;
     let mut found = Entries { has_down: true, ..Entries::default() };
     let mut ignored = BTreeSet::new();
@@ -27,32 +41,29 @@ pub fn entries(context: &mut Context<'_>) -> Entries {
             found.unread.push((file.path.clone(), reason));
             continue;
         }
-        let bare = (*text).as_ref().is_ok_and(|text| annotations(&text.text).any(|(_, mark)| mark == "no transaction"));
-        found.entries.push(Entry {
-            version: parts.version,
-            name: parts.name,
-            up: file.clone(),
-            down: Some(file.clone()),
-            unit: if bare { TransactionUnit::Statement } else { TransactionUnit::File },
-            repeatable: false,
-            sections: Some(MARKS),
+        let text = (*text).as_ref().map(|text| text.text.as_str()).unwrap_or_default();
+        let bare = annotations(text).any(|(_, mark)| mark == "no transaction");
+        let unit = if bare { TransactionUnit::Statement } else { TransactionUnit::File };
+        let cut = cut(text, |line| match mark(line)?.as_str() {
+            "up" => Some(Side::Up),
+            "down" => Some(Side::Down),
+            _ => None,
         });
+        found.entries.push(Entry { parts: Some(cut), ..Entry::new(parts.version, parts.name, file, unit) });
     }
-    found.entries.sort_by(|left, right| {
-        let order = compare_versions(Framework::Goose, &left.version, &right.version);
-        order.then_with(|| left.up.cmp(&right.up))
-    });
+    sort(&mut found, by_number);
     found.remarks.extend(passed_over(layout, &ignored));
     found
 }
 
 /// Goose's annotations with their line, in lower case and without `+goose`.
 fn annotations(text: &str) -> impl Iterator<Item = (usize, String)> {
-    text.lines().enumerate().filter_map(|(line, text)| {
-        let comment = text.trim_start().strip_prefix("--")?;
-        let mark = comment.replace("--", "").trim().strip_prefix("+goose")?.trim().to_ascii_lowercase();
-        Some((line + 1, mark))
-    })
+    text.lines().enumerate().filter_map(|(line, text)| Some((line + 1, mark(text)?)))
+}
+
+fn mark(line: &str) -> Option<String> {
+    let comment = line.trim_start().strip_prefix("--")?;
+    Some(comment.replace("--", "").trim().strip_prefix("+goose")?.trim().to_ascii_lowercase())
 }
 
 /// What goose's parser refuses of a whole file.

@@ -1,0 +1,300 @@
+//! The runners, each a file of the same shape: how its folders are known (`detect`), how its files become entries in
+//! order (`list`), and one row of what it does beside (`TOOL`). Sources are in `docs/runners.md`.
+
+mod diesel;
+mod drizzle;
+mod flyway;
+mod goose;
+mod graphile_migrate;
+mod liquibase;
+mod numbered;
+mod plain;
+mod postgres_migrations;
+mod prisma;
+mod sections;
+mod sqitch;
+mod synapse;
+mod temporal;
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::layout::{Layout, Search};
+use super::place::named;
+use super::texts::Texts;
+use super::walk::Found;
+use crate::history::{AfterFailure, Framework, Runner, TransactionUnit};
+
+/// One runner as plimsoll knows it.
+pub struct Tool {
+    pub framework: Framework,
+    /// Takes the folders that are its own out of the search.
+    pub detect: fn(&mut Search<'_>),
+    /// Puts a layout's files in order.
+    pub list: fn(&mut Context<'_>) -> Entries,
+    /// Compares two versions as the runner does.
+    pub compare: fn(&str, &str) -> Ordering,
+    /// Which folder is the root where the user names the runner.
+    pub shape: Shape,
+    /// A file's name is one of its migrations'.
+    pub fits: fn(&str) -> bool,
+    /// What statements share a transaction where nothing in a file says otherwise.
+    pub unit: TransactionUnit,
+    pub after_failure: AfterFailure,
+    /// Shipped files must not change.
+    pub checksums: bool,
+    /// Two files of one version are refused, or one of them is lost.
+    pub one_per_version: bool,
+    /// Endings of migrations in other languages that stand in the same order, with the language.
+    pub also: &'static [(&'static str, &'static str)],
+    /// Files beside the migrations by which a folder above a file is known to be the root.
+    pub manifests: &'static [&'static str],
+}
+
+/// Which folder is a history's root, seen from a folder with files of the runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// The folder where the search starts, with all below it.
+    Whole,
+    /// The folder itself.
+    Folder,
+    /// The folder above: each migration has a folder of its own.
+    FolderOfFolders,
+}
+
+/// What most runners do; each `TOOL` says what differs.
+const ORDINARY: Tool = Tool {
+    framework: Framework::Plain,
+    detect: |_| {},
+    list: plain::list,
+    compare: super::order::by_number,
+    shape: Shape::Folder,
+    fits: |name| super::names::numbered(name).is_some(),
+    unit: TransactionUnit::File,
+    after_failure: AfterFailure::RunsAgain,
+    checksums: false,
+    one_per_version: true,
+    also: &[],
+    manifests: &[],
+};
+
+/// All runners, in the order in which they may claim folders: those with a manifest of their own, those with marks
+/// inside their files, those with names that others share, and what is left.
+pub const TOOLS: [&Tool; Framework::ALL.len()] = [
+    &sqitch::TOOL,
+    &drizzle::TOOL,
+    &graphile_migrate::TOOL,
+    &temporal::TOOL,
+    &synapse::TOOL,
+    &prisma::TOOL,
+    &diesel::HASURA,
+    &diesel::TOOL,
+    &goose::TOOL,
+    &sections::SQL_MIGRATE,
+    &sections::DBMATE,
+    &sections::TERN,
+    &sections::RAMBLER,
+    &sections::PLAY_EVOLUTIONS,
+    &sections::NODE_PG_MIGRATE,
+    &liquibase::TOOL,
+    &flyway::REFINERY,
+    &flyway::TOOL,
+    &numbered::ATLAS,
+    &numbered::SUPABASE,
+    &numbered::RIVER,
+    &numbered::CONCOURSE,
+    &numbered::POP,
+    &numbered::SQLX,
+    &numbered::GOLANG_MIGRATE,
+    &postgres_migrations::TOOL,
+    &plain::TOOL,
+];
+
+/// What is known of a runner.
+pub fn tool(framework: Framework) -> &'static Tool {
+    TOOLS.into_iter().find(|tool| tool.framework == framework).unwrap_or(&plain::TOOL)
+}
+
+/// One migration's files, not read yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub version: String,
+    pub name: String,
+    pub up: Found,
+    pub down: Option<Found>,
+    pub unit: TransactionUnit,
+    pub repeatable: bool,
+    /// Where only parts of `up` run: what of it runs forward, and what undoes it.
+    pub parts: Option<Parts>,
+}
+
+impl Entry {
+    /// A whole file that runs forward.
+    pub fn new(version: impl Into<String>, name: impl Into<String>, up: &Found, unit: TransactionUnit) -> Entry {
+        let (version, name) = (version.into(), name.into());
+        Entry { version, name, up: up.clone(), down: None, unit, repeatable: false, parts: None }
+    }
+}
+
+/// Parts of one file, in bytes of its text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parts {
+    pub up: Vec<Range<usize>>,
+    pub down: Vec<Range<usize>>,
+}
+
+/// A history's entries and what was noticed on the way.
+#[derive(Debug, Default)]
+pub struct Entries {
+    pub entries: Vec<Entry>,
+    /// Files that are no migration, or that the runner refuses, with the reason.
+    pub unread: Vec<(String, String)>,
+    pub remarks: Vec<String>,
+    pub has_down: bool,
+    /// Something that may run before these was left out.
+    pub has_gaps: bool,
+    /// A database that a manifest says all files are for, where that is not PostgreSQL.
+    pub other_database: Option<&'static str>,
+}
+
+/// What entries are made from.
+pub struct Context<'a> {
+    pub layout: &'a Layout,
+    pub texts: &'a mut Texts,
+    /// The repository root on disk.
+    pub root: &'a Path,
+}
+
+impl Context<'_> {
+    /// A file beside the migrations, such as `metadata.toml`, as text.
+    pub fn beside(&self, path: &str) -> Option<String> {
+        self.layout.beside.contains(path).then(|| super::text::peek(&self.disk(path))).flatten()
+    }
+
+    /// All of a file beside the migrations, or why it cannot be had.
+    pub fn manifest(&self, path: &str) -> Option<Result<String, String>> {
+        let is_there = self.layout.beside.contains(path);
+        is_there.then(|| super::text::read(&self.disk(path)).map(|text| text.text))
+    }
+
+    /// A path below the layout's root, as shown.
+    pub fn inside(&self, path: &str) -> String {
+        super::place::below(&self.layout.root, path)
+    }
+
+    fn disk(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// A file's text; nothing where it cannot be read, which is said when it is.
+    pub fn text(&mut self, file: &Found) -> String {
+        let text = self.texts.get(file);
+        (*text).as_ref().map(|text| text.text.clone()).unwrap_or_default()
+    }
+}
+
+/// Puts a layout's files in order.
+pub fn entries(mut context: Context<'_>) -> Entries {
+    let tool = tool(context.layout.framework);
+    let mut found = (tool.list)(&mut context);
+    refuse_duplicates(context.layout, tool, &mut found);
+    refuse_other_languages(context.layout, tool, &mut found);
+    found
+}
+
+/// What the runner does beside running statements; sources in `docs/runners.md`.
+pub fn runner(framework: Framework, has_down: bool) -> Runner {
+    let tool = tool(framework);
+    Runner { after_failure: tool.after_failure, checksums: tool.checksums, has_down }
+}
+
+/// Compares two versions as the runner does.
+pub fn compare_versions(framework: Framework, left: &str, right: &str) -> Ordering {
+    (tool(framework).compare)(left, right)
+}
+
+/// Puts entries in the order of their versions; files of one version by path.
+fn sort(found: &mut Entries, compare: fn(&str, &str) -> Ordering) {
+    found
+        .entries
+        .sort_by(|left, right| compare(&left.version, &right.version).then_with(|| left.up.path.cmp(&right.up.path)));
+}
+
+/// Two files of one version: most runners refuse, or keep one of them by chance.
+fn refuse_duplicates(layout: &Layout, tool: &Tool, found: &mut Entries) {
+    if !tool.one_per_version {
+        return;
+    }
+    let mut kept: Vec<Entry> = Vec::with_capacity(found.entries.len());
+    for entry in std::mem::take(&mut found.entries) {
+        let same = |before: &&Entry| {
+            before.repeatable == entry.repeatable
+                && (tool.compare)(&before.version, &entry.version).is_eq()
+                && (!entry.repeatable || before.name == entry.name)
+        };
+        match kept.last().filter(same) {
+            Some(before) => {
+                let runner = layout.framework.word();
+                let reason = format!("{runner} refuses it: `{}` has the same version", before.up.path);
+                found.unread.push((entry.up.path, reason));
+            }
+            None => kept.push(entry),
+        }
+    }
+    found.entries = kept;
+}
+
+/// Migrations in other languages stand in the same order and are not SQL.
+fn refuse_other_languages(layout: &Layout, tool: &Tool, found: &mut Entries) {
+    for file in &layout.other {
+        let language = tool.also.iter().find(|(ending, _)| file.name().ends_with(ending));
+        // A tree of folders has them at any depth; elsewhere only the root is looked at.
+        let own = tool.shape != Shape::Folder || file.folder() == layout.root;
+        if let Some((_, language)) = language.filter(|_| own) {
+            let reason = format!("it is a migration in {language}: what it does is not read");
+            found.unread.push((file.path.clone(), reason));
+        }
+    }
+}
+
+/// Files that the runner passes over for their names: one remark for all.
+fn passed_over(layout: &Layout, ignored: &BTreeSet<String>) -> Option<String> {
+    let first = ignored.first()?;
+    let (runner, root, count) = (layout.framework.word(), named(&layout.root), ignored.len());
+    Some(match count {
+        1 => format!("{root}: {runner} passes over `{first}` for its name"),
+        _ => format!("{root}: {runner} passes over {count} files for their names, such as `{first}`"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_runner_has_its_row() {
+        for framework in Framework::ALL {
+            assert_eq!(tool(framework).framework, framework);
+        }
+    }
+
+    #[test]
+    fn versions_compare_as_their_runner_has_it() {
+        for (framework, left, right, order) in [
+            (Framework::Plain, "9", "10", Ordering::Less),
+            (Framework::GolangMigrate, "003", "3", Ordering::Equal),
+            (Framework::Sqlx, "20240101000000", "9", Ordering::Greater),
+            (Framework::Plain, "20250625", "20250624235959", Ordering::Greater),
+            (Framework::Plain, "100/02", "20/03", Ordering::Greater),
+            (Framework::Flyway, "1_1", "1.1.0", Ordering::Equal),
+            (Framework::Flyway, "1.10", "1.9", Ordering::Greater),
+            (Framework::Flyway, "2", "10", Ordering::Less),
+            (Framework::Diesel, "2024-01-02-000000", "20240101000000", Ordering::Greater),
+            (Framework::Diesel, "10", "9", Ordering::Less),
+        ] {
+            assert_eq!(compare_versions(framework, left, right), order, "{left} {right}");
+        }
+    }
+}
