@@ -2,7 +2,7 @@
 
 use super::{Findings, index_not_concurrent, say};
 use crate::finding::Finding;
-use crate::history::{Framework, Step, TransactionUnit};
+use crate::history::{Step, TransactionUnit};
 use crate::operation::{FrameKind, ObjectKind, Operation, Reindex, ReindexTarget, TableActionKind};
 
 pub fn concurrently(step: &Step, findings: &mut Findings) {
@@ -86,14 +86,7 @@ impl Place {
 
     fn words(self, step: &Step) -> String {
         let context = &step.context;
-        let runner = match context.plan.history.framework {
-            Framework::Plain => "the runner",
-            Framework::Diesel => "Diesel",
-            Framework::Sqlx => "sqlx",
-            Framework::GolangMigrate => "golang-migrate",
-            Framework::Goose => "goose",
-            Framework::Flyway => "Flyway",
-        };
+        let runner = context.plan.history.framework.name();
         match (self, context.migration.transaction) {
             (Place::Block, _) => "in a DO block or function".to_owned(),
             (Place::Written, _) => "inside of BEGIN … COMMIT".to_owned(),

@@ -103,6 +103,39 @@ impl Framework {
         }
     }
 
+    /// As sentences name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Framework::Plain => "the runner",
+            Framework::Atlas => "Atlas",
+            Framework::Concourse => "Concourse",
+            Framework::Dbmate => "dbmate",
+            Framework::Diesel => "Diesel",
+            Framework::Drizzle => "Drizzle",
+            Framework::Flyway => "Flyway",
+            Framework::GolangMigrate => "golang-migrate",
+            Framework::Goose => "goose",
+            Framework::GraphileMigrate => "graphile-migrate",
+            Framework::Hasura => "Hasura",
+            Framework::Liquibase => "Liquibase",
+            Framework::NodePgMigrate => "node-pg-migrate",
+            Framework::PlayEvolutions => "Play",
+            Framework::Pop => "pop",
+            Framework::PostgresMigrations => "postgres-migrations",
+            Framework::Prisma => "Prisma",
+            Framework::Rambler => "rambler",
+            Framework::Refinery => "Refinery",
+            Framework::River => "River",
+            Framework::SqlMigrate => "sql-migrate",
+            Framework::Sqitch => "Sqitch",
+            Framework::Sqlx => "sqlx",
+            Framework::Supabase => "Supabase",
+            Framework::Synapse => "Synapse",
+            Framework::Temporal => "Temporal",
+            Framework::Tern => "tern",
+        }
+    }
+
     pub fn named(word: &str) -> Option<Framework> {
         Framework::ALL.into_iter().find(|framework| framework.word() == word)
     }

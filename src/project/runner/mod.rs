@@ -236,7 +236,7 @@ fn refuse_duplicates(layout: &Layout, tool: &Tool, found: &mut Entries) {
         };
         match kept.last().filter(same) {
             Some(before) => {
-                let runner = layout.framework.word();
+                let runner = layout.framework.name();
                 let reason = format!("{runner} refuses it: `{}` has the same version", before.up.path);
                 found.unread.push((entry.up.path, reason));
             }
@@ -262,7 +262,7 @@ fn refuse_other_languages(layout: &Layout, tool: &Tool, found: &mut Entries) {
 /// Files that the runner passes over for their names: one remark for all.
 fn passed_over(layout: &Layout, ignored: &BTreeSet<String>) -> Option<String> {
     let first = ignored.first()?;
-    let (runner, root, count) = (layout.framework.word(), named(&layout.root), ignored.len());
+    let (runner, root, count) = (layout.framework.name(), named(&layout.root), ignored.len());
     Some(match count {
         1 => format!("{root}: {runner} passes over `{first}` for its name"),
         _ => format!("{root}: {runner} passes over {count} files for their names, such as `{first}`"),

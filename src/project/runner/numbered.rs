@@ -107,7 +107,11 @@ pub const ATLAS: Tool = Tool {
 };
 
 fn is_up_down_of(search: &mut Search<'_>, path: &str, framework: Framework) -> bool {
-    search.mostly(path, |name| up_down(name).is_some()) && search.is_named(path, framework)
+    let hints = search.hints(path);
+    // Where golang-migrate is required too, nothing tells the two apart: it is the common one.
+    search.mostly(path, |name| up_down(name).is_some())
+        && hints.contains(&framework)
+        && !hints.contains(&Framework::GolangMigrate)
 }
 
 fn is_sqlx(search: &mut Search<'_>, path: &str) -> bool {

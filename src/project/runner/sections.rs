@@ -168,7 +168,7 @@ fn list(context: &mut Context<'_>, style: Style) -> Entries {
         }
         let text = context.text(file);
         if let Some(reason) = (style.refuses)(&text).filter(|_| !text.is_empty()) {
-            found.unread.push((file.path.clone(), format!("{} refuses it: {reason}", layout.framework.word())));
+            found.unread.push((file.path.clone(), format!("{} refuses it: {reason}", layout.framework.name())));
             continue;
         }
         let parts = cut_at(&text, style.turn, style.without_marks);
