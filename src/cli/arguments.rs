@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::finding::Severity;
-use crate::output::{Format, GraphFormat, SchemaFormat};
+use crate::output::{Format, GraphFormat, PathsFormat, SchemaFormat};
 use crate::settings::{Framework, Preset};
 use crate::version::{Major, VersionRange};
 
@@ -25,6 +25,8 @@ pub enum Command {
     Schema(SchemaArguments),
     /// Print what is connected with what: keys, partitions, triggers, functions and their writes
     Graph(GraphArguments),
+    /// Print what a write to a table runs into: triggers, their writes, partitions, constraints
+    Paths(PathsArguments),
     /// Print the page of a rule: why it hurts, what to do instead
     Explain { rule: String },
     /// List all rules
@@ -137,6 +139,17 @@ pub struct GraphArguments {
     pub format: GraphFormat,
 }
 
+#[derive(Debug, Args)]
+pub struct PathsArguments {
+    /// The table, or the view, that is written
+    pub table: String,
+    #[command(flatten)]
+    pub input: Input,
+    /// human or json
+    #[arg(long, value_name = "FORMAT", value_parser = paths_format, default_value = "human")]
+    pub format: PathsFormat,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
     Auto,
@@ -168,6 +181,10 @@ fn schema_format(text: &str) -> Result<SchemaFormat, String> {
 
 fn graph_format(text: &str) -> Result<GraphFormat, String> {
     one_of(text, &GraphFormat::ALL, GraphFormat::word)
+}
+
+fn paths_format(text: &str) -> Result<PathsFormat, String> {
+    one_of(text, &PathsFormat::ALL, PathsFormat::word)
 }
 
 fn framework(text: &str) -> Result<Framework, String> {

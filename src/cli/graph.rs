@@ -6,9 +6,8 @@ use super::input;
 use super::{Console, Outcome};
 use crate::error::Error;
 use crate::graph::{Graph, Part};
-use crate::output::{self, visible};
-use crate::schema::Schema;
-use crate::settings::{Flags, read_name};
+use crate::output;
+use crate::settings::Flags;
 
 /// Drawings of more tables cannot be read.
 const MOST: usize = 150;
@@ -37,22 +36,6 @@ pub(super) fn run(arguments: &GraphArguments, console: &mut Console<'_>) -> Outc
 
 fn part(graph: &Graph<'_>, arguments: &GraphArguments) -> Result<Part, Error> {
     let Some(table) = &arguments.table else { return Ok(graph.connected(MOST)) };
-    let found = read_name(table).ok().and_then(|name| graph.schema().find(&name));
-    match found {
-        Some(relation) => Ok(graph.neighbourhood(relation.id, arguments.depth)),
-        None => Err(Error::Usage {
-            message: format!("the migrations make no table `{}`", visible(table)),
-            help: nearest(graph.schema(), table),
-        }),
-    }
-}
-
-fn nearest(schema: &Schema, wanted: &str) -> String {
-    let wanted = wanted.rsplit('.').next().unwrap_or(wanted);
-    let distance = |name: &str| strsim::damerau_levenshtein(name, wanted);
-    let names = schema.tables().map(|(relation, _)| relation.name.name.as_str());
-    match names.map(|name| (distance(name), name)).min() {
-        Some((distance, name)) if distance <= 3 => format!("did you mean `{}`?", visible(name)),
-        _ => "name it as SQL does: `users`, `audit.events`".to_owned(),
-    }
+    let found = input::named(graph.schema(), table)?;
+    Ok(graph.neighbourhood(found, arguments.depth))
 }

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use super::Console;
 use crate::error::Error;
 use crate::history::State;
+use crate::output::visible;
 use crate::project::{self, Project, Request};
 use crate::rules::BUILT_IN;
-use crate::settings::{Flags, Settings};
+use crate::schema::{RelationId, Schema};
+use crate::settings::{Flags, Settings, read_name};
 
 /// Reads the settings, then the project. `-` among the paths is standard input.
 pub(super) fn load(
@@ -45,5 +47,24 @@ pub(super) fn replayed(project: &Project, settings: &Settings) -> Result<State, 
                 help: format!("name one: {}", roots.join(", ")),
             })
         }
+    }
+}
+
+/// The table or view of that name.
+pub(super) fn named(schema: &Schema, table: &str) -> Result<RelationId, Error> {
+    let found = read_name(table).ok().and_then(|name| schema.find(&name));
+    found.map(|relation| relation.id).ok_or_else(|| Error::Usage {
+        message: format!("the migrations make no table `{}`", visible(table)),
+        help: nearest(schema, table),
+    })
+}
+
+fn nearest(schema: &Schema, wanted: &str) -> String {
+    let wanted = wanted.rsplit('.').next().unwrap_or(wanted);
+    let distance = |name: &str| strsim::damerau_levenshtein(name, wanted);
+    let names = schema.tables().map(|(relation, _)| relation.name.name.as_str());
+    match names.map(|name| (distance(name), name)).min() {
+        Some((distance, name)) if distance <= 3 => format!("did you mean `{}`?", visible(name)),
+        _ => "name it as SQL does: `users`, `audit.events`".to_owned(),
     }
 }

@@ -5,6 +5,7 @@ mod check;
 mod console;
 mod graph;
 mod input;
+mod paths;
 mod rules;
 mod schema;
 
@@ -29,6 +30,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, mut console: Console<'_>) 
         Command::Check(check) => check::run(check, &mut console),
         Command::Schema(schema) => schema::run(schema, &mut console),
         Command::Graph(graph) => graph::run(graph, &mut console),
+        Command::Paths(paths) => paths::run(paths, &mut console),
         Command::Explain { rule } => rules::explain(rule, &mut console),
         Command::Rules { format } => rules::list(*format, &mut console),
     };

@@ -7,10 +7,12 @@ mod excerpt;
 mod graph;
 mod human;
 mod json;
+mod paths;
 mod schema;
 mod text;
 
 pub use graph::{GraphFormat, render as render_graph};
+pub use paths::{PathsFormat, render as render_paths};
 pub use schema::{SchemaFormat, render as render_schema};
 pub use text::{visible, visible_lines};
 

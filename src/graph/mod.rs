@@ -2,6 +2,10 @@
 //!
 //! Built from a schema when somebody asks and thrown away after; its methods are questions.
 
+mod paths;
+
+pub use paths::{Met, Risk, What, WritePath};
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use petgraph::Direction;
