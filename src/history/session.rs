@@ -47,6 +47,17 @@ pub struct HeldLock {
     pub by: Origin,
 }
 
+impl OpenTransaction {
+    /// Keeps a lock that others can feel: not on what this transaction made, nor one no stronger than it holds.
+    pub fn hold(&mut self, lock: HeldLock) {
+        let seen = self.before.schema.get_relation(lock.relation).is_some();
+        let known = self.locks.iter().any(|held| held.relation == lock.relation && held.mode >= lock.mode);
+        if seen && !known {
+            self.locks.push(lock);
+        }
+    }
+}
+
 impl Session {
     pub fn set(&mut self, set: &Set, by: &Origin) {
         if set.scope == SetScope::Later {

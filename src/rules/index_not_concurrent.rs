@@ -44,23 +44,29 @@ pub fn check(step: &Step, findings: &mut Findings) {
     if let Some(name) = &create.name {
         finding.object(name);
     }
-    let concurrent =
-        |name: Option<Ident>, table: &dyn std::fmt::Display| definition(create, name, table, "CONCURRENTLY ");
-    let outside = say::outside_transaction(step.context.plan.history.framework);
     if partitioned {
-        let own = create.name.clone().unwrap_or_else(|| Ident::new(format!("{}_idx", relation.name.name.as_str())));
-        let mut steps =
-            vec![format!("{};", definition(create, Some(own.clone()), &format!("ONLY {}", relation.name), ""))];
-        for partition in schema.partitions(relation.id) {
-            let partition = &schema.relation(partition).name;
-            let name = Ident::new(format!("{}_{}", partition.name.as_str(), own.as_str()));
-            steps.push(format!("{};", concurrent(Some(name.clone()), partition)));
-            steps.push(format!("ALTER INDEX {own} ATTACH PARTITION {name};"));
-        }
-        finding.instead(format!("{outside}\n{}", steps.join("\n")));
+        finding.instead(partition_by_partition(step, create, relation));
     } else {
-        finding.instead(format!("{outside}\n{};", concurrent(create.name.clone(), &relation.name)));
+        let outside = say::outside_transaction(step.context.plan.history.framework);
+        finding.instead(format!(
+            "{outside}\n{};",
+            definition(create, create.name.clone(), &relation.name, "CONCURRENTLY ")
+        ));
     }
+}
+
+/// ON ONLY the parent, concurrently on each partition, then attached.
+pub(super) fn partition_by_partition(step: &Step, create: &CreateIndex, relation: &Relation) -> String {
+    let schema = &step.before.schema;
+    let own = create.name.clone().unwrap_or_else(|| Ident::new(format!("{}_idx", relation.name.name.as_str())));
+    let mut steps = vec![format!("{};", definition(create, Some(own.clone()), &format!("ONLY {}", relation.name), ""))];
+    for partition in schema.partitions(relation.id) {
+        let partition = &schema.relation(partition).name;
+        let name = Ident::new(format!("{}_{}", partition.name.as_str(), own.as_str()));
+        steps.push(format!("{};", definition(create, Some(name.clone()), partition, "CONCURRENTLY ")));
+        steps.push(format!("ALTER INDEX {own} ATTACH PARTITION {name};"));
+    }
+    format!("{}\n{}", say::outside_transaction(step.context.plan.history.framework), steps.join("\n"))
 }
 
 fn is_temporary(relation: &Relation) -> bool {

@@ -8,21 +8,31 @@ pub mod reading;
 mod say;
 pub mod stated;
 
+mod column_added;
+mod constraint_scan;
 mod copy_stricter_than_source;
 mod duplicate_object;
 mod fk_before_backfill;
 mod fk_validated_on_add;
+mod in_use;
 mod index_not_concurrent;
+mod key_builds_index;
 mod lock_timeout_missing;
+mod locks_held;
 mod missing_object;
 mod not_valid_fk_on_partitioned;
+mod other_locks;
 mod outside_transaction;
 mod parent_fk_over_unvalidated;
 mod partition_fk_cannot_merge;
 mod partition_fk_survives_drop;
+mod partition_locks;
+mod recipe;
 mod refused;
 mod swap_before_backfill;
 mod trigger_uses_missing_object;
+mod type_change_rewrite;
+mod validation;
 
 use std::sync::LazyLock;
 
@@ -66,10 +76,21 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("allow-unknown-rule", Check::Analysis),
     rule!("allow-unused", Check::Analysis),
     rule!("allow-without-reason", Check::Analysis),
+    rule!("attach-partition-scan", Check::Step(partition_locks::attach)),
+    rule!("bundled-validate", Check::Step(validation::bundled)),
+    rule!("check-validated-on-add", Check::Step(constraint_scan::check)),
+    rule!("column-check-scan", Check::Step(column_added::check)),
+    rule!("column-fk-scan", Check::Step(column_added::foreign_key)),
+    rule!("concurrent-index-on-partitioned", Check::Step(partition_locks::concurrent_index)),
     rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
     rule!("copy-stricter-than-source", Check::Unit(copy_stricter_than_source::check)),
+    rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),
+    rule!("detach-partition-blocks", Check::Step(partition_locks::detach)),
+    rule!("domain-scan", Check::Step(other_locks::domain)),
+    rule!("drop-index-not-concurrent", Check::Step(other_locks::drop_index)),
     rule!("drop-referenced-object", Check::Step(refused::drop_referenced_object)),
     rule!("duplicate-object", Check::Step(duplicate_object::check)),
+    rule!("exclusion-constraint", Check::Step(constraint_scan::exclusion)),
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
     rule!("fact-without-reason", Check::Analysis),
     rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check)),
@@ -78,20 +99,35 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("index-behind-constraint", Check::Step(refused::index_behind_constraint)),
     rule!("index-not-concurrent", Check::Step(index_not_concurrent::check)),
     rule!("inherited-object-on-partition", Check::Step(refused::inherited_object_on_partition)),
+    rule!("lock-held-while-scanning", Check::Step(locks_held::while_scanning)),
     rule!("lock-timeout-missing", Check::Step(lock_timeout_missing::check)),
+    rule!("many-tables-locked", Check::Step(locks_held::many_tables)),
+    rule!("matview-refresh-blocks", Check::Step(other_locks::refresh)),
     rule!("missing-object", Check::Step(missing_object::check)),
     rule!("not-allowed-in-transaction", Check::Step(outside_transaction::other)),
+    rule!("not-null-column-without-default", Check::Step(column_added::not_null_without_default)),
+    rule!("not-null-scan", Check::Step(constraint_scan::not_null)),
     rule!("not-valid-fk-on-partitioned", Check::Step(not_valid_fk_on_partitioned::check)),
     rule!("parent-fk-over-unvalidated", Check::Step(parent_fk_over_unvalidated::check)),
     rule!("partition-fk-cannot-merge", Check::Whole(partition_fk_cannot_merge::check)),
     rule!("partition-fk-survives-drop", Check::Whole(partition_fk_survives_drop::check)),
+    rule!("primary-key-builds-index", Check::Step(key_builds_index::primary_key)),
+    rule!("primary-key-nullable-scan", Check::Step(key_builds_index::nullable)),
+    rule!("reindex-not-concurrent", Check::Step(other_locks::reindex)),
+    rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
+    rule!("stored-generated-rewrite", Check::Step(column_added::generated)),
     rule!("swap-before-backfill", Check::Unit(swap_before_backfill::check)),
     rule!("swap-loses-rows", Check::Unit(swap_before_backfill::check_rows)),
+    rule!("table-rewrite", Check::Step(other_locks::rewrite)),
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
+    rule!("type-change-rewrite", Check::Step(type_change_rewrite::check)),
+    rule!("unique-builds-index", Check::Step(key_builds_index::unique)),
     rule!("unique-without-partition-key", Check::Step(refused::unique_without_partition_key)),
     rule!("unread-file", Check::Analysis),
     rule!("unread-statement", Check::Analysis),
+    rule!("validate-in-same-transaction", Check::Step(validation::in_same_transaction)),
+    rule!("volatile-default-rewrite", Check::Step(column_added::volatile)),
 ];
 
 static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {

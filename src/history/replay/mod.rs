@@ -326,9 +326,9 @@ impl<'a> Replay<'a> {
         let facts = self.session.server_facts();
         let effects = crate::server::effects(operation, &before.schema, *major, &facts);
         if let Some(open) = &mut self.session.transaction {
-            let held =
-                effects.locks.into_iter().map(|(relation, mode)| HeldLock { relation, mode, by: origin.clone() });
-            open.locks.extend(held);
+            for (relation, mode) in effects.locks {
+                open.hold(HeldLock { relation, mode, by: origin.clone() });
+            }
         }
     }
 

@@ -1,0 +1,160 @@
+//! Tables that other sessions use, and the actions of an ALTER TABLE that do long work on them.
+
+use std::collections::BTreeSet;
+
+use super::Findings;
+use crate::finding::{Finding, Severity};
+use crate::history::Step;
+use crate::operation::{AlterTable, Operation, Origin, Persistence, TableActionKind};
+use crate::schema::{Existence, Relation, RelationId, RelationKind, TableKind};
+use crate::server::Effects;
+use crate::version::Major;
+
+/// Other sessions may read or write it: older than the release that runs, or fed by another table's trigger.
+pub fn is_in_use(step: &Step, relation: RelationId) -> bool {
+    let state = step.before;
+    let Some(found) = state.schema.get_relation(relation) else { return false };
+    let shared = match &found.kind {
+        RelationKind::Table(table) => table.persistence != Persistence::Temporary && table.kind != TableKind::Foreign,
+        RelationKind::View(view) => view.materialized,
+        RelationKind::Index(_) | RelationKind::Sequence(_) | RelationKind::Other => false,
+    };
+    let unseen =
+        step.session.transaction.as_ref().is_some_and(|open| open.before.schema.get_relation(relation).is_none());
+    shared
+        && !unseen
+        // Rows that migrations wrote into their own new table make nobody wait.
+        && (!step.context.is_of_this_release(&found.existence)
+            || state.data.feeds_into(&state.schema, relation).next().is_some())
+}
+
+/// Says since when it is there, unless the finding's own statement is the first to name it.
+pub fn because_in_use(finding: &mut Finding, relation: &Relation) {
+    let origin = relation.existence.origin();
+    let name = relation.name.short();
+    match relation.existence {
+        Existence::Assumed { .. } if origin.span == finding.span || origin.span.contains(finding.span) => {}
+        Existence::Assumed { .. } => {
+            finding.because(origin.span, format!("`{name}` is older than this history and may hold rows"));
+        }
+        Existence::Created { .. } | Existence::Maybe { .. } => {
+            finding.because(origin.span, format!("`{name}` is older than this release and may hold rows"));
+        }
+    }
+}
+
+/// The majors of this replay on which a statement's effects answer yes.
+pub fn majors_where(step: &Step, asks: impl Fn(&Effects) -> bool) -> Vec<Major> {
+    step.context.majors.iter().copied().filter(|major| asks(&step.effects(*major))).collect()
+}
+
+/// The majors on which a statement's effects have an answer, with the first one.
+pub fn found<T>(step: &Step, ask: impl Fn(&Effects) -> Option<T>) -> Option<(Vec<Major>, T)> {
+    let answers = step.context.majors.iter().filter_map(|major| Some((*major, ask(&step.effects(*major))?)));
+    let (majors, mut answers): (Vec<Major>, Vec<T>) = answers.unzip();
+    (!answers.is_empty()).then(|| (majors, answers.swap_remove(0)))
+}
+
+/// Those of the relations that others use, each once.
+pub fn used(step: &Step, relations: impl Iterator<Item = RelationId>) -> Option<Vec<RelationId>> {
+    let used: BTreeSet<RelationId> = relations.filter(|relation| is_in_use(step, *relation)).collect();
+    (!used.is_empty()).then(|| used.into_iter().collect())
+}
+
+/// An ALTER TABLE that goes through, with its table.
+#[derive(Debug, Clone, Copy)]
+pub struct Altered<'a> {
+    pub step: &'a Step<'a>,
+    pub alter: &'a AlterTable,
+    pub relation: &'a Relation,
+}
+
+impl<'a> Altered<'a> {
+    pub fn of(step: &'a Step<'a>) -> Option<Altered<'a>> {
+        let Operation::AlterTable(alter) = step.operation else { return None };
+        if step.applied.failure().is_some() {
+            return None;
+        }
+        let relation = step.before.schema.find(&alter.table)?;
+        relation.as_table()?;
+        Some(Altered { step, alter, relation })
+    }
+
+    pub fn actions(&self) -> impl Iterator<Item = (usize, &'a TableActionKind)> + use<'a> {
+        self.alter.actions.iter().map(|action| &action.kind).enumerate()
+    }
+
+    /// The majors on which the action reads a table in use from end to end.
+    pub fn scanning(&self, at: usize) -> Vec<Major> {
+        self.majors(|effects| {
+            let scans = effects.scans.iter().filter(|scan| scan.action == Some(at));
+            scans.into_iter().any(|scan| is_in_use(self.step, scan.relation))
+        })
+    }
+
+    /// The majors on which it builds an index on a table in use.
+    pub fn building(&self, at: usize) -> Vec<Major> {
+        self.majors(|effects| {
+            let builds = effects.index_builds.iter().filter(|build| build.action == Some(at));
+            builds.into_iter().any(|build| is_in_use(self.step, build.table))
+        })
+    }
+
+    /// The majors on which it writes all rows of a table in use anew, and whether that is certain. Several actions of
+    /// one statement share one rewrite: the first of them is asked.
+    pub fn rewriting(&self, at: usize) -> (Vec<Major>, bool) {
+        let rewrites = |effects: &Effects, certain: bool| {
+            let own = effects.rewrites.iter().filter(|one| one.action == Some(at) && one.certain >= certain);
+            own.into_iter().any(|one| is_in_use(self.step, one.relation))
+        };
+        (self.majors(|effects| rewrites(effects, false)), !self.majors(|effects| rewrites(effects, true)).is_empty())
+    }
+
+    fn majors(&self, asks: impl Fn(&Effects) -> bool) -> Vec<Major> {
+        majors_where(self.step, asks)
+    }
+
+    /// The action's own place, where the statement has several and stands in the script itself.
+    fn place(&self, at: usize) -> Origin {
+        let origin = self.step.origin;
+        if self.alter.actions.len() < 2 || !origin.frames.is_empty() {
+            return origin.clone();
+        }
+        Origin { span: self.alter.actions[at].span, frames: origin.frames.clone() }
+    }
+
+    /// A finding at one action, on these majors; small tables soften it.
+    pub fn report<'f>(
+        &self,
+        findings: &'f mut Findings,
+        at: usize,
+        majors: &[Major],
+        certain: bool,
+        message: impl Into<String>,
+    ) -> &'f mut Finding {
+        let word = self.alter.actions[at].kind.word();
+        let finding = findings.report(&self.place(at), word, self.step.certain && certain, message);
+        finding.postgres = majors.to_vec();
+        finding.object(&self.relation.name);
+        soften_small(self.step, finding, self.relation.id);
+        because_in_use(finding, self.relation);
+        finding
+    }
+
+    /// `orders`, for messages.
+    pub fn name(&self) -> String {
+        self.relation.name.short()
+    }
+
+    /// `public.orders`, for SQL.
+    pub fn full_name(&self) -> String {
+        self.relation.name.to_string()
+    }
+}
+
+/// What is short on a small table only warns.
+pub fn soften_small(step: &Step, finding: &mut Finding, relation: RelationId) {
+    if step.context.is_small(&step.before.schema, relation) {
+        finding.severity = finding.severity.min(Severity::Warning);
+    }
+}

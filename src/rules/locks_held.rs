@@ -1,0 +1,152 @@
+//! What a transaction does to others by the locks it keeps: long work after a strong lock, many tables at once.
+
+use std::collections::BTreeSet;
+
+use super::Findings;
+use super::in_use::{found, is_in_use};
+use super::validation::own_migration;
+use crate::history::{HeldLock, Step, TransactionUnit};
+use crate::operation::{Expr, LockMode, Operation, TableActionKind, Write, WriteKind};
+use crate::schema::RelationId;
+use crate::server::Effects;
+
+/// A strong lock that an earlier statement took is held over work that takes as long as a table is large.
+pub fn while_scanning(step: &Step, findings: &mut Findings) {
+    let Some(open) = &step.session.transaction else { return };
+    if step.applied.failure().is_some() || open.locks.is_empty() {
+        return;
+    }
+    let Some((majors, work)) = found(step, |effects| long_work(step, effects)) else { return };
+    let Some(held) = strongest_held(step, &open.locks) else { return };
+    let schema = &step.before.schema;
+    let locked = schema.relation(held.relation);
+    let name = locked.name.short();
+    let waits = if held.mode.blocks_reads() { "reads and writes" } else { "writes" };
+    let message =
+        format!("{waits} of `{name}`, locked by an earlier statement of this transaction, wait while this {work}");
+    let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
+    finding.postgres = majors;
+    // One transaction is one fault, however many statements follow.
+    finding.one_per(format!("transaction since {}", open.since.span.start));
+    finding.object(&locked.name);
+    finding.because(held.by.span, format!("takes {} on `{name}`, held until the transaction ends", held.mode));
+    finding.instead(format!("{}\n-- this statement; where it changes many rows, in batches", own_migration(step)));
+}
+
+/// The strongest lock on a table in use that stops its writers; of equals the first.
+fn strongest_held<'a>(step: &Step, locks: &'a [HeldLock]) -> Option<&'a HeldLock> {
+    let felt = locks.iter().filter(|held| held.mode.blocks_writes() && is_in_use(step, held.relation));
+    felt.rev().max_by_key(|held| held.mode)
+}
+
+/// What takes long without being a fault of its own: statements over rows, and VALIDATE. Where a statement takes the
+/// lock itself and scans under it, the rule on that statement speaks.
+fn long_work(step: &Step, effects: &Effects) -> Option<String> {
+    let schema = &step.before.schema;
+    let large = |relation: RelationId| is_in_use(step, relation) && !step.context.is_small(schema, relation);
+    let scanned = effects.scans.iter().map(|scan| scan.relation).find(|relation| large(*relation));
+    let table = scanned.map(|relation| schema.relation(relation).name.short());
+    match step.operation {
+        Operation::Write(write) => {
+            if let Some(updated) = joined_whole(step, write) {
+                return Some(format!("changes the rows of `{updated}`"));
+            }
+            let target = schema.find(&write.target).map(|relation| relation.name.short());
+            let table = table?;
+            Some(match write.kind {
+                WriteKind::Update if target.as_ref() == Some(&table) => format!("updates rows all over `{table}`"),
+                WriteKind::Delete if target.as_ref() == Some(&table) => format!("deletes rows all over `{table}`"),
+                _ => format!("reads all of `{table}`"),
+            })
+        }
+        Operation::Query(_) | Operation::CreateTableAs(_) | Operation::CreateView(_) | Operation::RefreshView(_) => {
+            Some(format!("reads all of `{}`", table?))
+        }
+        Operation::AlterTable(alter) => {
+            let [only] = alter.actions.as_slice() else { return None };
+            let TableActionKind::ValidateConstraint { name } = &only.kind else { return None };
+            let constraint = schema.find_constraint(schema.find(&alter.table)?.id, name)?;
+            let open = step.session.transaction.as_ref()?;
+            // Added in this very transaction: validate-in-same-transaction.
+            open.before.schema.get_constraint(constraint.id)?;
+            Some(format!("reads all of `{}`", table?))
+        }
+        _ => None,
+    }
+}
+
+/// UPDATE … FROM and DELETE … USING without a single constant: every row that has a partner is changed.
+fn joined_whole(step: &Step, write: &Write) -> Option<String> {
+    if !matches!(write.kind, WriteKind::Update | WriteKind::Delete) || write.from.is_empty() {
+        return None;
+    }
+    let mut narrowed = false;
+    if let Some(filter) = &write.filter {
+        filter.walk(&mut |expr| narrowed |= matches!(expr, Expr::Constant(_) | Expr::Parameter(_)));
+    }
+    let target = step.before.schema.find(&write.target)?;
+    let large = is_in_use(step, target.id) && !step.context.is_small(&step.before.schema, target.id);
+    (large && !narrowed).then(|| target.name.short())
+}
+
+/// How many tables make a queue that the application is bound to meet from the other end.
+const MANY: usize = 3;
+
+pub fn many_tables(step: &Step, findings: &mut Findings) {
+    if step.applied.failure().is_some() {
+        return;
+    }
+    let before = match &step.session.transaction {
+        Some(open) => locked_roots(step, open.locks.iter().map(|held| (held.relation, held.mode))),
+        None => BTreeSet::new(),
+    };
+    if before.len() >= MANY {
+        return;
+    }
+    let total = |effects: &Effects| {
+        let mut all = before.clone();
+        all.extend(locked_roots(step, effects.locks.iter().copied()));
+        all
+    };
+    let many = |effects: &Effects| Some(total(effects)).filter(|all| all.len() >= MANY);
+    let Some((majors, locked)) = found(step, many) else { return };
+    let schema = &step.before.schema;
+    let names: Vec<String> = locked.iter().map(|table| schema.relation(*table).name.short()).collect();
+    let message = format!(
+        "reads and writes of {} wait until the last of them is done: one transaction locks them all",
+        super::say::list(&names)
+    );
+    let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
+    finding.postgres = majors;
+    for table in &locked {
+        finding.object(&schema.relation(*table).name);
+    }
+    if let Some(open) = &step.session.transaction {
+        let held = open.locks.iter().filter(|held| held.mode == LockMode::AccessExclusive);
+        for held in held.filter(|held| before.contains(&schema.partition_root(held.relation))).take(MANY) {
+            let name = super::say::name(schema, held.relation);
+            finding.because(held.by.span, format!("locks `{name}` until the transaction ends"));
+        }
+    }
+    finding.instead(format!(
+        "SET lock_timeout = '5s';\n\
+         -- and a transaction for each table: {}",
+        match step.context.migration.transaction {
+            TransactionUnit::Statement => "BEGIN and COMMIT around what belongs to one, or neither",
+            TransactionUnit::SimpleQuery | TransactionUnit::File => "a migration of its own",
+            TransactionUnit::AllPending => "a release of its own, as all that is pending shares one transaction",
+        }
+    ));
+}
+
+/// The tables in use that are locked against everybody; of a partition tree its root.
+fn locked_roots(step: &Step, locks: impl Iterator<Item = (RelationId, LockMode)>) -> BTreeSet<RelationId> {
+    let strong = locks.filter(|(_, mode)| *mode == LockMode::AccessExclusive).map(|(relation, _)| relation);
+    let felt = strong.filter(|relation| {
+        is_in_use(step, *relation)
+            && !step.context.is_small(&step.before.schema, *relation)
+            // What is dropped is out of use.
+            && step.after.schema.get_relation(*relation).is_some_and(|relation| relation.as_table().is_some())
+    });
+    felt.map(|relation| step.before.schema.partition_root(relation)).collect()
+}

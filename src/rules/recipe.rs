@@ -1,0 +1,209 @@
+//! SQL that is ready to be pasted: the safe sequences that several rules give as the way out.
+
+use super::say;
+use crate::history::Framework;
+use crate::operation::{
+    Bound, BoundValue, ColumnDefinition, ConstraintDefinition, ConstraintKind, Ident, Key, KeyPart, PartitionKey,
+    PartitionStrategy,
+};
+use crate::schema::{ConstraintRow, RelationId, Schema};
+
+pub const OWN_TRANSACTION: &str = "-- in a transaction of its own: reads and writes go on meanwhile";
+
+/// The name PostgreSQL gives where none is written.
+pub fn name_of(definition: &ConstraintDefinition, schema: &Schema, table: RelationId) -> Ident {
+    if let Some(name) = &definition.name {
+        return name.clone();
+    }
+    let table = schema.relation(table).name.name.as_str().to_owned();
+    let columns = |columns: &[Ident]| columns.iter().map(|column| format!("_{}", column.as_str())).collect::<String>();
+    Ident::new(match &definition.kind {
+        ConstraintKind::Check(expression) => match expression.tree.columns().as_slice() {
+            [first, rest @ ..] if rest.iter().all(|other| other == first) => {
+                format!("{table}_{}_check", first.as_str())
+            }
+            _ => format!("{table}_check"),
+        },
+        ConstraintKind::NotNull(column) => format!("{table}_{}_not_null", column.as_str()),
+        ConstraintKind::Unique(key) => format!("{table}{}_key", columns(&key.columns)),
+        ConstraintKind::Primary(_) => format!("{table}_pkey"),
+        ConstraintKind::Exclude { .. } => format!("{table}_excl"),
+        ConstraintKind::Foreign(key) => format!("{table}{}_fkey", columns(&key.columns)),
+    })
+}
+
+/// NOT VALID, then VALIDATE.
+pub fn validated_later(table: &str, name: &Ident, definition: &str) -> String {
+    format!(
+        "ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID;\n\
+         {OWN_TRANSACTION}\n\
+         ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
+    )
+}
+
+/// NOT NULL without a scan under the lock: a valid CHECK proves it (12 and later), or from 18 on NOT NULL itself may
+/// be NOT VALID at first.
+pub fn not_null(table: &str, bare: &Ident, columns: &[&Ident], only_18: bool) -> String {
+    let base = bare.as_str();
+    let name = |column: &Ident, end: &str| Ident::new(format!("{base}_{}_{end}", column.as_str()));
+    if only_18 {
+        let each = columns
+            .iter()
+            .map(|column| validated_later(table, &name(column, "not_null"), &format!("NOT NULL {column}")));
+        return each.collect::<Vec<_>>().join("\n");
+    }
+    let added: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            format!(
+                "ALTER TABLE {table} ADD CONSTRAINT {} CHECK ({column} IS NOT NULL) NOT VALID;",
+                name(column, "present")
+            )
+        })
+        .collect();
+    let validated: Vec<String> = columns
+        .iter()
+        .map(|column| format!("ALTER TABLE {table} VALIDATE CONSTRAINT {};", name(column, "present")))
+        .collect();
+    let set: Vec<String> = columns.iter().map(|column| format!("ALTER COLUMN {column} SET NOT NULL")).collect();
+    let dropped: Vec<String> =
+        columns.iter().map(|column| format!("DROP CONSTRAINT {}", name(column, "present"))).collect();
+    format!(
+        "{}\n{OWN_TRANSACTION}\n{}\n-- the valid CHECK proves it: no row is read\nALTER TABLE {table} {};\nALTER TABLE {table} {};",
+        added.join("\n"),
+        validated.join("\n"),
+        set.join(", "),
+        dropped.join(", ")
+    )
+}
+
+/// `a, b`.
+pub fn columns(columns: &[Ident]) -> String {
+    columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn include(key: &Key) -> String {
+    if key.include.is_empty() { String::new() } else { format!(" INCLUDE ({})", columns(&key.include)) }
+}
+
+/// `UNIQUE` and `PRIMARY KEY` from an index that was built without a lock, on a table or partition by partition.
+pub fn key_from_index(
+    schema: &Schema,
+    table: RelationId,
+    definition: &ConstraintDefinition,
+    key: &Key,
+    dropped: &[&Ident],
+    framework: Framework,
+) -> String {
+    let word = if matches!(definition.kind, ConstraintKind::Primary(_)) { "PRIMARY KEY" } else { "UNIQUE" };
+    let nulls = if key.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
+    let deferrable = match (definition.deferrable, definition.initially_deferred) {
+        (_, true) => " DEFERRABLE INITIALLY DEFERRED",
+        (true, false) => " DEFERRABLE",
+        (false, false) => "",
+    };
+    let name = name_of(definition, schema, table);
+    let list = columns(&key.columns);
+    let build = |table: &dyn std::fmt::Display, name: &Ident| {
+        format!("CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({list}){}{nulls};", include(key))
+    };
+    let relation = schema.relation(table);
+    let outside = say::outside_transaction(framework);
+    let drops: String = dropped.iter().map(|name| format!("DROP CONSTRAINT {name}, ")).collect();
+    if !relation.is_partitioned() {
+        // The old key's index still has the name.
+        let index = if dropped.contains(&&name) { Ident::new(format!("{}_new", name.as_str())) } else { name.clone() };
+        return format!(
+            "{outside}\n{}\nALTER TABLE {table} {drops}ADD CONSTRAINT {name} {word} USING INDEX {index}{deferrable};",
+            build(&relation.name, &index),
+            table = relation.name,
+        );
+    }
+    let mut steps = Vec::new();
+    for leaf in schema.partitions(table).into_iter().filter(|leaf| !schema.relation(*leaf).is_partitioned()) {
+        let leaf = &schema.relation(leaf).name;
+        let own = Ident::new(format!("{}_{}", leaf.name.as_str(), name.as_str()));
+        steps.push(build(leaf, &own));
+        steps.push(format!("ALTER TABLE {leaf} ADD CONSTRAINT {own} {word} USING INDEX {own}{deferrable};"));
+    }
+    format!(
+        "{outside}\n{}\n-- takes the partitions' keys over: no index is built\n\
+         ALTER TABLE {} {drops}ADD CONSTRAINT {name} {word}{nulls} ({list}){}{deferrable};",
+        steps.join("\n"),
+        relation.name,
+        include(key),
+    )
+}
+
+/// Fills a column in small transactions.
+pub fn batches(schema: &Schema, table: RelationId, set: &str, unfilled: &str) -> String {
+    let name = &schema.relation(table).name;
+    let key = schema.constraints_of(table).find(|one| matches!(one.kind, ConstraintRow::Primary { .. }));
+    let key: Vec<String> = match key {
+        Some(key) => key.columns.iter().map(|column| schema.column_name(table, *column).to_string()).collect(),
+        None if schema.relation(table).is_partitioned() => vec!["tableoid".to_owned(), "ctid".to_owned()],
+        None => vec!["ctid".to_owned()],
+    };
+    let list = key.join(", ");
+    let row = if key.len() == 1 { list.clone() } else { format!("({list})") };
+    format!(
+        "-- again and again, each time in a transaction of its own, until it changes no row:\n\
+         UPDATE {name} SET {set} WHERE {row} IN (SELECT {list} FROM {name} WHERE {unfilled} LIMIT 1000);"
+    )
+}
+
+/// `bigint COLLATE …`: the column without what is added later.
+pub fn bare_column(column: &ColumnDefinition) -> String {
+    let kind = column.data_type.as_ref().map(ToString::to_string).unwrap_or_default();
+    let collation = column.collation.as_ref().map(|name| format!(" COLLATE {name}")).unwrap_or_default();
+    format!("{} {kind}{collation}", column.name)
+}
+
+/// Rows too many under a key; NULLs are equal only where the key says so.
+pub fn duplicates_query(table: &str, columns: &[Ident], nulls_equal: bool) -> String {
+    let list = self::columns(columns);
+    let present = if nulls_equal {
+        String::new()
+    } else {
+        let present: Vec<String> = columns.iter().map(|column| format!("{column} IS NOT NULL")).collect();
+        format!(" WHERE {}", present.join(" AND "))
+    };
+    format!(
+        "SELECT coalesce(sum(n - 1), 0)::bigint FROM (SELECT count(*) AS n FROM {table}{present} GROUP BY {list} HAVING count(*) > 1) AS same"
+    )
+}
+
+/// `FOR VALUES …` as it was written.
+pub fn bound(bound: &Bound) -> String {
+    let ends = |ends: &[BoundValue]| {
+        let words = ends.iter().map(|end| match end {
+            BoundValue::Minimum => "MINVALUE".to_owned(),
+            BoundValue::Maximum => "MAXVALUE".to_owned(),
+            BoundValue::Value(value) => value.text.to_string(),
+        });
+        words.collect::<Vec<_>>().join(", ")
+    };
+    match bound {
+        Bound::Range { from, to } => format!("FOR VALUES FROM ({}) TO ({})", ends(from), ends(to)),
+        Bound::List(values) => {
+            let values: Vec<&str> = values.iter().map(|value| &*value.text).collect();
+            format!("FOR VALUES IN ({})", values.join(", "))
+        }
+        Bound::Hash { modulus, remainder } => format!("FOR VALUES WITH (MODULUS {modulus}, REMAINDER {remainder})"),
+        Bound::Default => "DEFAULT".to_owned(),
+    }
+}
+
+/// `PARTITION BY RANGE (created_at)`.
+pub fn partition_by(key: &PartitionKey) -> String {
+    let strategy = match key.strategy {
+        PartitionStrategy::List => "LIST",
+        PartitionStrategy::Range => "RANGE",
+        PartitionStrategy::Hash => "HASH",
+    };
+    let parts = key.parts.iter().map(|part| match part {
+        KeyPart::Column(column) => column.to_string(),
+        KeyPart::Expression(expression) => format!("({})", expression.text),
+    });
+    format!("PARTITION BY {strategy} ({})", parts.collect::<Vec<_>>().join(", "))
+}
