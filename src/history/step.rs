@@ -1,5 +1,7 @@
 //! What a rule sees: a step, a unit of steps that become visible together, a whole migration.
 
+use std::sync::Arc;
+
 use super::{Migration, Plan, Session};
 use crate::data::Data;
 use crate::finding::MigrationRef;
@@ -70,6 +72,16 @@ pub struct Passed {
     pub origin: Origin,
     pub applied: Applied,
     pub certain: bool,
+    /// The state on either side, kept where the statement takes something away or gives it another name.
+    pub around: Option<Arc<(State, State)>>,
+}
+
+impl Passed {
+    /// What a statement took away or renamed: the state before it and after, where it ran.
+    pub fn change(&self) -> Option<(&State, &State)> {
+        let (before, after) = &**self.around.as_ref().filter(|_| self.applied.failure().is_none())?;
+        Some((before, after))
+    }
 }
 
 /// Steps whose changes other sessions see at once: a transaction, or one statement outside of any.

@@ -281,6 +281,11 @@ pub struct QualifiedName {
 }
 
 impl QualifiedName {
+    /// As a statement may write it.
+    pub fn as_name(&self) -> Name {
+        Name { schema: Some(self.schema.clone()), name: self.name.clone() }
+    }
+
     pub fn new(schema: impl Into<Ident>, name: impl Into<Ident>) -> QualifiedName {
         QualifiedName { schema: schema.into(), name: name.into() }
     }

@@ -8,17 +8,21 @@ pub mod reading;
 mod say;
 pub mod stated;
 
+mod cascade;
 mod column_added;
 mod constraint_scan;
 mod copy_stricter_than_source;
 mod duplicate_object;
+mod emptied;
 mod fk_before_backfill;
 mod fk_validated_on_add;
+mod gone;
 mod in_use;
 mod index_not_concurrent;
 mod key_builds_index;
 mod lock_timeout_missing;
 mod locks_held;
+mod loosened;
 mod missing_object;
 mod not_valid_fk_on_partitioned;
 mod other_locks;
@@ -29,6 +33,7 @@ mod partition_fk_survives_drop;
 mod partition_locks;
 mod recipe;
 mod refused;
+mod renamed;
 mod swap_before_backfill;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
@@ -88,7 +93,18 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("detach-partition-blocks", Check::Step(partition_locks::detach)),
     rule!("domain-scan", Check::Step(other_locks::domain)),
     rule!("drop-index-not-concurrent", Check::Step(other_locks::drop_index)),
+    rule!("drop-cascade", Check::Whole(cascade::drop_cascade)),
+    rule!("drop-column", Check::Whole(gone::column)),
+    rule!("drop-column-takes-constraint", Check::Whole(cascade::drop_column_takes_constraint)),
+    rule!("drop-constraint", Check::Whole(loosened::constraint)),
+    rule!("drop-database", Check::Step(gone::database)),
+    rule!("drop-default", Check::Whole(loosened::default)),
+    rule!("drop-not-null", Check::Whole(loosened::not_null)),
+    rule!("drop-primary-key-cascade", Check::Whole(cascade::drop_primary_key_cascade)),
     rule!("drop-referenced-object", Check::Step(refused::drop_referenced_object)),
+    rule!("drop-schema", Check::Whole(gone::schema)),
+    rule!("drop-table", Check::Whole(gone::table)),
+    rule!("drop-view-or-function", Check::Whole(gone::view_or_function)),
     rule!("duplicate-object", Check::Step(duplicate_object::check)),
     rule!("exclusion-constraint", Check::Step(constraint_scan::exclusion)),
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
@@ -115,6 +131,8 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("primary-key-nullable-scan", Check::Step(key_builds_index::nullable)),
     rule!("reindex-not-concurrent", Check::Step(other_locks::reindex)),
     rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
+    rule!("rename-column", Check::Whole(renamed::column)),
+    rule!("rename-table", Check::Whole(renamed::table)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
     rule!("stored-generated-rewrite", Check::Step(column_added::generated)),
     rule!("swap-before-backfill", Check::Unit(swap_before_backfill::check)),
@@ -123,6 +141,8 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
     rule!("type-change-rewrite", Check::Step(type_change_rewrite::check)),
     rule!("unique-builds-index", Check::Step(key_builds_index::unique)),
+    rule!("truncate", Check::Step(emptied::truncate)),
+    rule!("truncate-cascade", Check::Step(emptied::cascade)),
     rule!("unique-without-partition-key", Check::Step(refused::unique_without_partition_key)),
     rule!("unread-file", Check::Analysis),
     rule!("unread-statement", Check::Analysis),

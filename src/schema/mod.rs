@@ -11,6 +11,7 @@ mod model;
 mod since;
 
 pub use model::*;
+pub use since::Lost;
 
 use imbl::OrdMap;
 

@@ -6,10 +6,44 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
-use super::{Function, FunctionId, Gone, Part, Relation, RelationId, Schema, TriggerId};
+use super::{Column, Constraint, Function, FunctionId, Gone, Part, Relation, RelationId, Schema, Trigger, TriggerId};
 use crate::operation::{Ident, Name, QualifiedName};
 
+/// What an earlier state had and a later one has not.
+#[derive(Debug, Default)]
+pub struct Lost<'a> {
+    pub relations: Vec<&'a Relation>,
+    /// Of tables that are still there.
+    pub columns: Vec<(&'a Relation, &'a Column)>,
+    pub constraints: Vec<&'a Constraint>,
+    pub triggers: Vec<&'a Trigger>,
+    pub functions: Vec<&'a Function>,
+}
+
 impl Schema {
+    /// What went between `before`, an earlier state, and this one.
+    pub fn lost_since<'a>(&self, before: &'a Schema) -> Lost<'a> {
+        let mut lost = Lost::default();
+        for (id, relation) in &before.relations {
+            match self.relations.get(id) {
+                None => lost.relations.push(relation),
+                Some(now) if Arc::ptr_eq(now, relation) => {}
+                Some(now) => {
+                    let (Some(then), Some(now)) = (relation.as_table(), now.as_table()) else { continue };
+                    let gone = then.columns.iter().filter(|column| now.column_by_id(column.id).is_none());
+                    lost.columns.extend(gone.map(|column| (&**relation, column)));
+                }
+            }
+        }
+        let gone = before.constraints.iter().filter(|(id, _)| !self.constraints.contains_key(*id));
+        lost.constraints.extend(gone.map(|(_, one)| &**one));
+        let gone = before.triggers.iter().filter(|(id, _)| !self.triggers.contains_key(*id));
+        lost.triggers.extend(gone.map(|(_, one)| &**one));
+        let gone = before.functions.iter().filter(|(id, _)| !self.functions.contains_key(*id));
+        lost.functions.extend(gone.map(|(_, one)| &**one));
+        lost
+    }
+
     /// Relations made since `before`, an earlier state.
     pub fn relations_since(&self, before: &Schema) -> Vec<RelationId> {
         if self.next_id == before.next_id {

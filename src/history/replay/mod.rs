@@ -313,12 +313,18 @@ impl<'a> Replay<'a> {
             certain,
         };
         (self.tell)(Event::Step(&step));
-        let passed = Passed { operation: operation.clone(), origin: origin.clone(), applied: applied.clone(), certain };
-        self.unit_steps.push(passed.clone());
-        self.migration_steps.push(passed);
         if self.session.transaction.is_some() {
             self.hold_locks(operation, origin, before);
         }
+        let takes_away = matches!(
+            operation,
+            Operation::Drop(_) | Operation::Rename(_) | Operation::SetSchema(_) | Operation::AlterTable(_)
+        );
+        let around = takes_away.then(|| Arc::new((before.clone(), self.state.clone())));
+        let (operation, origin, applied) = (operation.clone(), origin.clone(), applied.clone());
+        let passed = Passed { operation, origin, applied, certain, around };
+        self.unit_steps.push(passed.clone());
+        self.migration_steps.push(passed);
     }
 
     fn hold_locks(&mut self, operation: &Operation, origin: &Origin, before: &State) {

@@ -1,0 +1,91 @@
+//! TRUNCATE of tables that are in use.
+
+use std::collections::BTreeSet;
+
+use super::{Findings, say};
+use crate::finding::Severity;
+use crate::history::Step;
+use crate::operation::{Operation, Persistence};
+use crate::schema::{Relation, RelationId};
+
+/// The tables that the statement names and that may hold rows in use.
+fn emptied<'a>(step: &'a Step) -> Option<(Vec<&'a Relation>, bool)> {
+    let Operation::Truncate(truncate) = step.operation else { return None };
+    if step.applied.failure().is_some() {
+        return None;
+    }
+    let schema = &step.before.schema;
+    let tables = truncate.tables.iter().filter_map(|table| schema.find_table(&table.name)).filter(|relation| {
+        let temporary = relation.as_table().is_some_and(|table| table.persistence == Persistence::Temporary);
+        !temporary && !step.is_new(relation.id)
+    });
+    Some((tables.collect(), truncate.cascade))
+}
+
+pub fn truncate(step: &Step, findings: &mut Findings) {
+    let Some((tables, _)) = emptied(step) else { return };
+    if tables.is_empty() {
+        return;
+    }
+    let names: Vec<String> = tables.iter().map(|one| one.name.short()).collect();
+    let message =
+        format!("all rows of {} go at once, while reads and writes wait; no trigger sees them go", say::list(&names));
+    let finding = findings.report(step.origin, "truncate", step.certain, message);
+    if tables.iter().all(|one| step.context.is_small(&step.before.schema, one.id)) {
+        finding.severity = finding.severity.min(Severity::Warning);
+    }
+    for table in tables {
+        finding.object(&table.name);
+        finding.because(
+            table.existence.origin().span,
+            format!("`{}` is in use since before this release", table.name.short()),
+        );
+        finding.instead(format!(
+            "-- where the rows are no longer wanted, in batches, so that others go on working:\n\
+             DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} LIMIT 1000));",
+            table = table.name
+        ));
+    }
+}
+
+pub fn cascade(step: &Step, findings: &mut Findings) {
+    let Some((tables, true)) = emptied(step) else { return };
+    let schema = &step.before.schema;
+    let named: BTreeSet<RelationId> = tables.iter().map(|one| one.id).collect();
+    let mut taken: BTreeSet<RelationId> = BTreeSet::new();
+    let mut open: Vec<RelationId> = named.iter().copied().collect();
+    let mut because = Vec::new();
+    while let Some(next) = open.pop() {
+        let Some(table) = schema.get_relation(next).and_then(Relation::as_table) else { continue };
+        for key in table.referenced_by.iter().filter_map(|key| schema.get_constraint(*key)) {
+            let root = schema.partition_root(key.table);
+            if named.contains(&root) || step.is_new(root) || !taken.insert(root) {
+                continue;
+            }
+            open.push(root);
+            because.push((
+                key.existence.origin().span,
+                key.name.clone(),
+                say::name(schema, root),
+                say::name(schema, next),
+            ));
+        }
+    }
+    if taken.is_empty() {
+        return;
+    }
+    let names: Vec<String> = taken.iter().map(|id| say::name(schema, *id)).collect();
+    let message = format!("CASCADE empties {} too, unnamed: all their rows are lost", say::list(&names));
+    let finding = findings.report(step.origin, "truncate", step.certain, message);
+    tables.iter().for_each(|one| {
+        finding.object(&one.name);
+    });
+    for id in &taken {
+        finding.object(&schema.relation(*id).name);
+    }
+    for (span, key, table, target) in because {
+        finding.because(span, format!("foreign key `{key}` of `{table}` refers to `{target}`"));
+    }
+    finding
+        .instead("-- name every table that is to be emptied, and leave CASCADE out: it fails where one is forgotten");
+}

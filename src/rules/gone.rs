@@ -1,0 +1,211 @@
+//! Tables, columns, views and schemas that a migration takes away while the release before it still runs.
+
+use super::{Findings, say};
+use crate::finding::Severity;
+use crate::history::{Passed, State, Step, Whole};
+use crate::operation::{Drop, Ident, Name, ObjectKind, Operation, Persistence, TableActionKind};
+use crate::schema::{Column, Relation, Table};
+
+/// The drops of a migration that ran, each with the states around it.
+fn drops<'a>(whole: &'a Whole) -> impl Iterator<Item = (&'a Passed, &'a Drop, &'a State, &'a State)> {
+    whole.steps.iter().filter_map(|step| {
+        let Operation::Drop(drop) = &step.operation else { return None };
+        let (before, after) = step.change()?;
+        Some((step, drop, before, after))
+    })
+}
+
+pub(super) fn is_temporary(table: &Table) -> bool {
+    table.persistence == Persistence::Temporary
+}
+
+pub fn table(whole: &Whole, findings: &mut Findings) {
+    for (step, drop, before, _) in drops(whole) {
+        if !matches!(drop.kind, ObjectKind::Table | ObjectKind::ForeignTable) {
+            continue;
+        }
+        for target in &drop.targets {
+            let Some(relation) = before.schema.find_table(&target.name) else { continue };
+            dropped_table(whole, step, before, relation, findings);
+        }
+    }
+}
+
+fn dropped_table(whole: &Whole, step: &Passed, before: &State, relation: &Relation, findings: &mut Findings) {
+    let Some(table) = relation.as_table().filter(|table| !is_temporary(table)) else { return };
+    // Made again, or another table took the name: the swap's own rules speak.
+    let again = whole.after.schema.find(&relation.name.as_name()).is_some();
+    if again || whole.context.is_new(before, relation.id) {
+        return;
+    }
+    let name = relation.name.short();
+    let message = match &table.partition_of {
+        Some(partition) => {
+            let parent = say::name(&before.schema, partition.parent);
+            format!("`{name}`, a partition of `{parent}`, goes with all its rows")
+        }
+        None => format!("`{name}` goes with all its rows; code of the release before that names it fails from here on"),
+    };
+    let certain = step.certain && relation.existence.is_certain();
+    let finding = findings.report(&step.origin, "drop-table", certain, message);
+    finding.object(&relation.name);
+    if table.partition_of.is_some() {
+        finding.severity = finding.severity.min(Severity::Note);
+        return;
+    }
+    finding.because(relation.existence.origin().span, format!("`{name}` is in use since before this release"));
+    finding.instead(format!(
+        "-- one release later than the code that no longer names {name}:\nDROP TABLE {};",
+        relation.name
+    ));
+}
+
+pub fn column(whole: &Whole, findings: &mut Findings) {
+    for step in whole.steps {
+        let Operation::AlterTable(alter) = &step.operation else { continue };
+        let Some((before, _)) = step.change() else { continue };
+        let Some(relation) = before.schema.find_table(&alter.table) else { continue };
+        let Some(table) = relation.as_table().filter(|table| !is_temporary(table)) else { continue };
+        if whole.context.is_new(before, relation.id) {
+            continue;
+        }
+        let names = alter.actions.iter().filter_map(|action| match &action.kind {
+            TableActionKind::DropColumn { column, .. } => Some(column),
+            _ => None,
+        });
+        let dropped: Vec<&Column> = names
+            .filter_map(|name| table.column(name))
+            .filter(|column| !whole.context.is_of_this_release(&column.existence))
+            .collect();
+        if !dropped.is_empty() {
+            dropped_columns(whole, step, relation, &dropped, findings);
+        }
+    }
+}
+
+fn dropped_columns(whole: &Whole, step: &Passed, relation: &Relation, dropped: &[&Column], findings: &mut Findings) {
+    let table = relation.name.short();
+    let now = whole.after.schema.get_relation(relation.id).and_then(Relation::as_table);
+    let again = |column: &Column| now.is_some_and(|now| now.column(&column.name).is_some());
+    let names: Vec<String> = dropped.iter().map(|column| column.name.to_string()).collect();
+    let list = say::list(&names);
+    let message = if dropped.iter().all(|column| again(column)) {
+        format!("all values of {list} of `{table}` are lost: the column is dropped and made anew")
+    } else {
+        format!("code of the release before that names {list} of `{table}` fails from here on")
+    };
+    let certain = step.certain && dropped.iter().all(|column| column.existence.is_certain());
+    let finding = findings.report(&step.origin, "drop-column", certain, message);
+    finding.object(&relation.name);
+    for column in dropped {
+        finding.object(format!("{}.{}", relation.name, column.name));
+    }
+    if let Some(first) = dropped.first() {
+        let text = format!("`{}` is in use since before this release", first.name);
+        finding.because(first.existence.origin().span, text);
+    }
+    let drops: Vec<String> = names.iter().map(|name| format!("DROP COLUMN {name}")).collect();
+    finding.instead(format!(
+        "-- one release later than the code that no longer reads or writes {}:\nALTER TABLE {} {};",
+        if names.len() == 1 { "it" } else { "them" },
+        relation.name,
+        drops.join(", ")
+    ));
+}
+
+pub fn view_or_function(whole: &Whole, findings: &mut Findings) {
+    for (step, drop, before, _) in drops(whole) {
+        for target in &drop.targets {
+            match drop.kind {
+                ObjectKind::View | ObjectKind::MaterializedView => view(whole, step, before, &target.name, findings),
+                ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Routine => {
+                    function(whole, step, before, &target.name, findings);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn view(whole: &Whole, step: &Passed, before: &State, name: &Name, findings: &mut Findings) {
+    let Some(relation) = before.schema.find(name).filter(|relation| relation.as_view().is_some()) else { return };
+    let again = whole.after.schema.find(&relation.name.as_name()).is_some();
+    if again || whole.context.is_of_this_release(&relation.existence) {
+        return;
+    }
+    let name = relation.name.short();
+    let message = format!("code of the release before that reads view `{name}` fails from here on");
+    let finding = findings.report(&step.origin, "drop-view", step.certain, message);
+    finding.object(&relation.name);
+    finding.because(relation.existence.origin().span, format!("`{name}` is in use since before this release"));
+}
+
+fn function(whole: &Whole, step: &Passed, before: &State, name: &Name, findings: &mut Findings) {
+    let found = before.schema.find_functions(name);
+    let Some(first) = found.first() else { return };
+    // The server calls trigger functions; with overloads or a new definition, callers find another.
+    let again = !whole.after.schema.find_functions(&first.name.as_name()).is_empty();
+    if again || &*first.returns == "trigger" || whole.context.is_of_this_release(&first.existence) {
+        return;
+    }
+    let name = first.name.short();
+    let message = format!("code of the release before that calls `{name}` fails from here on");
+    let finding = findings.report(&step.origin, "drop-function", step.certain, message);
+    finding.object(&first.name);
+    finding.because(first.existence.origin().span, format!("`{name}` can be called since before this release"));
+}
+
+pub fn schema(whole: &Whole, findings: &mut Findings) {
+    for (step, drop, before, after) in drops(whole) {
+        if drop.kind != ObjectKind::Schema || !drop.cascade {
+            continue;
+        }
+        let lost = after.schema.lost_since(&before.schema);
+        for target in &drop.targets {
+            let schema = &target.name.name;
+            let is_there = before.schema.schemas().any(|one| one == schema);
+            let held: Vec<&Relation> = lost
+                .relations
+                .iter()
+                .copied()
+                .filter(|one| one.name.schema == *schema && (one.as_table().is_some() || one.as_view().is_some()))
+                .collect();
+            let new = held.iter().all(|one| whole.context.is_new(before, one.id));
+            // Unknown and IF EXISTS: the usual beginning of a script.
+            if new && (is_there || drop.if_exists) {
+                continue;
+            }
+            dropped_schema(step, schema, &held, findings);
+        }
+    }
+}
+
+fn dropped_schema(step: &Passed, schema: &Ident, held: &[&Relation], findings: &mut Findings) {
+    let names: Vec<String> = held.iter().map(|one| one.name.short()).collect();
+    let message = if names.is_empty() {
+        format!("schema `{schema}` goes with every table in it and all their rows")
+    } else {
+        format!("schema `{schema}` goes with {} and all their rows", say::list(&names))
+    };
+    let finding = findings.report(&step.origin, "drop-schema", step.certain, message);
+    finding.object(schema);
+    held.iter().for_each(|one| {
+        finding.object(&one.name);
+    });
+    if let Some(first) = held.first() {
+        finding.because(first.existence.origin().span, format!("`{}` is in use", first.name.short()));
+    }
+    finding.instead(format!(
+        "-- drop what is no longer used by name, then without CASCADE, which fails where anything is left:\n\
+         DROP SCHEMA {schema};"
+    ));
+}
+
+pub fn database(step: &Step, findings: &mut Findings) {
+    let Operation::Opaque(opaque) = step.operation else { return };
+    if &*opaque.what != "DROP DATABASE" {
+        return;
+    }
+    let message = "a whole database goes with everything in it, and nothing brings it back but a backup";
+    findings.report(step.origin, "drop-database", step.certain, message);
+}

@@ -1,0 +1,105 @@
+//! Tables and columns under another name, while the release before still uses the old one.
+
+use super::Findings;
+use super::gone::is_temporary;
+use crate::history::{Passed, State, Whole};
+use crate::operation::{ObjectKind, Operation, Rename, SetSchema};
+use crate::schema::Relation;
+
+pub fn table(whole: &Whole, findings: &mut Findings) {
+    for step in whole.steps {
+        let Some((before, after)) = step.change() else { continue };
+        let name = match &step.operation {
+            Operation::Rename(rename) if rename.kind == ObjectKind::Table && rename.part.is_none() => &rename.object,
+            Operation::SetSchema(SetSchema { kind: ObjectKind::Table, name, .. }) => name,
+            _ => continue,
+        };
+        let Some(relation) = before.schema.find_table(name) else { continue };
+        renamed_table(whole, step, (before, after), relation, findings);
+    }
+}
+
+fn renamed_table(whole: &Whole, step: &Passed, around: (&State, &State), relation: &Relation, findings: &mut Findings) {
+    let (before, after) = around;
+    let Some(table) = relation.as_table().filter(|table| !is_temporary(table)) else { return };
+    // A partition is rarely named by code. A name that something else has in the end is a swap or a view in front.
+    let taken = whole.after.schema.find(&relation.name.as_name()).is_some();
+    let Some(now) = after.schema.get_relation(relation.id) else { return };
+    // It comes in the place of a table that had the name.
+    let replaces = whole.before.schema.find(&now.name.as_name()).is_some();
+    if taken || replaces || table.partition_of.is_some() || whole.context.is_new(before, relation.id) {
+        return;
+    }
+    // Named by the first of several renames.
+    let first = whole.before.schema.get_relation(relation.id).is_none_or(|one| one.name == relation.name);
+    if !first {
+        return;
+    }
+    let (old, new) = (relation.name.short(), now.name.short());
+    let moved = matches!(step.operation, Operation::SetSchema(_));
+    let certain = step.certain && relation.existence.is_certain() && !moved;
+    let message = if moved {
+        format!("code of the release before that names `{old}` fails, unless its search_path leads to `{new}`")
+    } else {
+        format!("code of the release before that names `{old}` fails from here on: it is `{new}` now")
+    };
+    let finding = findings.report(&step.origin, "rename-table", certain, message);
+    finding.object(&relation.name);
+    finding.object(&now.name);
+    finding.because(relation.existence.origin().span, format!("`{old}` is in use since before this release"));
+    finding.instead(format!(
+        "-- in one transaction: the old name goes on as a view that can be written\n\
+         ALTER TABLE {} {};\n\
+         CREATE VIEW {} AS SELECT * FROM {};\n\
+         -- one release later than the code that uses the new name\n\
+         DROP VIEW {};",
+        relation.name,
+        if moved { format!("SET SCHEMA {}", now.name.schema) } else { format!("RENAME TO {}", now.name.name) },
+        relation.name,
+        now.name,
+        relation.name,
+    ));
+}
+
+pub fn column(whole: &Whole, findings: &mut Findings) {
+    for step in whole.steps {
+        let Operation::Rename(rename) = &step.operation else { continue };
+        let Rename { kind: ObjectKind::Column, object, part: Some(part), to, .. } = &**rename else { continue };
+        let Some((before, _)) = step.change() else { continue };
+        let Some(relation) = before.schema.find_table(object) else { continue };
+        let Some(table) = relation.as_table().filter(|table| !is_temporary(table)) else { continue };
+        let Some(column) = table.column(part) else { continue };
+        let new = whole.context.is_new(before, relation.id) || whole.context.is_of_this_release(&column.existence);
+        if new || has_other_front(whole, relation, part) {
+            continue;
+        }
+        let name = relation.name.short();
+        let certain = step.certain && column.existence.is_certain();
+        let message =
+            format!("code of the release before that names `{part}` of `{name}` fails from here on: it is `{to}` now");
+        let finding = findings.report(&step.origin, "rename-column", certain, message);
+        finding.object(&relation.name);
+        finding.object(format!("{}.{part}", relation.name));
+        finding.because(column.existence.origin().span, format!("`{part}` is in use since before this release"));
+        let data_type = column.data_type.as_ref().map_or_else(|| "…".to_owned(), ToString::to_string);
+        finding.instead(format!(
+            "-- first release: both columns, kept equal by a trigger or by the code, old rows filled in batches\n\
+             ALTER TABLE {table} ADD COLUMN {to} {data_type};\n\
+             -- one release later than the code that names {to} alone\n\
+             ALTER TABLE {table} DROP COLUMN {part};",
+            table = relation.name,
+        ));
+    }
+}
+
+/// The old name leads somewhere in the end: a new column has it, or the table itself has another name.
+fn has_other_front(whole: &Whole, relation: &Relation, column: &crate::operation::Ident) -> bool {
+    let end = &whole.after.schema;
+    let Some(now) = end.get_relation(relation.id) else { return true };
+    if now.as_table().is_some_and(|table| table.column(column).is_some()) {
+        return true;
+    }
+    // Where the table's own name leads nowhere, rename-table says so.
+    let original = whole.before.schema.get_relation(relation.id).unwrap_or(relation);
+    end.find(&original.name.as_name()).is_none_or(|front| front.id != relation.id)
+}
