@@ -5,11 +5,11 @@ use std::thread;
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{Event, History, Migration, Plan, State, UnreadStep, replay};
 use crate::operation::Node;
-use crate::project::Project;
+use crate::project::{Base, Project};
 use crate::read::directives::{Directives, directives};
 use crate::report::{
-    HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Report, UnreadStatement, fingerprint, merge_majors,
-    most_specific, one_per_fault, suppress,
+    BaseSummary, HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Report, UnreadStatement, fingerprint,
+    merge_majors, most_specific, one_per_fault, suppress,
 };
 use crate::rules::{BUILT_IN, Check, Findings, Rule, reading, stated};
 use crate::settings::{Allow, Settings};
@@ -262,6 +262,7 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
     let mut report = Report {
         postgres: settings.postgres,
         fail_on: settings.fail_on,
+        base: project.base.as_ref().map(base_summary),
         histories: histories.iter().map(summary).collect(),
         migrations: migrations(project, histories),
         findings,
@@ -276,6 +277,10 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
     let names = |at: MigrationRef| histories[at.history].migrations[at.migration].name.clone();
     fingerprint(&mut report.findings, &names);
     report
+}
+
+fn base_summary(base: &Base) -> BaseSummary {
+    BaseSummary { revision: base.revision.clone(), commit: base.commit.clone() }
 }
 
 fn summary(history: &History) -> HistorySummary {

@@ -6,7 +6,7 @@ use plimsoll::finding::{Because, Finding, Link, LinkKind, MigrationRef, Severity
 use plimsoll::history::Framework;
 use plimsoll::operation::Name;
 use plimsoll::output::{self, Format, Options};
-use plimsoll::report::{HistorySummary, MigrationSummary, Report, UnreadStatement};
+use plimsoll::report::{BaseSummary, HistorySummary, MigrationSummary, Report, UnreadStatement};
 use plimsoll::settings::{Allow, AllowScope, Fact};
 use plimsoll::source::{Sources, Span};
 use plimsoll::version::{Major, VersionRange};
@@ -86,6 +86,7 @@ fn shared() -> (Sources, Report) {
         release: None,
     };
     let report = Report {
+        base: Some(BaseSummary { revision: "origin/main".to_owned(), commit: "c0ffee".to_owned() }),
         postgres: VersionRange::default(),
         fail_on: Severity::Error,
         histories: vec![HistorySummary {
@@ -154,7 +155,8 @@ fn json_has_exactly_the_fields_of_its_contract() {
     );
     assert_eq!(document["version"], 1);
     assert_eq!(document["tool"], json!({"name": "plimsoll", "version": env!("CARGO_PKG_VERSION")}));
-    assert_eq!((&document["postgres"], &document["base"]), (&json!("14..18"), &Value::Null));
+    assert_eq!(document["postgres"], "14..18");
+    assert_eq!(document["base"], json!({"revision": "origin/main", "commit": "c0ffee"}));
     assert_eq!(document["histories"], json!([{"root": "db", "framework": "plain", "database": "main"}]));
     assert_eq!(
         document["migrations"][1],

@@ -27,10 +27,14 @@ impl PartialEq for Entry {
 impl Data {
     /// Triggers on a table or writing it, or another of its partition tree.
     pub(super) fn around(&self, schema: &Schema, table: RelationId) -> BTreeSet<TriggerId> {
-        let tree = root_of(schema, table).map(|root| (root, schema.partitions(root)));
-        let tree = tree.into_iter().flat_map(|(root, partitions)| std::iter::once(root).chain(partitions));
-        let tables: BTreeSet<RelationId> = std::iter::once(table).chain(tree).collect();
-        tables.iter().filter_map(|table| self.by_table.get(table)).flatten().copied().collect()
+        let on = |table: RelationId| self.by_table.get(&table).into_iter().flatten().copied();
+        let mut found: BTreeSet<TriggerId> = on(table).collect();
+        let known = schema.get_relation(table).and_then(|relation| relation.as_table());
+        if known.is_some_and(|known| known.partition_of.is_some() || known.partition_by.is_some()) {
+            let root = schema.partition_root(table);
+            found.extend(std::iter::once(root).chain(schema.partitions(root)).flat_map(on));
+        }
+        found
     }
 
     /// The feeds that put rows into a table, or into another of its partition tree.
@@ -158,8 +162,12 @@ impl Data {
                     ObjectKind::Table | ObjectKind::Trigger => {
                         drop.targets.iter().filter_map(on).flat_map(|id| self.around(before, id)).collect()
                     }
-                    ObjectKind::Index | ObjectKind::Policy => BTreeSet::new(),
-                    // Functions take their triggers along, schemas whatever is in them.
+                    ObjectKind::Index | ObjectKind::Policy | ObjectKind::View => BTreeSet::new(),
+                    // A function takes its triggers along, a schema or a type whatever is made with it.
+                    _ if !drop.cascade => BTreeSet::new(),
+                    ObjectKind::Function | ObjectKind::Procedure | ObjectKind::Routine => {
+                        self.entries.keys().copied().filter(|id| after.get_trigger(*id).is_none()).collect()
+                    }
                     _ => self.entries.keys().copied().collect(),
                 }
             }

@@ -33,8 +33,8 @@ struct Document<'a> {
     version: u32,
     tool: Tool,
     postgres: String,
-    /// Reserved: the schema that a run started from, where it did not start from nothing.
-    base: Option<()>,
+    /// The revision that judged migrations are compared with.
+    base: Option<BaseRow<'a>>,
     histories: Vec<HistoryRow<'a>>,
     migrations: Vec<MigrationRow<'a>>,
     summary: Summary,
@@ -48,6 +48,12 @@ struct Document<'a> {
 struct Tool {
     name: &'static str,
     version: &'static str,
+}
+
+#[derive(Serialize)]
+struct BaseRow<'a> {
+    revision: &'a str,
+    commit: &'a str,
 }
 
 #[derive(Serialize)]
@@ -175,7 +181,7 @@ impl<'a> Writer<'a> {
             version: VERSION,
             tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
             postgres: report.postgres.to_string(),
-            base: None,
+            base: report.base.as_ref().map(|base| BaseRow { revision: &base.revision, commit: &base.commit }),
             histories: self.histories(),
             migrations: report.migrations.iter().map(migration).collect(),
             summary: summary(report),

@@ -20,6 +20,8 @@ pub struct Report {
     pub postgres: VersionRange,
     /// The least severity that makes a run fail.
     pub fail_on: Severity,
+    /// The revision that judged migrations are compared with, where one was named.
+    pub base: Option<BaseSummary>,
     pub histories: Vec<HistorySummary>,
     /// Sorted by their places.
     pub migrations: Vec<MigrationSummary>,
@@ -35,6 +37,13 @@ pub struct Report {
     pub statements: usize,
     /// Plain sentences for the reader of the run: which framework was taken, which base.
     pub remarks: Vec<String>,
+}
+
+/// A revision as it was named, and the merge base of it and HEAD.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BaseSummary {
+    pub revision: String,
+    pub commit: String,
 }
 
 #[derive(Debug, Clone)]
