@@ -108,7 +108,7 @@ impl Sources {
     /// The whole file as a piece to read.
     pub fn piece(&self, id: SourceId) -> Piece {
         let text = self.get(id).text.clone();
-        Piece { stands_at: None, source: id, segments: vec![Segment { decoded: 0, source: 0 }], text }
+        Piece { stands_at: None, source: id, segments: vec![Segment { decoded: 0, source: 0, stands_for: None }], text }
     }
 
     /// Where `offset` (bytes) lies. Offsets inside a character count as its start.
@@ -146,6 +146,8 @@ impl Sources {
 struct Segment {
     decoded: u32,
     source: u32,
+    /// All of it stands for so many bytes of the file; `None`: it is what the file has, byte by byte.
+    stands_for: Option<u32>,
 }
 
 /// A text to read, with the way back to the file: a whole file, a section of it, a function's body,
@@ -178,18 +180,29 @@ impl Piece {
         if let Some(at) = self.stands_at {
             return at;
         }
-        Span {
-            source: self.source,
-            start: self.offset(range.start),
-            end: self.offset(range.end).max(self.offset(range.start)),
-        }
+        let (start, end) = (self.offset(range.start), self.end_offset(range.end));
+        Span { source: self.source, start, end: end.max(start) }
+    }
+
+    fn segment(&self, decoded: u32) -> Segment {
+        self.segments[self.segments.partition_point(|segment| segment.decoded <= decoded).max(1) - 1]
     }
 
     fn offset(&self, decoded: usize) -> u32 {
-        let decoded = decoded as u32;
-        let at = self.segments.partition_point(|segment| segment.decoded <= decoded).max(1) - 1;
-        let segment = self.segments[at];
-        segment.source + (decoded - segment.decoded)
+        let segment = self.segment(decoded as u32);
+        match segment.stands_for {
+            Some(_) => segment.source,
+            None => segment.source + (decoded as u32 - segment.decoded),
+        }
+    }
+
+    /// Where a range that ends at `decoded` ends: behind all of what a part of a replaced text stands for.
+    fn end_offset(&self, decoded: usize) -> u32 {
+        let segment = self.segment(decoded as u32);
+        match segment.stands_for {
+            Some(length) if segment.decoded < decoded as u32 => segment.source + length,
+            _ => self.offset(decoded),
+        }
     }
 
     /// The part `range` of this piece, read on its own.
@@ -225,13 +238,13 @@ impl PieceBuilder {
             return;
         }
         let base = self.text.len() as u32;
-        let first = Segment { decoded: base, source: from.offset(range.start) };
+        let stands_for = from.segment(range.start as u32).stands_for;
+        let first = Segment { decoded: base, source: from.offset(range.start), stands_for };
         // Segments are in order: a body with thousands of escapes is copied part by part.
         let after = from.segments.partition_point(|segment| segment.decoded as usize <= range.start);
         let until = from.segments.partition_point(|segment| (segment.decoded as usize) < range.end);
         let inner = from.segments[after.min(until)..until].iter();
-        let shifted = inner
-            .map(|segment| Segment { decoded: base + segment.decoded - range.start as u32, source: segment.source });
+        let shifted = inner.map(|segment| Segment { decoded: base + segment.decoded - range.start as u32, ..*segment });
         self.segments.push(first);
         self.segments.extend(shifted);
         self.text.push_str(&from.text[range]);
@@ -239,13 +252,21 @@ impl PieceBuilder {
 
     /// Appends text that stands for what the file has at `offset` (of the file).
     pub fn substitute(&mut self, text: &str, offset: u32) {
-        self.segments.push(Segment { decoded: self.text.len() as u32, source: offset });
+        self.segments.push(Segment { decoded: self.text.len() as u32, source: offset, stands_for: None });
+        self.text.push_str(text);
+    }
+
+    /// Appends text that stands for a part of another piece: every place in it leads to all of that part.
+    pub fn replace(&mut self, text: &str, from: &Piece, range: Range<usize>) {
+        let span = from.span(range);
+        let (decoded, length) = (self.text.len() as u32, span.end - span.start);
+        self.segments.push(Segment { decoded, source: span.start, stands_for: Some(length) });
         self.text.push_str(text);
     }
 
     pub fn finish(mut self) -> Piece {
         if self.segments.is_empty() {
-            self.segments.push(Segment { decoded: 0, source: 0 });
+            self.segments.push(Segment { decoded: 0, source: 0, stands_for: None });
         }
         Piece { stands_at: self.stands_at, source: self.source, text: self.text.into(), segments: self.segments }
     }

@@ -5,10 +5,12 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::layout::Layout;
+use super::place::named;
 use super::runner::{self, Entries, Entry};
+use super::template::Placeholders;
 use super::texts::Texts;
 use super::walk::Found;
-use crate::history::{Migration, UnreadFile};
+use crate::history::{Framework, Migration, UnreadFile};
 use crate::operation::{Comment, Script};
 use crate::read::dialect::{Spoken, spoken};
 use crate::read::sql;
@@ -20,6 +22,8 @@ pub struct Draft {
     pub migration: Migration,
     pub up: Found,
     pub down: Option<Found>,
+    /// Its own text where a file holds several, line ends as git stores them.
+    pub part: Option<String>,
 }
 
 /// A history whose order and judging are still open.
@@ -35,12 +39,23 @@ pub struct DraftHistory {
     pub other_database: Option<&'static str>,
     /// Files that are among the sources: one may hold several migrations.
     known: BTreeMap<String, SourceId>,
+    placeholders: Placeholders,
 }
 
 /// Reads a layout's files.
-pub fn assemble(layout: Layout, root: &Path, texts: &mut Texts, sources: &mut Sources) -> DraftHistory {
+///
+/// `placeholders` are those that the settings give values to.
+pub fn assemble(
+    layout: Layout,
+    root: &Path,
+    placeholders: &BTreeMap<String, String>,
+    texts: &mut Texts,
+    sources: &mut Sources,
+) -> DraftHistory {
     let context = runner::Context { layout: &layout, texts, root };
-    let Entries { entries, unread, remarks, has_down, has_gaps, other_database } = runner::entries(context);
+    let found = runner::entries(context);
+    let Entries { entries, unread, remarks, has_down, has_gaps, other_database, placeholders: mut values } = found;
+    values.extend(placeholders.clone());
     let unread = unread.into_iter().map(|(path, reason)| UnreadFile { path, span: None, reason, judged: true });
     let mut history = DraftHistory {
         layout,
@@ -51,12 +66,15 @@ pub fn assemble(layout: Layout, root: &Path, texts: &mut Texts, sources: &mut So
         remarks,
         other_database,
         known: BTreeMap::new(),
+        placeholders: Placeholders { values, ..Placeholders::default() },
     };
     history.other_database = history.other_database.or_else(|| spoken_by(&entries, texts));
     if history.other_database.is_none() {
         for entry in entries {
             history.read(entry, texts, sources);
         }
+        let root = named(&history.layout.root).to_owned();
+        history.remarks.extend(history.placeholders.remarks(&root));
     }
     history
 }
@@ -93,6 +111,11 @@ impl DraftHistory {
             }
             (None, None) => (whole, None),
         };
+        let many = self.layout.framework == Framework::Liquibase;
+        let part = many.then(|| up.text().replace("\r\n", "\n"));
+        let style = runner::tool(self.layout.framework).templates;
+        let up = self.placeholders.fill(up, style, &entry.up.path);
+        let down = down.map(|down| self.placeholders.fill(down, style, &entry.up.path));
         let (up, mut comments) = script(&up);
         let down = down.map(|down| {
             let (script, more) = script(&down);
@@ -113,7 +136,7 @@ impl DraftHistory {
             comments,
             repeatable: entry.repeatable,
         };
-        self.drafts.push(Draft { migration, up: entry.up, down: entry.down });
+        self.drafts.push(Draft { migration, up: entry.up, down: entry.down, part });
     }
 
     fn source(&mut self, file: &Found, texts: &mut Texts, sources: &mut Sources) -> Option<SourceId> {

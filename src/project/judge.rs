@@ -87,6 +87,11 @@ pub fn since(
             draft.migration.judged = change != Change::None || undo != Change::None;
             added.push(change == Change::Added);
             if change == Change::Edited {
+                draft.migration.judged =
+                    undo != Change::None || !shipped.had_part(&draft.up.path, draft.part.as_deref());
+                if base.edited.iter().any(|edited| edited.path == draft.up.path) {
+                    continue;
+                }
                 let before = shipped.text(&draft.up.path).unwrap_or_default();
                 let before = sources.add(format!("{}@{}", draft.up.path, short(&base.commit)), before);
                 base.edited.push(Edited { path: draft.up.path.clone(), source: draft.migration.source, before });
@@ -169,6 +174,14 @@ impl Shipped {
 
     fn is_text(&self, path: &str, text: &[u8]) -> bool {
         !text.is_empty() && self.files.get(path).is_some_and(|before| before.as_deref() == Some(text))
+    }
+
+    /// One of several migrations of a file stands in the shipped text as it is.
+    fn had_part(&self, path: &str, part: Option<&str>) -> bool {
+        let Some(part) = part.map(str::trim).filter(|part| !part.is_empty()) else { return false };
+        let Some(before) = self.files.get(path).and_then(Option::as_deref) else { return false };
+        // A long file with many parts is judged as a whole: looking for each would take its length once more.
+        before.len() <= 1024 * 1024 && String::from_utf8_lossy(before).contains(part)
     }
 
     fn is_new_or_changed(&self, path: &str) -> bool {

@@ -8,6 +8,7 @@ use super::git::{Git, base_of_ci};
 use super::layout::{Layout, Layouts, Surroundings, find, has_manifest, is_well_known};
 use super::manifest::Manifests;
 use super::place::{Place, folder, is_below, named};
+use super::template::Placeholders;
 use super::texts::Texts;
 use super::walk::{Found, is_sql, walk};
 use super::{Project, Request, judge, runner};
@@ -27,7 +28,7 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
     let mut sources = request.sources;
     let mut histories = Vec::new();
     for layout in layouts.into_values() {
-        let history = assemble(layout, &place.root, &mut texts, &mut sources);
+        let history = assemble(layout, &place.root, &request.settings.placeholders, &mut texts, &mut sources);
         histories.push(history);
     }
     let mut histories = without_other_databases(histories, &mut remarks)?;
@@ -146,10 +147,13 @@ fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
 fn stdin(text: String, settings: &Settings, project: &mut Project) {
     let text = text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text);
     let source = project.sources.add(STDIN, text);
-    let (up, comments) = script(&project.sources.piece(source));
     let framework = settings.framework.or_else(|| project.histories.first().map(|history| history.framework));
     let framework = framework.unwrap_or(Framework::Plain);
-    let transaction = runner::tool(framework).unit;
+    let tool = runner::tool(framework);
+    let mut placeholders = Placeholders { values: settings.placeholders.clone(), ..Placeholders::default() };
+    let (up, comments) = script(&placeholders.fill(project.sources.piece(source), tool.templates, STDIN));
+    project.remarks.extend(placeholders.remarks(STDIN));
+    let transaction = tool.unit;
     let migration = Migration {
         version: String::new(),
         name: "stdin".to_owned(),

@@ -13,6 +13,7 @@ mod order;
 mod place;
 mod runner;
 mod settings_file;
+mod template;
 mod text;
 mod texts;
 mod walk;

@@ -23,14 +23,13 @@ const BESIDE: &[&str] = &[
     "migration_lock.toml",
     "atlas.sum",
     "manifest.json",
-    "migrations_manifest.txt",
 ];
 
 fn is_beside(name: &str) -> bool {
     // Liquibase's changelogs.
     let is_changelog = (name.contains("changelog") || name.contains("master"))
         && [".xml", ".yaml", ".yml", ".json"].iter().any(|ending| name.ends_with(ending));
-    is_changelog || BESIDE.contains(&name) || name.ends_with(".conf")
+    is_changelog || BESIDE.contains(&name) || name.ends_with(".conf") || name.ends_with("_manifest.txt")
 }
 
 /// A file found, as shown and as the system knows it.
@@ -155,6 +154,7 @@ fn is_in_other_language(name: &str) -> bool {
     let Some((stem, ending)) = name.rsplit_once('.') else { return false };
     let stem = stem.strip_prefix(['V', 'U']).unwrap_or(stem);
     let digits = stem.bytes().take_while(u8::is_ascii_digit).count();
-    let is_numbered = digits > 0 && stem[digits..].starts_with(['_', '-', '.']);
+    // Synapse's are named `01a.py`.
+    let is_numbered = digits > 0 && (ending == "py" || stem[digits..].starts_with(['_', '-', '.']));
     ENDINGS.contains(&ending) && (is_numbered || stem == "migration") && !stem.ends_with("_test")
 }

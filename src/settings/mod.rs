@@ -45,6 +45,8 @@ pub struct Settings {
     pub framework: Option<Framework>,
     /// Folders and files of migrations, relative to the repository root.
     pub paths: Vec<String>,
+    /// What stands for the placeholders of templates, by name.
+    pub placeholders: BTreeMap<String, String>,
     pub databases: Vec<Database>,
     pub releases: Vec<Release>,
     /// Folders of further rule pages, relative to the repository root.
@@ -105,6 +107,7 @@ impl Default for Settings {
             unallowable: Vec::new(),
             framework: None,
             paths: Vec::new(),
+            placeholders: BTreeMap::new(),
             databases: Vec::new(),
             releases: Vec::new(),
             extra_rules: Vec::new(),

@@ -16,7 +16,7 @@ use crate::source::{SourceId, Sources, Span};
 use crate::version::VersionRange;
 
 /// Every key of the settings file.
-pub const KEYS: [&str; 19] = [
+pub const KEYS: [&str; 20] = [
     "allow",
     "baseline",
     "databases",
@@ -29,6 +29,7 @@ pub const KEYS: [&str; 19] = [
     "lock-timeout",
     "overrides",
     "paths",
+    "placeholders",
     "postgres",
     "preset",
     "releases",
@@ -110,6 +111,7 @@ impl Reader<'_> {
             "lock-timeout" => self.lock_timeout(value),
             "overrides" => self.overrides(value),
             "paths" => self.settings.paths = self.paths(key, value),
+            "placeholders" => self.placeholders(value),
             "postgres" => self.postgres(value),
             "preset" => self.preset(value),
             "releases" => self.releases(value),
@@ -270,6 +272,20 @@ impl Reader<'_> {
         }
         for (name, _) in self.faults.strings("databases", value) {
             self.settings.databases.push(Database { name: name.to_owned(), paths: Vec::new() });
+        }
+    }
+
+    fn placeholders(&mut self, value: &Value<'_>) {
+        let Some(table) = self.faults.table("placeholders", value) else { return };
+        for (name, value) in table.iter() {
+            let Some(text) = self.faults.string(name.get_ref(), value) else { continue };
+            if text.contains(['\n', ';']) {
+                let message =
+                    format!("`{text}` is more than one statement can hold: a placeholder stands for a part of one");
+                self.faults.add(value.span(), message, None);
+                continue;
+            }
+            self.settings.placeholders.insert(name.get_ref().to_string(), text.to_owned());
         }
     }
 

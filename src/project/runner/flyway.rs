@@ -7,6 +7,7 @@ use super::super::layout::Search;
 use super::super::names::{FlywayKind, flyway};
 use super::super::order::dotted;
 use super::super::place::{is_below, named};
+use super::super::template::Style;
 use super::super::text::peek;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over, sort};
@@ -24,6 +25,7 @@ pub const TOOL: Tool = Tool {
     after_failure: AfterFailure::MarkedDirty,
     checksums: true,
     also: &[(".java", "Java"), (".kt", "Kotlin")],
+    templates: Style::Dollar,
     ..ORDINARY
 };
 
@@ -104,6 +106,7 @@ fn list(context: &mut Context<'_>) -> Entries {
         }
     }
     found.has_down = !undo.is_empty();
+    found.placeholders.clone_from(&options.placeholders);
     for (file, kind, version, name) in files {
         let (unit, remark) = unit(context, &options, file);
         found.remarks.extend(remark);
@@ -139,6 +142,7 @@ struct Options {
     group: bool,
     mixed: bool,
     outside_transaction: bool,
+    placeholders: BTreeMap<String, String>,
 }
 
 impl Options {
@@ -165,6 +169,10 @@ impl Options {
             match key {
                 "group" => options.group = value == "true",
                 "mixed" => options.mixed = value == "true",
+                // A value that holds a placeholder itself is filled in elsewhere.
+                key if key.starts_with("placeholders.") && !value.contains("${") => {
+                    options.placeholders.insert(key["placeholders.".len()..].to_owned(), value.to_owned());
+                }
                 "executeInTransaction" | "execute-in-transaction" => options.outside_transaction = value == "false",
                 _ => {}
             }
@@ -255,6 +263,8 @@ mod tests {
     #[test]
     fn settings_are_read_from_each_of_its_files() {
         assert!(Options::read("# x\nflyway.group = true").group);
+        let set = Options::read("flyway.placeholders.schema=app");
+        assert_eq!(set.placeholders.get("schema").map(String::as_str), Some("app"));
         assert!(Options::read("spring.flyway.mixed=true").mixed);
         assert!(Options::read("[flyway]\nexecuteInTransaction = false").outside_transaction);
     }

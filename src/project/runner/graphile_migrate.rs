@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::layout::Search;
 use super::super::order::by_number;
 use super::super::place::{below, file_name, folder, is_below};
+use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over, sort};
 use crate::history::{Framework, TransactionUnit};
@@ -19,6 +20,7 @@ pub const TOOL: Tool = Tool {
     checksums: true,
     one_per_version: false,
     manifests: &["committed"],
+    templates: Style::Psql,
     ..ORDINARY
 };
 

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::super::layout::Search;
 use super::super::order::{by_text, natural_paths};
 use super::super::place::{file_name, folder, is_below, named};
+use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Parts, Shape, Tool};
 use crate::history::{Framework, TransactionUnit};
@@ -20,6 +21,7 @@ pub const TOOL: Tool = Tool {
     fits: |name| name.ends_with(".sql"),
     checksums: true,
     one_per_version: false,
+    templates: Style::Dollar,
     ..ORDINARY
 };
 

@@ -9,6 +9,7 @@ mod graphile_migrate;
 mod liquibase;
 mod numbered;
 mod plain;
+mod pop;
 mod postgres_migrations;
 mod prisma;
 mod sections;
@@ -17,12 +18,13 @@ mod synapse;
 mod temporal;
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::layout::{Layout, Search};
 use super::place::named;
+use super::template::Style;
 use super::texts::Texts;
 use super::walk::Found;
 use crate::history::{AfterFailure, Framework, Runner, TransactionUnit};
@@ -49,6 +51,8 @@ pub struct Tool {
     pub one_per_version: bool,
     /// Endings of migrations in other languages that stand in the same order, with the language.
     pub also: &'static [(&'static str, &'static str)],
+    /// What is replaced in a text before the server sees it.
+    pub templates: Style,
     /// Files beside the migrations by which a folder above a file is known to be the root.
     pub manifests: &'static [&'static str],
 }
@@ -77,6 +81,7 @@ const ORDINARY: Tool = Tool {
     checksums: false,
     one_per_version: true,
     also: &[],
+    templates: Style::Marks,
     manifests: &[],
 };
 
@@ -87,6 +92,7 @@ pub const TOOLS: [&Tool; Framework::ALL.len()] = [
     &drizzle::TOOL,
     &graphile_migrate::TOOL,
     &temporal::TOOL,
+    &pop::TOOL,
     &synapse::TOOL,
     &prisma::TOOL,
     &diesel::HASURA,
@@ -105,7 +111,6 @@ pub const TOOLS: [&Tool; Framework::ALL.len()] = [
     &numbered::SUPABASE,
     &numbered::RIVER,
     &numbered::CONCOURSE,
-    &numbered::POP,
     &numbered::SQLX,
     &numbered::GOLANG_MIGRATE,
     &postgres_migrations::TOOL,
@@ -157,6 +162,8 @@ pub struct Entries {
     pub has_gaps: bool,
     /// A database that a manifest says all files are for, where that is not PostgreSQL.
     pub other_database: Option<&'static str>,
+    /// Values that the runner's own settings give to placeholders.
+    pub placeholders: BTreeMap<String, String>,
 }
 
 /// What entries are made from.

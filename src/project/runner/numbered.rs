@@ -1,4 +1,4 @@
-//! A number, a title, `.sql`: sqlx, golang-migrate, pop, Concourse, River with `.up.sql` and `.down.sql`; Supabase and
+//! A number, a title, `.sql`: sqlx, golang-migrate, Concourse, River with `.up.sql` and `.down.sql`; Supabase and
 //! Atlas forward only.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +7,7 @@ use super::super::layout::Search;
 use super::super::names::{Direction, Numbered, numbered, plain, up_down};
 use super::super::order::by_text;
 use super::super::place::{file_name, folder, named};
+use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Tool, passed_over, sort};
 use crate::history::{AfterFailure, Framework, TransactionUnit};
@@ -30,18 +31,6 @@ pub const GOLANG_MIGRATE: Tool = Tool {
     ..ORDINARY
 };
 
-/// Each file is a transaction; nothing in a file changes that.
-pub const POP: Tool = Tool {
-    framework: Framework::Pop,
-    detect: |search| search.take_each(Framework::Pop, |search, path| is_up_down_of(search, path, Framework::Pop)),
-    list: |context| pair(context, up_down),
-    // `UpMigrations.Less` compares texts.
-    compare: by_text,
-    fits: |name| up_down(name).is_some(),
-    also: &[(".fizz", "fizz")],
-    ..ORDINARY
-};
-
 /// The command line runs each version in a transaction.
 pub const RIVER: Tool = Tool {
     framework: Framework::River,
@@ -53,6 +42,7 @@ pub const RIVER: Tool = Tool {
     },
     list: |context| pair(context, up_down),
     fits: |name| up_down(name).is_some(),
+    templates: Style::River,
     ..ORDINARY
 };
 
@@ -106,7 +96,7 @@ pub const ATLAS: Tool = Tool {
     ..ORDINARY
 };
 
-fn is_up_down_of(search: &mut Search<'_>, path: &str, framework: Framework) -> bool {
+pub(super) fn is_up_down_of(search: &mut Search<'_>, path: &str, framework: Framework) -> bool {
     let hints = search.hints(path);
     // Where golang-migrate is required too, nothing tells the two apart: it is the common one.
     search.mostly(path, |name| up_down(name).is_some())
@@ -193,7 +183,7 @@ fn forward(context: &Context<'_>) -> Entries {
 type Sides<'a> = (Option<(&'a Found, Numbered)>, Option<&'a Found>);
 
 /// Pairs ups with downs by version. None of these runners looks into folders below its own.
-fn pair(context: &Context<'_>, take: fn(&str) -> Option<Numbered>) -> Entries {
+pub(super) fn pair(context: &Context<'_>, take: fn(&str) -> Option<Numbered>) -> Entries {
     let layout = context.layout;
     let mut found = Entries::default();
     let mut ignored = BTreeSet::new();

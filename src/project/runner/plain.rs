@@ -6,6 +6,7 @@ use super::super::layout::{Layout, Search};
 use super::super::names::{self, Direction, Numbered, plain};
 use super::super::order::{by_number_or_date, natural_paths};
 use super::super::place::{below, file_name, folder, named};
+use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool};
 use crate::history::{Framework, TransactionUnit};
@@ -20,6 +21,7 @@ pub const TOOL: Tool = Tool {
     unit: TransactionUnit::Statement,
     one_per_version: false,
     also: &[("migration.ts", "TypeScript"), ("migration.js", "JavaScript")],
+    templates: Style::Psql,
     ..ORDINARY
 };
 

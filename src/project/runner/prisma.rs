@@ -6,7 +6,7 @@ use super::super::layout::Search;
 use super::super::names::plain;
 use super::super::order::by_text;
 use super::super::place::{file_name, folder};
-use super::{Context, Entries, Entry, Shape, Tool, passed_over, sort};
+use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over, sort};
 use crate::history::{AfterFailure, Framework, TransactionUnit};
 
 pub const TOOL: Tool = Tool {
@@ -23,6 +23,7 @@ pub const TOOL: Tool = Tool {
     one_per_version: false,
     also: &[("migration.ts", "TypeScript"), ("migration.js", "JavaScript")],
     manifests: &["migration_lock.toml"],
+    ..ORDINARY
 };
 
 fn detect(search: &mut Search<'_>) {

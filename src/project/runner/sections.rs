@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::names::plain;
 use super::super::order::by_text;
+use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Parts, Tool, passed_over, sort};
 use crate::history::{AfterFailure, Framework, TransactionUnit};
@@ -16,7 +17,7 @@ pub const DBMATE: Tool = Tool {
             .take_each(Framework::Dbmate, |search, path| search.is_marked(path, |line| dbmate(line) == Some(Side::Up)));
     },
     list: |context| {
-        list(context, Style { turn: dbmate, refuses: dbmate_refuses, unit: dbmate_unit, without_marks: false })
+        list(context, Marks { turn: dbmate, refuses: dbmate_refuses, unit: dbmate_unit, without_marks: false })
     },
     compare: by_text,
     fits: starts_with_number,
@@ -31,7 +32,7 @@ pub const SQL_MIGRATE: Tool = Tool {
         search.take_each(Framework::SqlMigrate, |search, path| search.is_marked(path, is_up));
     },
     list: |context| {
-        list(context, Style { turn: sql_migrate, refuses: |_| None, unit: sql_migrate_unit, without_marks: false })
+        list(context, Marks { turn: sql_migrate, refuses: |_| None, unit: sql_migrate_unit, without_marks: false })
     },
     fits: |name| name.ends_with(".sql"),
     // `Less` falls back on the whole name.
@@ -48,9 +49,10 @@ pub const TERN: Tool = Tool {
                 || (search.is_named(path, Framework::Tern) && search.mostly(path, starts_with_number))
         });
     },
-    list: |context| list(context, Style { turn: tern, refuses: |_| None, unit: tern_unit, without_marks: false }),
+    list: |context| list(context, Marks { turn: tern, refuses: |_| None, unit: tern_unit, without_marks: false }),
     fits: starts_with_number,
     manifests: &["tern.conf"],
+    templates: Style::Go,
     ..ORDINARY
 };
 
@@ -63,7 +65,7 @@ pub const RAMBLER: Tool = Tool {
     },
     list: |context| {
         let unit = |_: &str| TransactionUnit::Statement;
-        list(context, Style { turn: rambler, refuses: |_| None, unit, without_marks: false })
+        list(context, Marks { turn: rambler, refuses: |_| None, unit, without_marks: false })
     },
     compare: by_text,
     fits: |name| name.ends_with(".sql"),
@@ -80,7 +82,7 @@ pub const PLAY_EVOLUTIONS: Tool = Tool {
     },
     list: |context| {
         let unit = |_: &str| TransactionUnit::Statement;
-        list(context, Style { turn: play, refuses: |_| None, unit, without_marks: true })
+        list(context, Marks { turn: play, refuses: |_| None, unit, without_marks: true })
     },
     fits: starts_with_number,
     unit: TransactionUnit::Statement,
@@ -100,7 +102,7 @@ pub const NODE_PG_MIGRATE: Tool = Tool {
     },
     list: |context| {
         let unit = |_: &str| TransactionUnit::AllPending;
-        list(context, Style { turn: node_pg_migrate, refuses: |_| None, unit, without_marks: false })
+        list(context, Marks { turn: node_pg_migrate, refuses: |_| None, unit, without_marks: false })
     },
     unit: TransactionUnit::AllPending,
     fits: starts_with_number,
@@ -119,7 +121,7 @@ pub enum Side {
 }
 
 /// What one of these runners does with a file.
-struct Style {
+struct Marks {
     /// A line that opens a section.
     turn: fn(&str) -> Option<Side>,
     /// Why the runner refuses a text.
@@ -136,7 +138,9 @@ pub fn cut(text: &str, turn: impl Fn(&str) -> Option<Side>) -> Parts {
 
 fn cut_at(text: &str, turn: impl Fn(&str) -> Option<Side>, without_marks: bool) -> Parts {
     let mut parts = Parts::default();
-    let (mut side, mut from, mut at) = (Side::Up, 0, 0);
+    // Play's head is no SQL either.
+    let mut side = if without_marks { Side::None } else { Side::Up };
+    let (mut from, mut at) = (0, 0);
     let mut end = |side: Side, part: std::ops::Range<usize>| match side {
         Side::Up => parts.up.push(part),
         Side::Down => parts.down.push(part),
@@ -156,7 +160,7 @@ fn cut_at(text: &str, turn: impl Fn(&str) -> Option<Side>, without_marks: bool) 
     parts
 }
 
-fn list(context: &mut Context<'_>, style: Style) -> Entries {
+fn list(context: &mut Context<'_>, marks: Marks) -> Entries {
     let layout = context.layout;
     let tool = super::tool(layout.framework);
     let mut found = Entries::default();
@@ -167,14 +171,14 @@ fn list(context: &mut Context<'_>, style: Style) -> Entries {
             continue;
         }
         let text = context.text(file);
-        if let Some(reason) = (style.refuses)(&text).filter(|_| !text.is_empty()) {
+        if let Some(reason) = (marks.refuses)(&text).filter(|_| !text.is_empty()) {
             found.unread.push((file.path.clone(), format!("{} refuses it: {reason}", layout.framework.name())));
             continue;
         }
-        let parts = cut_at(&text, style.turn, style.without_marks);
+        let parts = cut_at(&text, marks.turn, marks.without_marks);
         found.has_down |= !parts.down.is_empty();
         let (version, name) = version(file);
-        found.entries.push(Entry { parts: Some(parts), ..Entry::new(version, name, file, (style.unit)(&text)) });
+        found.entries.push(Entry { parts: Some(parts), ..Entry::new(version, name, file, (marks.unit)(&text)) });
     }
     sort(&mut found, tool.compare);
     found.remarks.extend(passed_over(layout, &ignored));

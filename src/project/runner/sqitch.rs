@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::layout::Search;
 use super::super::order::by_text;
 use super::super::place::{below, is_below};
+use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool};
 use crate::history::{Framework, TransactionUnit};
@@ -20,6 +21,7 @@ pub const TOOL: Tool = Tool {
     unit: TransactionUnit::Statement,
     one_per_version: false,
     manifests: &["sqitch.plan"],
+    templates: Style::Psql,
     ..ORDINARY
 };
 

@@ -19,7 +19,6 @@ pub const TOOL: Tool = Tool {
     fits: |name| super::super::walk::is_sql(name),
     unit: TransactionUnit::AllPending,
     one_per_version: false,
-    also: &[(".py", "Python")],
     ..ORDINARY
 };
 
@@ -71,6 +70,12 @@ fn list(context: &mut Context<'_>) -> Entries {
         let name = without_variant(file.name());
         let name = name.trim_end_matches(".sql");
         found.entries.push(Entry::new(version.to_string(), name, file, TransactionUnit::AllPending));
+    }
+    for file in &layout.other {
+        if file.name().ends_with(".py") && place(file).is_some_and(|(version, _)| version > full) {
+            let reason = "it is a migration in Python: what it does is not read".to_owned();
+            found.unread.push((file.path.clone(), reason));
+        }
     }
     if summed_up > 0 {
         let root = super::super::place::named(&layout.root);

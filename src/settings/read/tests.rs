@@ -38,6 +38,9 @@ databases = { main = ["db"], ci = "db/ci" }
 [rules]
 drop-column = "off"
 
+[placeholders]
+schema = "app"
+
 [releases]
 "24.2" = ["V4*"]
 "24.10" = ["db/V3*", "7"]
@@ -75,6 +78,7 @@ fn every_key_is_read() {
     let releases: Vec<&str> = settings.releases.iter().map(|release| release.name.as_str()).collect();
     assert_eq!(releases, ["24.2", "24.10"]);
     assert_eq!(settings.databases.len(), 2);
+    assert_eq!(settings.placeholders.get("schema").map(String::as_str), Some("app"));
     assert_eq!(settings.facts[0].columns.len(), 2);
     assert_eq!(settings.allows[0].reason.as_deref(), Some("nobody reads it"));
     let used = FULL.lines().filter_map(|line| line.split(['=', ']']).next());
@@ -149,4 +153,11 @@ fn deep_or_broken_documents_do_no_harm() {
     assert!(read(&format!("paths = {}", "[".repeat(100_000))).is_err());
     assert!(read("\u{0}").is_err());
     assert!(read("").is_ok());
+}
+
+#[test]
+fn placeholders_are_parts_of_a_statement() {
+    let faults = read("[placeholders]\na = 1\nb = 'x; drop table y'\nc = ''\n").unwrap_err();
+    let places: Vec<&str> = faults.iter().map(|(place, ..)| place.as_str()).collect();
+    assert_eq!(places, ["1", "'x; drop table y'"]);
 }

@@ -1,0 +1,135 @@
+//! Plain folders, Diesel, sqlx, golang-migrate, goose, Flyway.
+
+use plimsoll::history::{AfterFailure, Framework, TransactionUnit};
+use plimsoll::settings::Flags;
+
+use crate::tree::*;
+
+#[test]
+fn a_plain_folder_is_in_natural_order() {
+    let tree = Tree::new(&[("sql/10_c.sql", SQL), ("sql/9_b.sql", SQL), ("sql/1_a.sql", SQL), ("other/x.sql", SQL)]);
+    let project = tree.load(&["sql"]).unwrap();
+    let history = only(&project);
+    assert_eq!((history.framework, versions(history)), (Framework::Plain, vec!["1", "9", "10"]));
+    assert_eq!(units(history), [TransactionUnit::Statement; 3]);
+    assert_eq!(history.root, "sql");
+    assert!(history.complete && judged(history).len() == 3);
+    assert_eq!(project.sources.path(history.migrations[0].source), "sql/1_a.sql");
+    assert_eq!(history.migrations[0].up.nodes.len(), 1);
+}
+
+#[test]
+fn diesel_takes_transactions_from_metadata() {
+    let tree = Tree::new(&[
+        ("Cargo.toml", "[dependencies]\ndiesel = \"2\"\n"),
+        ("migrations/2024-01-02-000000_b/up.sql", "create index concurrently i on a (b);"),
+        ("migrations/2024-01-02-000000_b/down.sql", "drop index i;"),
+        ("migrations/2024-01-02-000000_b/metadata.toml", "run_in_transaction = false\n"),
+        ("migrations/2024-01-01-000000_a/up.sql", SQL),
+        ("migrations/2024-01-03-000000_c/up.sql", SQL),
+        ("migrations/2024-01-03-000000_c/metadata.toml", "# said nothing\n"),
+        ("migrations/2024-01-04-000000_d/down.sql", SQL),
+        ("migrations/notes.sql", SQL),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    let history = only(&project);
+    assert_eq!((history.framework, names(history)), (Framework::Diesel, vec!["a", "b", "c"]));
+    assert_eq!(versions(history)[0], "20240101000000");
+    let wanted = [TransactionUnit::File, TransactionUnit::SimpleQuery, TransactionUnit::SimpleQuery];
+    assert_eq!(units(history), wanted);
+    assert!(history.migrations[1].down.is_some() && history.migrations[0].down.is_none());
+    assert!(history.runner.has_down && !history.runner.checksums);
+    assert!(says(&project, "notes.sql"));
+}
+
+#[test]
+fn sqlx_is_told_from_golang_migrate_by_its_manifest() {
+    let files = [
+        ("db/migrations/0002_b.up.sql", "-- no-transaction\ncreate index concurrently i on a (b);"),
+        ("db/migrations/0002_b.down.sql", SQL),
+        ("db/migrations/0001_a.up.sql", SQL),
+        ("db/migrations/0001_a.down.sql", SQL),
+    ];
+    let sqlx = Tree::new(&files);
+    sqlx.write(&[("Cargo.toml", "[dependencies.sqlx]\nversion = \"0.8\"\n")]);
+    let project = sqlx.load(&[]).unwrap();
+    let history = only(&project);
+    assert_eq!((history.framework, names(history)), (Framework::Sqlx, vec!["a", "b"]));
+    assert_eq!(units(history), [TransactionUnit::File, TransactionUnit::SimpleQuery]);
+    assert!(history.runner.checksums && history.runner.after_failure == AfterFailure::RunsAgain);
+
+    let golang = Tree::new(&files);
+    golang.write(&[("go.mod", "require github.com/golang-migrate/migrate/v4 v4.1.0\n")]);
+    let project = golang.load(&[]).unwrap();
+    let history = only(&project);
+    assert_eq!(history.framework, Framework::GolangMigrate);
+    assert_eq!(units(history), [TransactionUnit::SimpleQuery; 2]);
+    assert_eq!(history.runner.after_failure, AfterFailure::MarkedDirty);
+    assert!(!says(&project, "set `framework`"));
+
+    let named = Flags { framework: Some(Framework::Sqlx), ..Flags::default() };
+    assert_eq!(only(&golang.load_with(&["db/migrations"], &named).unwrap()).framework, Framework::Sqlx);
+}
+
+#[test]
+fn duplicate_versions_are_refused_as_the_runner_refuses_them() {
+    let tree =
+        Tree::new(&[("m/3_a.up.sql", SQL), ("m/003_b.up.sql", SQL), ("m/4_c.down.sql", SQL), ("m/5_d.up.sql", SQL)]);
+    let project = tree.load(&["m"]).unwrap();
+    assert_eq!(names(only(&project)), ["b", "d"]);
+    assert_eq!(project.unread_files.len(), 1);
+    assert!(project.unread_files[0].reason.contains("same version"));
+    assert!(says(&project, "4_c.down.sql"));
+    assert!(!only(&project).complete);
+}
+
+#[test]
+fn goose_sections_become_up_and_down() {
+    let up_and_down =
+        "-- +goose Up\n-- plimsoll:allow-file x: y\ncreate table a (b int);\n\n-- +goose Down\ndrop table a;\n";
+    let tree = Tree::new(&[
+        ("m/00002_b.sql", "-- +goose NO TRANSACTION\n-- +goose Up\ncreate index concurrently i on a (b);\n"),
+        ("m/00001_a.sql", up_and_down),
+        ("m/00003_c.go", "package m"),
+        ("m/00004_d.sql", "create table d (e int);"),
+    ]);
+    let project = tree.load(&["m"]).unwrap();
+    let history = only(&project);
+    assert_eq!((history.framework, names(history)), (Framework::Goose, vec!["a", "b"]));
+    assert_eq!(units(history), [TransactionUnit::File, TransactionUnit::Statement]);
+    let [first, second] = history.migrations.as_slice() else { panic!() };
+    assert_eq!((first.up.nodes.len(), first.down.as_ref().map(|down| down.nodes.len())), (1, Some(1)));
+    assert!(second.down.is_none());
+    let unread: Vec<&str> = project.unread_files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(unread, ["m/00003_c.go", "m/00004_d.sql"]);
+    assert!(first.comments.iter().any(|comment| comment.text.contains("allow-file")));
+}
+
+#[test]
+fn flyway_orders_by_version_then_repeats() {
+    let tree = Tree::new(&[
+        ("pom.xml", "<artifactId>flyway-core</artifactId>"),
+        ("src/main/resources/db/migration/V10__c.sql", "create index concurrently i on a (b);"),
+        ("src/main/resources/db/migration/V1_1__b.sql", SQL),
+        ("src/main/resources/db/migration/more/V1__a.sql", SQL),
+        ("src/main/resources/db/migration/V11__d.sql", "vacuum a;\nselect 1;"),
+        ("src/main/resources/db/migration/V12__e.sql", SQL),
+        ("src/main/resources/db/migration/V12__e.sql.conf", "executeInTransaction=false\n"),
+        ("src/main/resources/db/migration/R__z.sql", SQL),
+        ("src/main/resources/db/migration/R__y.sql", SQL),
+        ("src/main/resources/db/migration/U1.1__b.sql", SQL),
+        ("src/main/resources/db/migration/B9__sum.sql", SQL),
+        ("src/main/resources/db/migration/V1-2__bad.sql", SQL),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    let history = only(&project);
+    assert_eq!(history.root, "src/main/resources/db/migration");
+    assert_eq!((history.framework, names(history)), (Framework::Flyway, vec!["a", "b", "c", "d", "e", "y", "z"]));
+    let (file, statement) = (TransactionUnit::File, TransactionUnit::Statement);
+    assert_eq!(units(history), [file, file, statement, statement, statement, file, file]);
+    assert!(history.migrations[1].down.is_some() && history.migrations[5].repeatable);
+    assert!(says(&project, "Flyway refuses it") && says(&project, "V1-2__bad.sql") && says(&project, "B9__sum.sql"));
+
+    tree.write(&[("flyway.conf", "flyway.group=true\n")]);
+    assert_eq!(units(only(&tree.load(&[]).unwrap()))[0], TransactionUnit::AllPending);
+}
