@@ -9,6 +9,7 @@ mod feed;
 mod fill;
 mod guarantee;
 mod keep;
+mod lost;
 mod swap;
 
 pub use copy::*;
@@ -16,6 +17,7 @@ pub use coverage::*;
 pub use feed::*;
 pub use fill::*;
 pub use guarantee::*;
+pub use lost::*;
 pub use swap::*;
 
 use std::collections::BTreeSet;

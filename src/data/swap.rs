@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::coverage::{bound_of, rank, states};
 use super::{Circumstances, Copy, Coverage, Data, Fill, Moment};
-use crate::operation::{Bound, ObjectKind, Operation, Origin, Persistence, QualifiedName, TableActionKind};
+use crate::operation::{Bound, Ident, ObjectKind, Operation, Origin, Persistence, QualifiedName, TableActionKind};
 use crate::schema::{RelationId, Schema};
 use crate::settings::Fact;
 
@@ -37,6 +37,30 @@ pub enum SwapForm {
     View,
     /// A table took a partition's place.
     Attached,
+}
+
+impl Swap {
+    /// The replacement's name before the swap, or the one it was made under.
+    pub fn replacement_name<'a>(&'a self, after: &'a Schema) -> &'a QualifiedName {
+        let then = self.before.get_relation(self.replacement);
+        &then.unwrap_or_else(|| after.relation(self.replacement)).name
+    }
+
+    /// The original's key.
+    pub fn key(&self) -> Vec<Ident> {
+        let key = super::unique_keys(&self.before, self.original).into_iter().next().unwrap_or_default();
+        key.into_iter().map(|column| self.before.column_name(self.original, column)).collect()
+    }
+
+    /// Most of the original's columns are in the replacement too, its key among them.
+    pub fn is_alike(&self, after: &Schema) -> bool {
+        let columns = |schema: &Schema, table: RelationId| -> BTreeSet<Ident> {
+            let table = schema.get_relation(table).and_then(|relation| relation.as_table());
+            table.map(|table| table.columns.iter().map(|column| column.name.clone()).collect()).unwrap_or_default()
+        };
+        let (old, new) = (columns(&self.before, self.original), columns(after, self.replacement));
+        old.intersection(&new).count() * 2 > old.len() && self.key().iter().all(|name| new.contains(name))
+    }
 }
 
 /// What a table has lost, and what another may take.

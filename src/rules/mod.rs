@@ -35,6 +35,8 @@ mod recipe;
 mod refused;
 mod renamed;
 mod swap_before_backfill;
+mod swap_leftovers;
+mod swap_loses_guarantee;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
 mod validation;
@@ -136,6 +138,9 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("statement-refused", Check::Step(refused::statement_refused)),
     rule!("stored-generated-rewrite", Check::Step(column_added::generated)),
     rule!("swap-before-backfill", Check::Unit(swap_before_backfill::check)),
+    rule!("swap-leaves-references", Check::Whole(swap_leftovers::check_references)),
+    rule!("swap-leaves-trigger", Check::Whole(swap_leftovers::check_triggers)),
+    rule!("swap-loses-guarantee", Check::Whole(swap_loses_guarantee::check)),
     rule!("swap-loses-rows", Check::Unit(swap_before_backfill::check_rows)),
     rule!("table-rewrite", Check::Step(other_locks::rewrite)),
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),

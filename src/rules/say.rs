@@ -1,6 +1,6 @@
 //! Words that several rules share: names of objects, the path a write takes.
 
-use crate::data::{Feed, FeedWrite};
+use crate::data::{Feed, FeedWrite, Swap};
 use crate::finding::{Finding, LinkKind};
 use crate::history::Framework;
 use crate::operation::{Action, ForeignKey, Ident};
@@ -188,4 +188,9 @@ pub fn shared_columns(schema: &Schema, one: RelationId, other: RelationId) -> St
     let shared = one.columns.iter().filter(|column| column.generated.is_none() && other.column(&column.name).is_some());
     let shared: Vec<String> = shared.map(|column| column.name.to_string()).collect();
     if shared.is_empty() { "…".to_owned() } else { shared.join(", ") }
+}
+
+/// The original's and the replacement's names before a swap.
+pub fn swapped(swap: &Swap, after: &Schema) -> (String, String) {
+    (name(&swap.before, swap.original), swap.replacement_name(after).short())
 }

@@ -5,7 +5,7 @@ use crate::data::{Copy, Coverage, Swap, SwapForm};
 use crate::finding::{Finding, Severity};
 use crate::history::{Passed, Unit};
 use crate::operation::{Expr, Ident};
-use crate::schema::{Existence, RelationId, Schema};
+use crate::schema::{Existence, Schema};
 
 /// A swap, with what is known of the rows that the replacement brings.
 struct Served<'a> {
@@ -78,7 +78,7 @@ fn is_chosen(unit: &Unit, swap: &Swap, coverage: &Coverage) -> bool {
 }
 
 fn missing(unit: &Unit, served: &Served, findings: &mut Findings) {
-    let (name, replacement) = names(unit, served.swap);
+    let (name, replacement) = say::swapped(served.swap, &unit.after.schema);
     let message = format!(
         "`{name}` loses rows: `{replacement}` takes its place with only the rows written since its trigger came"
     );
@@ -102,10 +102,10 @@ fn unseen(unit: &Unit, served: &Served, findings: &mut Findings) {
     let is_old = matches!(relation.existence, Existence::Created { .. })
         && !unit.context.is_of_this_release(&relation.existence);
     // An empty table made for the swap begins anew, and the old one is kept or thrown away: that is an archive.
-    if !is_old || swap.form == SwapForm::Attached || !is_alike(unit, swap) {
+    if !is_old || swap.form == SwapForm::Attached || !swap.is_alike(&unit.after.schema) {
         return;
     }
-    let (name, replacement) = names(unit, swap);
+    let (name, replacement) = say::swapped(swap, &unit.after.schema);
     let message = format!(
         "`{name}` loses its rows unless something outside the migrations copied them into `{replacement}`, which \
          takes its place"
@@ -115,7 +115,7 @@ fn unseen(unit: &Unit, served: &Served, findings: &mut Findings) {
     let made = relation.existence.origin().span;
     finding.because(made, format!("`{replacement}` is made here, and no migration fills it"));
     let source = &swap.before.relation(swap.original).name;
-    let table = replacement_name(swap, &unit.after.schema);
+    let table = swap.replacement_name(&unit.after.schema);
     finding.instead(format!(
         "-- if a job has copied every row, say so above the statement:\n\
          -- plimsoll:fact backfilled {table} from {source}: which job, and when it ended"
@@ -127,7 +127,7 @@ fn gap(unit: &Unit, served: &Served, findings: &mut Findings) {
     let (Coverage::Gap(fill) | Coverage::ShortGap(fill)) = served.coverage else { return };
     let swap = served.swap;
     let together = matches!(served.coverage, Coverage::ShortGap(_));
-    let (name, replacement) = names(unit, swap);
+    let (name, replacement) = say::swapped(swap, &unit.after.schema);
     let message = match &served.copy {
         Some(_) => format!(
             "`{name}` loses rows: those written after the copy into `{replacement}` and before its trigger came are \
@@ -169,7 +169,7 @@ fn gap(unit: &Unit, served: &Served, findings: &mut Findings) {
 fn filtered(unit: &Unit, served: &Served, findings: &mut Findings) {
     let (Coverage::Filtered(fill) | Coverage::Unclear(fill)) = served.coverage else { return };
     let certain = matches!(served.coverage, Coverage::Filtered(_));
-    let (name, replacement) = names(unit, served.swap);
+    let (name, replacement) = say::swapped(served.swap, &unit.after.schema);
     let message = if certain {
         format!("`{name}` loses the rows that the copy into `{replacement}` left out when it takes its place")
     } else {
@@ -203,47 +203,19 @@ fn begin<'f>(
     let step = completing_step(unit, swap)?;
     let certain = certain && swap.certain && served.copy.as_ref().is_none_or(|copy| copy.certain);
     let finding = findings.report(&step.origin, step.operation.word(), certain, message);
-    let (name, _) = names(unit, swap);
+    let (name, _) = say::swapped(swap, &unit.after.schema);
     let place = if swap.form == SwapForm::Attached { "place" } else { "name" };
     if swap.left_by.span != swap.origin.span {
         finding.because(swap.left_by.span, format!("`{name}` gives its {place} up here"));
     }
     finding.object(&swap.before.relation(swap.original).name);
-    finding.object(replacement_name(swap, &unit.after.schema));
+    finding.object(swap.replacement_name(&unit.after.schema));
     finding.one_per(format!("{name} {}", swap.replacement));
     Some(finding)
 }
 
 fn completing_step<'a>(unit: &Unit<'a>, swap: &Swap) -> Option<&'a Passed> {
     unit.steps.iter().rfind(|step| step.origin == swap.origin).or(unit.steps.last())
-}
-
-/// The original's and the replacement's names before the swap.
-fn names(unit: &Unit, swap: &Swap) -> (String, String) {
-    (say::name(&swap.before, swap.original), replacement_name(swap, &unit.after.schema).short())
-}
-
-fn replacement_name(swap: &Swap, after: &Schema) -> crate::operation::QualifiedName {
-    let then = swap.before.get_relation(swap.replacement);
-    then.unwrap_or_else(|| after.relation(swap.replacement)).name.clone()
-}
-
-/// Most of the original's columns are in the replacement too, its key among them.
-fn is_alike(unit: &Unit, swap: &Swap) -> bool {
-    let columns = |schema: &Schema, table: RelationId| -> Vec<Ident> {
-        let table = schema.get_relation(table).and_then(|relation| relation.as_table());
-        table.map(|table| table.columns.iter().map(|column| column.name.clone()).collect()).unwrap_or_default()
-    };
-    let old = columns(&swap.before, swap.original);
-    let new = columns(&unit.after.schema, swap.replacement);
-    let shared = old.iter().filter(|name| new.contains(name)).count();
-    let key = key(swap).unwrap_or_default();
-    shared * 2 > old.len() && key.iter().all(|name| new.contains(name))
-}
-
-fn key(swap: &Swap) -> Option<Vec<Ident>> {
-    let key = crate::data::unique_keys(&swap.before, swap.original).into_iter().next()?;
-    Some(key.into_iter().map(|column| swap.before.column_name(swap.original, column)).collect())
 }
 
 /// Counts the rows that the replacement lacks, by the names before the swap: only where it was there then.
@@ -255,7 +227,7 @@ fn count(finding: &mut Finding, unit: &Unit, served: &Served) {
     }
     let pairs: Vec<(Ident, Ident)> = match &served.copy {
         Some(copy) => copy.key.clone(),
-        None => key(swap).unwrap_or_default().into_iter().map(|name| (name.clone(), name)).collect(),
+        None => swap.key().into_iter().map(|name| (name.clone(), name)).collect(),
     };
     if pairs.is_empty() {
         return;
@@ -272,7 +244,7 @@ fn count(finding: &mut Finding, unit: &Unit, served: &Served) {
 fn fill_first(unit: &Unit, served: &Served) -> String {
     let swap = served.swap;
     let source = &swap.before.relation(swap.original).name;
-    let table = replacement_name(swap, &unit.after.schema);
+    let table = swap.replacement_name(&unit.after.schema);
     let first = served.copy.as_ref().and_then(|copy| copy.key.first()).map(|(_, source)| source.clone());
     let first = first.unwrap_or_else(|| Ident::new("id"));
     let list = say::shared_columns(&swap.before, swap.original, swap.replacement);
