@@ -225,7 +225,8 @@ impl Search<'_> {
     /// The framework is given: only the roots are looked for.
     fn all_as(&mut self, framework: Framework) {
         let tool = tool(framework);
-        if tool.shape == Shape::Whole && framework != Framework::Plain {
+        let has_own_roots = tool.shape == Shape::Whole || !tool.manifests.is_empty();
+        if has_own_roots && framework != Framework::Plain {
             (tool.detect)(self);
             if self.has_found() {
                 return;

@@ -27,6 +27,7 @@ pub const TOOL: Tool = Tool {
     fits: |name| up_down(name).is_some(),
     also: &[(".up.fizz", "fizz")],
     templates: Style::Go,
+    manifests: &[MANIFESTS[0]],
     ..ORDINARY
 };
 
