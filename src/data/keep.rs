@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use super::{Copy, Data, Feed, Moment, Stricter, feed};
+use imbl::OrdMap;
 use imbl::ordmap::DiffItem;
 
 use crate::operation::{AlterTable, ConstraintKind, DropTarget, Ident, Name, ObjectKind, Operation, TableActionKind};
@@ -48,6 +49,7 @@ impl Data {
     /// constraints around synced tables.
     pub(super) fn keep_feeds(&mut self, operation: &Operation, before: &Schema, after: &Schema, moment: Moment) {
         let mut fresh: BTreeSet<TriggerId> = BTreeSet::new();
+        let fed_before = self.entries.clone();
         for id in after.triggers_since(before) {
             self.triggers_made.insert(id, moment);
             fresh.insert(id);
@@ -62,7 +64,7 @@ impl Data {
         }
         for id in &fresh {
             self.read(after, *id);
-            self.note_since(after, *id, moment);
+            self.note_since(after, *id, &fed_before, moment);
         }
         if self.named.is_empty() {
             return;
@@ -71,6 +73,9 @@ impl Data {
             if !fresh.contains(&id) {
                 self.read(after, id);
             }
+        }
+        if !self.entries.ptr_eq(&fed_before) {
+            self.note_stops(&fed_before, before, after, moment);
         }
         self.forget_answers(operation, before, after);
     }
@@ -118,16 +123,47 @@ impl Data {
     }
 
     /// From when on inserts into a source reach a target.
-    fn note_since(&mut self, schema: &Schema, id: TriggerId, moment: Moment) {
+    fn note_since(&mut self, schema: &Schema, id: TriggerId, then: &OrdMap<TriggerId, Arc<Entry>>, moment: Moment) {
         let Some(entry) = self.entries.get(&id).cloned() else { return };
         for feed in entry.feeds.iter().filter(|feed| feed.fires && feed.adds_rows_on_insert()) {
             let root = schema.partition_root(feed.target);
-            let by_another = self.feeds_into(schema, root).any(|other| {
-                other.trigger != id && other.fires && other.source == feed.source && other.adds_rows_on_insert()
-            });
-            if !by_another || !self.fed_since.contains_key(&(feed.source, root)) {
-                self.fed_since.insert((feed.source, root), moment);
+            let into_root = |other: &&Feed| {
+                let reaches = other.source == feed.source && root_of(schema, other.target) == Some(root);
+                reaches && other.fires && other.adds_rows_on_insert()
+            };
+            let by_another = self.feeds_into(schema, root).any(|other| other.trigger != id && into_root(&other));
+            // A function that is replaced fed it before.
+            let by_another =
+                by_another || then.get(&id).is_some_and(|entry| entry.feeds.iter().any(|one| into_root(&one)));
+            let pair = (feed.source, root);
+            // A trigger made again in the transaction that drops it misses nothing: the lock lasts to its end. In the
+            // same release it misses next to nothing.
+            let without_a_gap = self.stopped.get(&pair).is_some_and(|stop| stop.release == moment.release);
+            if !by_another && !without_a_gap || !self.fed_since.contains_key(&pair) {
+                self.fed_since.insert(pair, moment);
             }
+            self.stopped.remove(&pair);
+        }
+    }
+
+    /// Pairs of tables of which the first stops to feed the second.
+    fn note_stops(&mut self, then: &OrdMap<TriggerId, Arc<Entry>>, before: &Schema, after: &Schema, moment: Moment) {
+        let mut stopped = Vec::new();
+        for change in then.diff(&self.entries) {
+            let (DiffItem::Remove(_, entry) | DiffItem::Update { old: (_, entry), .. }) = change else { continue };
+            for feed in entry.feeds.iter().filter(|feed| feed.fires && feed.adds_rows_on_insert()) {
+                let Some(root) = root_of(before, feed.target) else { continue };
+                let goes_on = after.get_relation(root).is_some()
+                    && self
+                        .feeds_into(after, root)
+                        .any(|other| other.fires && other.source == feed.source && other.adds_rows_on_insert());
+                if !goes_on {
+                    stopped.push((feed.source, root));
+                }
+            }
+        }
+        for pair in stopped {
+            self.stopped.entry(pair).or_insert(moment);
         }
     }
 

@@ -56,6 +56,8 @@ pub struct Data {
     fills: OrdMap<RelationId, Arc<Vec<Fill>>>,
     /// Since when inserts into the first reach the second.
     fed_since: OrdMap<(RelationId, RelationId), Moment>,
+    /// When they stopped to.
+    stopped: OrdMap<(RelationId, RelationId), Moment>,
     /// When a lock last stopped writes to a table.
     write_blocks: OrdMap<RelationId, Moment>,
     facts: Arc<Vec<Fact>>,
@@ -264,6 +266,7 @@ impl Data {
         joined.triggers_made = joined.triggers_made.union(other.triggers_made.clone());
         joined.first_rows = joined.first_rows.union(other.first_rows.clone());
         joined.fed_since = joined.fed_since.union(other.fed_since.clone());
+        joined.stopped = joined.stopped.union(other.stopped.clone());
         for (name, triggers) in &other.named {
             let own = joined.named.entry(name.clone()).or_default();
             *own = own.clone().union(triggers.clone());

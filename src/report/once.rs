@@ -1,8 +1,8 @@
 //! One fault, one finding: the same on several majors, several places of one fault, several rules that see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::{Finding, MigrationRef, ONCE};
+use crate::finding::{Finding, MigrationRef, ONCE, Severity};
 use crate::source::{SourceId, Span};
 use crate::version::Major;
 
@@ -53,13 +53,17 @@ pub fn one_per_fault(findings: Vec<Finding>) -> Vec<Finding> {
     kept
 }
 
-/// Where two rules see one fault, the one that stands over the other speaks alone: at the same statement, about the same
-/// object, on the majors where it holds. `over` names the more general rules of each.
+/// Where two rules see one fault, the one that stands over the other speaks alone: at the same statement, or at one that it
+/// names as its reason, about the same object, on the majors where it holds. `over` names the other rules of each.
 pub fn most_specific<'a>(findings: &mut Vec<Finding>, over: &dyn Fn(&str) -> &'a [String]) {
     let mut speakers: BTreeMap<(&'a str, SourceId), Vec<Speaker>> = BTreeMap::new();
     for finding in findings.iter() {
         for general in over(finding.rule) {
-            speakers.entry((general, finding.span.source)).or_default().push(Speaker::of(finding));
+            let reasons = finding.because.iter().map(|because| because.span.source);
+            let sources: BTreeSet<SourceId> = reasons.chain([finding.span.source]).collect();
+            for source in sources {
+                speakers.entry((general, source)).or_default().push(Speaker::of(finding));
+            }
         }
     }
     findings.retain_mut(|finding| {
@@ -75,24 +79,33 @@ struct Speaker {
     span: Span,
     objects: Vec<String>,
     postgres: Vec<Major>,
+    severity: Severity,
+    reasons: Vec<Span>,
 }
 
 impl Speaker {
     fn of(finding: &Finding) -> Speaker {
-        Speaker { span: finding.span, objects: finding.objects.clone(), postgres: finding.postgres.clone() }
+        Speaker {
+            span: finding.span,
+            objects: finding.objects.clone(),
+            postgres: finding.postgres.clone(),
+            severity: finding.severity,
+            reasons: finding.because.iter().map(|because| because.span).collect(),
+        }
     }
 
     /// An action lies inside its statement; either may be what a rule points at.
     fn is_about(&self, finding: &Finding) -> bool {
         let same_place = self.span.contains(finding.span) || finding.span.contains(self.span);
-        same_place && self.objects.iter().any(|object| finding.objects.contains(object))
+        // What the graver one gives as its reason is told inside it.
+        let is_reason = self.severity >= finding.severity && self.reasons.contains(&finding.span);
+        (same_place || is_reason) && self.objects.iter().any(|object| finding.objects.contains(object))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
     use crate::rules::bare;
     use crate::source::Sources;
 

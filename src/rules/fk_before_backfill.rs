@@ -239,37 +239,13 @@ fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, ha
 }
 
 fn way_out(finding: &mut Finding, schema: &Schema, hazard: &Hazard) {
-    let copy = &schema.relation(hazard.copy.table).name;
-    let source = &schema.relation(hazard.copy.source).name;
-    let columns = shared_columns(hazard);
-    let list = if columns.is_empty() { "…".to_owned() } else { columns.join(", ") };
-    let key: Vec<String> = hazard.copy.key.iter().map(|(_, source)| source.to_string()).collect();
-    let first = &key[0];
     finding.instead(format!(
         "-- first, in an earlier release, copy every row, batch by batch, under a row lock that keeps the trigger's\n\
          -- order and does not block inserts that refer to these rows:\n\
-         INSERT INTO {copy} ({list})\n\
-         SELECT {list} FROM {source} WHERE {first} > :last AND {first} <= :last + 1000 FOR NO KEY UPDATE\n\
-         ON CONFLICT DO NOTHING;\n\
-         -- then delete the rows of {child} that refer to nothing, and only then add the foreign key.",
-        child = schema.relation(hazard.child).name,
+         {}\n\
+         -- then delete the rows of {} that refer to nothing, and only then add the foreign key.",
+        say::backfill(schema, &hazard.state.data, &hazard.copy),
+        schema.relation(hazard.child).name,
     ));
-    let pairs: Vec<String> = hazard.copy.key.iter().map(|(copy, source)| format!("c.{copy} = s.{source}")).collect();
-    finding.verify(format!(
-        "SELECT count(*) FROM {source} AS s WHERE NOT EXISTS (SELECT FROM {copy} AS c WHERE {})",
-        pairs.join(" AND ")
-    ));
-}
-
-/// The columns that copy and source have in common, as the feed maps them.
-fn shared_columns(hazard: &Hazard) -> Vec<String> {
-    let mut feeds = hazard.state.data.feeds();
-    let feed = feeds.find(|feed| feed.trigger == hazard.copy.trigger);
-    let insert = feed.and_then(|feed| feed.writes.iter().find(|write| write.events.insert));
-    let values = insert.map(|write| write.values.as_slice()).unwrap_or_default();
-    let same = values.iter().filter_map(|(column, value)| match value {
-        Value::Source(source) if source == column => Some(column.to_string()),
-        _ => None,
-    });
-    same.collect()
+    finding.verify(say::uncopied_query(schema, &hazard.copy));
 }

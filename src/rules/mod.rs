@@ -11,6 +11,7 @@ pub mod stated;
 mod cascade;
 mod column_added;
 mod constraint_scan;
+mod backfill_before_sync;
 mod copy_stricter_than_source;
 mod duplicate_object;
 mod emptied;
@@ -89,6 +90,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("column-check-scan", Check::Step(column_added::check)),
     rule!("column-fk-scan", Check::Step(column_added::foreign_key)),
     rule!("concurrent-index-on-partitioned", Check::Step(partition_locks::concurrent_index)),
+    rule!("backfill-before-sync", Check::Unit(backfill_before_sync::check)),
     rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
     rule!("copy-stricter-than-source", Check::Unit(copy_stricter_than_source::check)),
     rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),

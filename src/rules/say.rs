@@ -1,6 +1,6 @@
 //! Words that several rules share: names of objects, the path a write takes.
 
-use crate::data::{Feed, FeedWrite, Swap};
+use crate::data::{Copy, Data, Feed, FeedWrite, Swap, Value};
 use crate::finding::{Finding, LinkKind};
 use crate::history::Framework;
 use crate::operation::{Action, ForeignKey, Ident};
@@ -103,6 +103,60 @@ pub fn foreign_key(key: &ForeignKey) -> String {
         action("UPDATE", key.on_update),
         action("DELETE", key.on_delete),
     )
+}
+
+/// Copies what a copy lacks, batch by batch, beside its trigger.
+pub fn backfill(schema: &Schema, data: &Data, copy: &Copy) -> String {
+    let table = &schema.relation(copy.table).name;
+    let source = &schema.relation(copy.source).name;
+    let columns = shared_columns(data, copy);
+    let list = if columns.is_empty() { "…".to_owned() } else { columns.join(", ") };
+    let first = copy.key.first().map(|(_, source)| source.to_string()).unwrap_or_default();
+    format!(
+        "INSERT INTO {table} ({list})\n\
+         SELECT {list} FROM {source} WHERE {first} > :last AND {first} <= :last + 1000 FOR NO KEY UPDATE\n\
+         ON CONFLICT DO NOTHING;"
+    )
+}
+
+/// Likewise, where rows that are there may be old.
+pub fn backfill_again(schema: &Schema, data: &Data, copy: &Copy) -> String {
+    let is_key = |column: &String| copy.key.iter().any(|(key, _)| key.to_string() == *column);
+    let rest: Vec<String> = shared_columns(data, copy).into_iter().filter(|column| !is_key(column)).collect();
+    let text = backfill(schema, data, copy);
+    if rest.is_empty() {
+        return text;
+    }
+    let key: Vec<String> = copy.key.iter().map(|(column, _)| column.to_string()).collect();
+    let set: Vec<String> = rest.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    let update = format!("ON CONFLICT ({}) DO UPDATE SET {}", key.join(", "), set.join(", "));
+    text.replace("ON CONFLICT DO NOTHING", &update)
+}
+
+/// Counts the rows of the source that a copy lacks.
+pub fn uncopied_query(schema: &Schema, copy: &Copy) -> String {
+    let pairs: Vec<String> = copy.key.iter().map(|(copy, source)| format!("c.{copy} = s.{source}")).collect();
+    format!(
+        "SELECT count(*) FROM {} AS s WHERE NOT EXISTS (SELECT FROM {} AS c WHERE {})",
+        schema.relation(copy.source).name,
+        schema.relation(copy.table).name,
+        pairs.join(" AND ")
+    )
+}
+
+/// The columns that copy and source have in common, as the feed maps them.
+fn shared_columns(data: &Data, copy: &Copy) -> Vec<String> {
+    let feeds = data.feeds_of(copy.trigger);
+    let insert = feeds
+        .iter()
+        .flat_map(|feed| &feed.writes)
+        .find(|write| write.events.insert && copy.key.iter().all(|(column, _)| write.value_of(column).is_some()));
+    let values = insert.map(|write| write.values.as_slice()).unwrap_or_default();
+    let same = values.iter().filter_map(|(column, value)| match value {
+        Value::Source(source) if source == column => Some(column.to_string()),
+        _ => None,
+    });
+    same.collect()
 }
 
 /// The recipe for a key of a partitioned table: NOT VALID and validated on each partition, then the parent's.
