@@ -53,25 +53,30 @@ pub fn one_per_fault(findings: Vec<Finding>) -> Vec<Finding> {
     kept
 }
 
-/// Where two rules see one fault, the one that stands over the other speaks alone: at the same statement, or at one that it
-/// names as its reason, about the same object, on the majors where it holds. `over` names the other rules of each.
+/// Where two rules see one fault, the one that stands over the other speaks alone: at the same statement, or where one
+/// names the other's as its reason, about the same object, on the majors where it holds. `over` names the other rules of each.
 pub fn most_specific<'a>(findings: &mut Vec<Finding>, over: &dyn Fn(&str) -> &'a [String]) {
     let mut speakers: BTreeMap<(&'a str, SourceId), Vec<Speaker>> = BTreeMap::new();
     for finding in findings.iter() {
         for general in over(finding.rule) {
-            let reasons = finding.because.iter().map(|because| because.span.source);
-            let sources: BTreeSet<SourceId> = reasons.chain([finding.span.source]).collect();
-            for source in sources {
+            for source in sources_of(finding) {
                 speakers.entry((general, source)).or_default().push(Speaker::of(finding));
             }
         }
     }
     findings.retain_mut(|finding| {
-        let Some(speakers) = speakers.get(&(finding.rule, finding.span.source)) else { return true };
-        let about: Vec<&Speaker> = speakers.iter().filter(|speaker| speaker.is_about(finding)).collect();
+        let sources = sources_of(finding).into_iter();
+        let near = sources.filter_map(|source| speakers.get(&(finding.rule, source))).flatten();
+        let about: Vec<&Speaker> = near.filter(|speaker| speaker.is_about(finding)).collect();
         finding.postgres.retain(|major| !about.iter().any(|speaker| speaker.postgres.contains(major)));
         about.is_empty() || !finding.postgres.is_empty()
     });
+}
+
+/// The files of a finding's place and of its reasons.
+fn sources_of(finding: &Finding) -> BTreeSet<SourceId> {
+    let reasons = finding.because.iter().map(|because| because.span.source);
+    reasons.chain([finding.span.source]).collect()
 }
 
 /// What a specific finding is about.
@@ -97,8 +102,9 @@ impl Speaker {
     /// An action lies inside its statement; either may be what a rule points at.
     fn is_about(&self, finding: &Finding) -> bool {
         let same_place = self.span.contains(finding.span) || finding.span.contains(self.span);
-        // What the graver one gives as its reason is told inside it.
-        let is_reason = self.severity >= finding.severity && self.reasons.contains(&finding.span);
+        // What the graver one gives as its reason, or what follows from it, is told inside it.
+        let linked = self.reasons.contains(&finding.span) || finding.because.iter().any(|one| one.span == self.span);
+        let is_reason = self.severity >= finding.severity && linked;
         (same_place || is_reason) && self.objects.iter().any(|object| finding.objects.contains(object))
     }
 }

@@ -109,7 +109,7 @@ pub fn foreign_key(key: &ForeignKey) -> String {
 pub fn backfill(schema: &Schema, data: &Data, copy: &Copy) -> String {
     let table = &schema.relation(copy.table).name;
     let source = &schema.relation(copy.source).name;
-    let columns = shared_columns(data, copy);
+    let columns = fed_columns(data, copy);
     let list = if columns.is_empty() { "…".to_owned() } else { columns.join(", ") };
     let first = copy.key.first().map(|(_, source)| source.to_string()).unwrap_or_default();
     format!(
@@ -122,7 +122,7 @@ pub fn backfill(schema: &Schema, data: &Data, copy: &Copy) -> String {
 /// Likewise, where rows that are there may be old.
 pub fn backfill_again(schema: &Schema, data: &Data, copy: &Copy) -> String {
     let is_key = |column: &String| copy.key.iter().any(|(key, _)| key.to_string() == *column);
-    let rest: Vec<String> = shared_columns(data, copy).into_iter().filter(|column| !is_key(column)).collect();
+    let rest: Vec<String> = fed_columns(data, copy).into_iter().filter(|column| !is_key(column)).collect();
     let text = backfill(schema, data, copy);
     if rest.is_empty() {
         return text;
@@ -145,7 +145,7 @@ pub fn uncopied_query(schema: &Schema, copy: &Copy) -> String {
 }
 
 /// The columns that copy and source have in common, as the feed maps them.
-fn shared_columns(data: &Data, copy: &Copy) -> Vec<String> {
+fn fed_columns(data: &Data, copy: &Copy) -> Vec<String> {
     let feeds = data.feeds_of(copy.trigger);
     let insert = feeds
         .iter()

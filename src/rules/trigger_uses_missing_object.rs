@@ -6,7 +6,7 @@ use super::{Findings, say};
 use crate::data::{Missing, MissingObject, fires};
 use crate::finding::{Finding, LinkKind};
 use crate::history::{Passed, State, Unit};
-use crate::operation::{ObjectKind, Operation, TableActionKind, TriggerState, TriggerTiming};
+use crate::operation::{Name, ObjectKind, Operation, TableActionKind, TriggerState, TriggerTiming};
 use crate::schema::{FunctionId, Schema, Trigger, TriggerId};
 use crate::source::Span;
 
@@ -26,7 +26,9 @@ pub fn check(unit: &Unit, findings: &mut Findings) {
     triggers.extend(switched(unit));
     let mut found: Vec<Lost> = Vec::new();
     for id in triggers {
-        let Some((trigger, function)) = firing(after, id) else { continue };
+        let Some((trigger, function)) = firing(after, id).filter(|(trigger, _)| !is_swapped_away(unit, trigger)) else {
+            continue;
+        };
         let known = if firing(before, id).is_some() { missing(before, id) } else { Vec::new() };
         for lost in missing(after, id) {
             if known.iter().any(|known| known.object == lost.object) {
@@ -57,6 +59,13 @@ fn switched(unit: &Unit) -> BTreeSet<TriggerId> {
         _ => None,
     });
     tables.flat_map(|table| unit.after.schema.triggers_of(table.id)).map(|trigger| trigger.id).collect()
+}
+
+/// Another table took the name of the trigger's own: nothing is to write the old one any more.
+fn is_swapped_away(unit: &Unit, trigger: &Trigger) -> bool {
+    let Some(old) = unit.before.schema.get_relation(trigger.table) else { return false };
+    let full = Name { schema: Some(old.name.schema.clone()), name: old.name.name.clone() };
+    unit.after.schema.find_table(&full).is_some_and(|now| now.id != trigger.table)
 }
 
 fn firing(state: &State, id: TriggerId) -> Option<(&Trigger, FunctionId)> {
