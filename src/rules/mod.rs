@@ -8,10 +8,10 @@ pub mod reading;
 mod say;
 pub mod stated;
 
+mod backfill_before_sync;
 mod cascade;
 mod column_added;
 mod constraint_scan;
-mod backfill_before_sync;
 mod copy_stricter_than_source;
 mod duplicate_object;
 mod emptied;
@@ -85,24 +85,24 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("allow-unused", Check::Analysis),
     rule!("allow-without-reason", Check::Analysis),
     rule!("attach-partition-scan", Check::Step(partition_locks::attach)),
+    rule!("backfill-before-sync", Check::Unit(backfill_before_sync::check)),
     rule!("bundled-validate", Check::Step(validation::bundled)),
     rule!("check-validated-on-add", Check::Step(constraint_scan::check)),
     rule!("column-check-scan", Check::Step(column_added::check)),
     rule!("column-fk-scan", Check::Step(column_added::foreign_key)),
     rule!("concurrent-index-on-partitioned", Check::Step(partition_locks::concurrent_index)),
-    rule!("backfill-before-sync", Check::Unit(backfill_before_sync::check)),
     rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
     rule!("copy-stricter-than-source", Check::Unit(copy_stricter_than_source::check)),
     rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),
     rule!("detach-partition-blocks", Check::Step(partition_locks::detach)),
     rule!("domain-scan", Check::Step(other_locks::domain)),
-    rule!("drop-index-not-concurrent", Check::Step(other_locks::drop_index)),
     rule!("drop-cascade", Check::Whole(cascade::drop_cascade)),
     rule!("drop-column", Check::Whole(gone::column)),
     rule!("drop-column-takes-constraint", Check::Whole(cascade::drop_column_takes_constraint)),
     rule!("drop-constraint", Check::Whole(loosened::constraint)),
     rule!("drop-database", Check::Step(gone::database)),
     rule!("drop-default", Check::Whole(loosened::default)),
+    rule!("drop-index-not-concurrent", Check::Step(other_locks::drop_index)),
     rule!("drop-not-null", Check::Whole(loosened::not_null)),
     rule!("drop-primary-key-cascade", Check::Whole(cascade::drop_primary_key_cascade)),
     rule!("drop-referenced-object", Check::Step(refused::drop_referenced_object)),
@@ -134,9 +134,9 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("primary-key-builds-index", Check::Step(key_builds_index::primary_key)),
     rule!("primary-key-nullable-scan", Check::Step(key_builds_index::nullable)),
     rule!("reindex-not-concurrent", Check::Step(other_locks::reindex)),
-    rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
     rule!("rename-column", Check::Whole(renamed::column)),
     rule!("rename-table", Check::Whole(renamed::table)),
+    rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
     rule!("stored-generated-rewrite", Check::Step(column_added::generated)),
     rule!("swap-before-backfill", Check::Unit(swap_before_backfill::check)),
@@ -146,10 +146,10 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("swap-loses-rows", Check::Unit(swap_before_backfill::check_rows)),
     rule!("table-rewrite", Check::Step(other_locks::rewrite)),
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
-    rule!("type-change-rewrite", Check::Step(type_change_rewrite::check)),
-    rule!("unique-builds-index", Check::Step(key_builds_index::unique)),
     rule!("truncate", Check::Step(emptied::truncate)),
     rule!("truncate-cascade", Check::Step(emptied::cascade)),
+    rule!("type-change-rewrite", Check::Step(type_change_rewrite::check)),
+    rule!("unique-builds-index", Check::Step(key_builds_index::unique)),
     rule!("unique-without-partition-key", Check::Step(refused::unique_without_partition_key)),
     rule!("unread-file", Check::Analysis),
     rule!("unread-statement", Check::Analysis),
