@@ -531,6 +531,10 @@ impl Change<'_> {
     fn dependents_of_function(&self, id: FunctionId) -> Vec<Object> {
         let Some(function) = self.schema.functions.get(&id) else { return Vec::new() };
         let mut found: Vec<Object> = function.triggers.iter().copied().map(Object::Trigger).collect();
+        // A trigger's function cannot be called in an expression (PL/pgSQL, "Trigger Functions").
+        if &*function.returns == "trigger" {
+            return found;
+        }
         // Calls do not tell overloads apart: with several, none is known to be used.
         if self.schema.function_names.get(&function.name).is_none_or(|ids| ids.len() != 1) {
             return found;
@@ -610,11 +614,11 @@ impl Change<'_> {
 
     /// Functions that take the type or return it.
     fn functions_with_type(&self, name: &QualifiedName) -> Vec<Object> {
-        let short = Name::bare(name.name.clone()).to_string();
+        let (short, full) = (Name::bare(name.name.clone()).to_string(), name.to_string());
         let returns = |text: &str| {
             let text = text.strip_prefix("SETOF ").or_else(|| text.strip_prefix("setof ")).unwrap_or(text);
-            text.trim_end_matches("[]") == short && self.schema.search_path.contains(&name.schema)
-                || text.trim_end_matches("[]") == name.to_string()
+            let text = text.trim_end_matches("[]");
+            text == full || text == short && self.schema.search_path.contains(&name.schema)
         };
         let functions = self.schema.functions.values().filter(|function| {
             function.arguments.iter().any(|one| !one.data_type.built_in && self.means(&one.data_type.name, name))
