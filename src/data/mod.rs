@@ -5,6 +5,7 @@
 
 mod copy;
 mod coverage;
+mod empty;
 mod feed;
 mod fill;
 mod guarantee;
@@ -14,6 +15,7 @@ mod swap;
 
 pub use copy::*;
 pub use coverage::*;
+pub use empty::Emptied;
 pub use feed::*;
 pub use fill::*;
 pub use guarantee::*;
@@ -61,6 +63,7 @@ pub struct Data {
     /// When a lock last stopped writes to a table.
     write_blocks: OrdMap<RelationId, Moment>,
     facts: Arc<Vec<Fact>>,
+    empty: empty::EmptyTables,
     /// Triggers by the bare names of what their functions write, whether it exists or not.
     named: OrdMap<Ident, OrdSet<TriggerId>>,
     /// Of each trigger that writes other tables.
@@ -96,6 +99,7 @@ impl Data {
             self.made.insert(id, circumstances.moment);
         }
         let leaving = self.leaving(operation, before);
+        self.empty.observe(operation, after, circumstances.moment);
         self.keep_feeds(operation, before, after, circumstances.moment);
         match operation {
             Operation::Write(write) => {
@@ -246,6 +250,11 @@ impl Data {
         self.made.get(&relation).copied()
     }
 
+    /// When a migration last emptied a table into which none has written since.
+    pub fn emptied(&self, table: RelationId) -> Option<Emptied> {
+        self.empty.get(table)
+    }
+
     pub fn fills_of(&self, relation: RelationId) -> &[Fill] {
         self.fills.get(&relation).map_or(&[], |fills| fills.as_slice())
     }
@@ -262,6 +271,7 @@ impl Data {
             let missing: Vec<Fill> = fills.iter().filter(|fill| !own.contains(fill)).cloned().collect();
             Arc::make_mut(own).extend(missing);
         }
+        joined.empty = self.empty.join(&other.empty);
         joined.made = joined.made.union(other.made.clone());
         joined.triggers_made = joined.triggers_made.union(other.triggers_made.clone());
         joined.first_rows = joined.first_rows.union(other.first_rows.clone());

@@ -1,6 +1,6 @@
 //! A column added to a table in use: what is wrong with it is one fault, the gravest.
 
-use super::in_use::{Altered, is_in_use};
+use super::in_use::{Altered, is_emptied, is_in_use};
 use super::{Findings, recipe, say};
 use crate::finding::Finding;
 use crate::history::Step;
@@ -195,7 +195,9 @@ pub fn check(step: &Step, findings: &mut Findings) {
             found.column.name
         );
         let instead = found.without_constraints();
-        found.report(findings, message).instead(instead);
+        // Several checks of one statement are one reading.
+        let statement = format!("{} {}", step.origin.span.start, found.altered.relation.name);
+        found.report(findings, message).one_per(statement).instead(instead);
     });
 }
 
@@ -223,7 +225,10 @@ fn fault_of(altered: &Altered, at: usize, column: &ColumnDefinition) -> Option<(
     let step = altered.step;
     let refused = super::in_use::majors_where(step, |effects| {
         let mut checks = effects.validates.iter().filter(|check| check.action == Some(at));
-        checks.any(|check| check.kind == DataCheckKind::NotNull && is_in_use(step, check.relation))
+        checks.any(|check| {
+            let filled = is_in_use(step, check.relation) && !is_emptied(step, check.relation, false);
+            check.kind == DataCheckKind::NotNull && filled
+        })
     });
     if !refused.is_empty() {
         return Some((Fault::NoValue, refused, true));
@@ -266,13 +271,7 @@ impl Found<'_, '_> {
             vec![recipe::batches(&self.altered.step.before.schema, self.altered.relation.id, set, unfilled)];
         let primary = self.column.constraints.iter().any(|one| matches!(one.kind, ConstraintKind::Primary(_)));
         if self.column.not_null.is_some() || self.column.serial || self.column.identity.is_some() || primary {
-            let only_18 = self.altered.step.context.settings.postgres.majors().all(|major| major >= Major(18));
-            steps.push(recipe::not_null(
-                &self.altered.full_name(),
-                &self.altered.relation.name.name,
-                &[&self.column.name],
-                only_18,
-            ));
+            steps.push(recipe::not_null(self.altered.step, self.altered.relation.id, &[&self.column.name]));
         }
         steps.extend(self.column.constraints.iter().map(|one| self.added_later(one)));
         steps.join("\n")

@@ -69,8 +69,7 @@ pub fn not_null(step: &Step, findings: &mut Findings) {
     for column in &columns {
         finding.object(format!("{}.{column}", altered.relation.name));
     }
-    let only_18 = step.context.settings.postgres.majors().all(|major| major >= Major(18));
-    finding.instead(recipe::not_null(&altered.full_name(), &altered.relation.name.name, &columns, only_18));
+    finding.instead(recipe::not_null(step, altered.relation.id, &columns));
     let missing: Vec<String> = columns.iter().map(|column| format!("{column} IS NULL")).collect();
     finding.verify(format!("SELECT count(*) FROM {} WHERE {}", altered.full_name(), missing.join(" OR ")));
 }

@@ -22,10 +22,26 @@ pub fn is_in_use(step: &Step, relation: RelationId) -> bool {
     let unseen =
         step.session.transaction.as_ref().is_some_and(|open| open.before.schema.get_relation(relation).is_none());
     shared
+        && !is_emptied(step, relation, true)
+        && !is_catalog(found)
         && !unseen
         // Rows that migrations wrote into their own new table make nobody wait.
         && (!step.context.is_of_this_release(&found.existence)
             || state.data.feeds_into(&state.schema, relation).next().is_some())
+}
+
+/// Emptied by this release itself: no old row is there. What DELETE left behind is read all the same.
+pub fn is_emptied(step: &Step, relation: RelationId, truncated: bool) -> bool {
+    let release = step.context.plan.release_number(step.context.at.migration);
+    let emptied = step.before.data.emptied(relation).filter(|emptied| emptied.moment.release == release);
+    emptied.is_some_and(|emptied| emptied.truncated || !truncated)
+}
+
+/// PostgreSQL's own tables are small, and nobody waits there.
+fn is_catalog(relation: &Relation) -> bool {
+    let schema = relation.name.schema.as_str();
+    matches!(schema, "pg_catalog" | "information_schema")
+        || (relation.name.name.as_str().starts_with("pg_") && matches!(relation.existence, Existence::Assumed { .. }))
 }
 
 /// Says since when it is there, unless the finding's own statement is the first to name it.

@@ -5,7 +5,6 @@ use super::{Findings, column_added, recipe};
 use crate::history::Step;
 use crate::operation::{ConstraintDefinition, ConstraintKind, Ident, Key, TableActionKind};
 use crate::schema::IndexKey;
-use crate::version::Major;
 
 pub fn unique(step: &Step, findings: &mut Findings) {
     column_added::unique(step, findings);
@@ -89,8 +88,7 @@ fn builds(altered: &Altered, at: usize, definition: &ConstraintDefinition, key: 
 }
 
 fn not_null_first(altered: &Altered, columns: &[&Ident]) -> String {
-    let only_18 = altered.step.context.settings.postgres.majors().all(|major| major >= Major(18));
-    recipe::not_null(&altered.full_name(), &altered.relation.name.name, columns, only_18)
+    recipe::not_null(altered.step, altered.relation.id, columns)
 }
 
 fn nulls_query(altered: &Altered, columns: &[&Ident]) -> String {

@@ -21,16 +21,16 @@ pub fn while_scanning(step: &Step, findings: &mut Findings) {
     let schema = &step.before.schema;
     let locked = schema.relation(held.relation);
     let name = locked.name.short();
-    let waits = if held.mode.blocks_reads() { "reads and writes" } else { "writes" };
+    let waits = if held.mode.blocks_reads() { "reads and writes of" } else { "writes to" };
     let message =
-        format!("{waits} of `{name}`, locked by an earlier statement of this transaction, wait while this {work}");
+        format!("{waits} `{name}`, locked by an earlier statement of this transaction, wait while this {work}");
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
     finding.postgres = majors;
     // One transaction is one fault, however many statements follow.
     finding.one_per(format!("transaction since {}", open.since.span.start));
     finding.object(&locked.name);
     finding.because(held.by.span, format!("takes {} on `{name}`, held until the transaction ends", held.mode));
-    finding.instead(format!("{}\n-- this statement; where it changes many rows, in batches", own_migration(step)));
+    finding.instead(format!("{}: this statement, in batches where it changes many rows", own_migration(step)));
 }
 
 /// The strongest lock on a table in use that stops its writers; of equals the first.

@@ -25,6 +25,8 @@ pub fn drop_index(step: &Step, findings: &mut Findings) {
     let message = format!("reads and writes of `{name}` wait for the lock that this takes, behind its longest query");
     let finding = findings.report(step.origin, "drop-index", step.certain, message);
     soften_small(step, finding, table);
+    // Many indexes of a table are one fault: the lock is the same.
+    finding.one_per(schema.relation(table).name.to_string());
     for index in &slow {
         finding.object(&index.name);
     }

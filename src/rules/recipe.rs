@@ -1,12 +1,13 @@
 //! SQL that is ready to be pasted: the safe sequences that several rules give as the way out.
 
 use super::say;
-use crate::history::Framework;
+use crate::history::{Framework, Step};
 use crate::operation::{
-    Bound, BoundValue, ColumnDefinition, ConstraintDefinition, ConstraintKind, Ident, Key, KeyPart, PartitionKey,
+    Bound, BoundValue, ColumnDefinition, ConstraintDefinition, ConstraintKind, Expr, Ident, Key, KeyPart, PartitionKey,
     PartitionStrategy,
 };
 use crate::schema::{ConstraintRow, RelationId, Schema};
+use crate::version::Major;
 
 pub const OWN_TRANSACTION: &str = "-- in a transaction of its own: reads and writes go on meanwhile";
 
@@ -43,38 +44,50 @@ pub fn validated_later(table: &str, name: &Ident, definition: &str) -> String {
 
 /// NOT NULL without a scan under the lock: a valid CHECK proves it (12 and later), or from 18 on NOT NULL itself may
 /// be NOT VALID at first.
-pub fn not_null(table: &str, bare: &Ident, columns: &[&Ident], only_18: bool) -> String {
-    let base = bare.as_str();
-    let name = |column: &Ident, end: &str| Ident::new(format!("{base}_{}_{end}", column.as_str()));
-    if only_18 {
+pub fn not_null(step: &Step, table: RelationId, columns: &[&Ident]) -> String {
+    let relation = &step.before.schema.relation(table).name;
+    let base = relation.name.as_str();
+    if step.context.settings.postgres.majors().all(|major| major >= Major(18)) {
+        let name = |column: &Ident| Ident::new(format!("{base}_{}_not_null", column.as_str()));
         let each = columns
             .iter()
-            .map(|column| validated_later(table, &name(column, "not_null"), &format!("NOT NULL {column}")));
+            .map(|column| validated_later(&relation.to_string(), &name(column), &format!("NOT NULL {column}")));
         return each.collect::<Vec<_>>().join("\n");
     }
-    let added: Vec<String> = columns
-        .iter()
-        .map(|column| {
-            format!(
-                "ALTER TABLE {table} ADD CONSTRAINT {} CHECK ({column} IS NOT NULL) NOT VALID;",
-                name(column, "present")
-            )
-        })
-        .collect();
-    let validated: Vec<String> = columns
-        .iter()
-        .map(|column| format!("ALTER TABLE {table} VALIDATE CONSTRAINT {};", name(column, "present")))
-        .collect();
+    let there: Vec<Option<Ident>> =
+        columns.iter().map(|column| unvalidated(&step.before.schema, table, column)).collect();
+    let name = |at: usize| {
+        let made = || Ident::new(format!("{base}_{}_present", columns[at].as_str()));
+        there[at].clone().unwrap_or_else(made)
+    };
+    let mut steps = Vec::new();
+    for (at, column) in columns.iter().enumerate().filter(|(at, _)| there[*at].is_none()) {
+        let check = format!("CHECK ({column} IS NOT NULL)");
+        steps.push(format!("ALTER TABLE {relation} ADD CONSTRAINT {} {check} NOT VALID;", name(at)));
+    }
+    steps.push(OWN_TRANSACTION.to_owned());
+    let all = || 0..columns.len();
+    steps.extend(all().map(|at| format!("ALTER TABLE {relation} VALIDATE CONSTRAINT {};", name(at))));
+    steps.push("-- the valid CHECK proves it: no row is read".to_owned());
     let set: Vec<String> = columns.iter().map(|column| format!("ALTER COLUMN {column} SET NOT NULL")).collect();
-    let dropped: Vec<String> =
-        columns.iter().map(|column| format!("DROP CONSTRAINT {}", name(column, "present"))).collect();
-    format!(
-        "{}\n{OWN_TRANSACTION}\n{}\n-- the valid CHECK proves it: no row is read\nALTER TABLE {table} {};\nALTER TABLE {table} {};",
-        added.join("\n"),
-        validated.join("\n"),
-        set.join(", "),
-        dropped.join(", ")
-    )
+    let dropped: Vec<String> = all().map(|at| format!("DROP CONSTRAINT {}", name(at))).collect();
+    steps.push(format!("ALTER TABLE {relation} {};", set.join(", ")));
+    steps.push(format!("ALTER TABLE {relation} {};", dropped.join(", ")));
+    steps.join("\n")
+}
+
+/// A CHECK that says it already, and only has to be validated.
+fn unvalidated(schema: &Schema, table: RelationId, column: &Ident) -> Option<Ident> {
+    let says = |expression: &Expr| match expression {
+        Expr::Not(inner) => {
+            matches!(&**inner, Expr::IsNull(value) if value.as_column().is_some_and(|(_, name)| name == column))
+        }
+        _ => false,
+    };
+    let mut waiting = schema.constraints_of(table).filter(|one| !one.validated && one.enforced);
+    let found =
+        waiting.find(|one| matches!(&one.kind, ConstraintRow::Check { expression } if says(&expression.tree)))?;
+    Some(found.name.clone())
 }
 
 /// `a, b`.

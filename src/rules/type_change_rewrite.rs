@@ -61,30 +61,40 @@ impl Change<'_> {
             Some(from) => format!(" as `{column}` goes from {from} to {to}"),
             None => format!(" as `{column}` becomes {to}"),
         };
-        let may = if certain { "writes" } else { "may write" };
-        let indexes =
-            if self.table().is_some_and(|table| !table.indexes.is_empty()) { " and builds its indexes" } else { "" };
+        let (may, builds) = if certain { ("writes", "builds") } else { ("may write", "build") };
+        let indexed = self.table().is_some_and(|table| !table.indexes.is_empty());
+        let indexes = if indexed { format!(" and {builds} its indexes") } else { String::new() };
         let message = format!("{may} all rows of `{name}` anew{indexes} while reads and writes wait{why}");
         let finding = self.altered.report(findings, self.at, majors, certain, message);
         finding.object(format!("{}.{column}", self.altered.relation.name));
         finding.instead(self.way_out());
     }
 
+    /// `USING at AT TIME ZONE 'UTC'` is what the change does by itself in a session in UTC.
+    fn says_utc(&self) -> bool {
+        let Some(using) = self.using else { return false };
+        let words: Vec<String> = using.text.split_whitespace().map(str::to_lowercase).collect();
+        words.join(" ").trim_matches(['(', ')'])
+            == format!("{} at time zone 'utc'", self.column.to_string().to_lowercase())
+    }
+
     /// With the session's time zone set to UTC nothing is written.
     fn by_time_zone(&self) -> bool {
         let Some(from) = self.from() else { return false };
+        let using = self.using.filter(|_| !self.says_utc());
         let facts = SessionFacts { time_zone: TimeZone::Utc };
         let schema = &self.altered.step.before.schema;
         let timestamps =
             from.name.name.as_str().starts_with("timestamp") && self.to.name.name.as_str().starts_with("timestamp");
-        timestamps && type_change(from, self.to, self.using, schema, &facts) < TypeChange::Unknown
+        timestamps && type_change(from, self.to, using, schema, &facts) < TypeChange::Unknown
     }
 
     fn way_out(&self) -> String {
         let (table, column, to) = (self.altered.full_name(), self.column, self.to);
         if self.by_time_zone() {
+            let meant = if self.says_utc() { "this means the same" } else { "where the times are meant as UTC" };
             return format!(
-                "-- where the times are meant as UTC: nothing is written\n\
+                "-- {meant}: no row is written\n\
                  SET timezone = 'UTC';\n\
                  ALTER TABLE {table} ALTER COLUMN {column} TYPE {to};"
             );

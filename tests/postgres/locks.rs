@@ -7,13 +7,13 @@ use postgres::Client;
 use crate::server::{Database, Server, run, run_script};
 
 /// A second session that gives up at once where it would have to wait.
-fn impatient(database: &Database) -> Client {
+pub fn impatient(database: &Database) -> Client {
     let mut client = database.client();
     run(&mut client, "SET lock_timeout = '150ms'").expect("a setting");
     client
 }
 
-fn waits(client: &mut Client, statement: &str) -> bool {
+pub fn waits(client: &mut Client, statement: &str) -> bool {
     match run(client, statement) {
         Ok(()) => false,
         Err(refusal) if refusal.code == "55P03" => true,
@@ -22,14 +22,14 @@ fn waits(client: &mut Client, statement: &str) -> bool {
 }
 
 /// Runs statements in an open transaction of a session of their own.
-fn open(database: &Database, statements: &str) -> Client {
+pub fn open(database: &Database, statements: &str) -> Client {
     let mut client = database.client();
     run_script(&mut client, &format!("BEGIN; {statements}")).unwrap_or_else(|refusal| panic!("{refusal:?}"));
     client
 }
 
 /// Runs a statement in another thread and comes back when it waits for a lock.
-fn waiting(database: &Database, statement: &'static str) -> std::thread::JoinHandle<Result<(), String>> {
+pub fn waiting(database: &Database, statement: &'static str) -> std::thread::JoinHandle<Result<(), String>> {
     let mut client = database.client();
     let process: i32 = client.query_one("SELECT pg_backend_pid()", &[]).expect("a query").get(0);
     let running = std::thread::spawn(move || run(&mut client, statement).map_err(|refusal| refusal.code));
@@ -44,7 +44,7 @@ fn waiting(database: &Database, statement: &'static str) -> std::thread::JoinHan
     panic!("{statement} does not wait");
 }
 
-const BOOKS: &str = "
+pub const BOOKS: &str = "
 CREATE TABLE authors (id bigint PRIMARY KEY);
 CREATE TABLE books (id bigint PRIMARY KEY, author_id bigint, title text);
 INSERT INTO authors SELECT generate_series(1, 50);
@@ -98,7 +98,7 @@ const ADD_KEY: &str =
     "ALTER TABLE books ADD CONSTRAINT books_author_fk FOREIGN KEY (author_id) REFERENCES authors (id)";
 
 /// Scans of both tables by the open transaction of this session.
-fn scans(client: &mut Client) -> i64 {
+pub fn scans(client: &mut Client) -> i64 {
     let query = "SELECT sum(seq_scan + coalesce(idx_scan, 0))::bigint FROM pg_stat_xact_user_tables WHERE relname IN ('books', 'authors')";
     client.query_one(query, &[]).expect("a query").get(0)
 }

@@ -11,6 +11,7 @@ mod locks;
 mod measured;
 #[path = "../server/mod.rs"]
 mod server;
+mod waits;
 
 use server::{Server, statements};
 

@@ -131,8 +131,10 @@ impl<'a> Replay<'a> {
             }
             self.node(node, &mut Variables::default());
         }
+        // What is pending is one deploy's: an earlier release has committed.
         let goes_on = migration.transaction == TransactionUnit::AllPending
-            && self.history.migrations.get(number + 1).is_some_and(|next| next.judged == migration.judged);
+            && self.history.migrations.get(number + 1).is_some_and(|next| next.judged == migration.judged)
+            && self.plan.same_release(number, number + 1);
         if !goes_on {
             self.commit();
         }
