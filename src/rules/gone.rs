@@ -1,10 +1,12 @@
 //! Tables, columns, views and schemas that a migration takes away while the release before it still runs.
 
+use std::collections::BTreeMap;
+
 use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::{Passed, State, Step, Whole};
-use crate::operation::{Drop, Ident, Name, ObjectKind, Operation, Persistence, TableActionKind};
-use crate::schema::{Column, Relation, Table};
+use crate::operation::{Drop, Expression, Ident, Name, ObjectKind, Operation, Persistence, TableActionKind};
+use crate::schema::{Column, IndexKey, Relation, RelationId, Schema, Table};
 
 /// The drops of a migration that ran, each with the states around it.
 fn drops<'a>(whole: &'a Whole) -> impl Iterator<Item = (&'a Passed, &'a Drop, &'a State, &'a State)> {
@@ -20,66 +22,83 @@ pub(super) fn is_temporary(table: &Table) -> bool {
 }
 
 pub fn table(whole: &Whole, findings: &mut Findings) {
+    let mut found: Vec<(&Passed, &Relation)> = Vec::new();
     for (step, drop, before, _) in drops(whole) {
         if !matches!(drop.kind, ObjectKind::Table | ObjectKind::ForeignTable) {
             continue;
         }
-        for target in &drop.targets {
-            let Some(relation) = before.schema.find_table(&target.name) else { continue };
-            dropped_table(whole, step, before, relation, findings);
+        for relation in drop.targets.iter().filter_map(|target| before.schema.find_table(&target.name)) {
+            let temporary = relation.as_table().is_some_and(is_temporary);
+            // Made again, or another table took the name: the swap's own rules speak.
+            let again = whole.after.schema.find(&relation.name.as_name()).is_some();
+            if !(temporary || again || whole.context.is_new(before, relation.id)) {
+                found.push((step, relation));
+            }
         }
+    }
+    let (partitions, tables): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, one)| is_partition(one));
+    // One migration that clears away is one fault, however many tables it drops.
+    if let Some((step, first)) = tables.first() {
+        let names: Vec<String> = tables.iter().map(|(_, one)| one.name.short()).collect();
+        let (go, fail) = if names.len() == 1 { ("goes", "it") } else { ("go", "them") };
+        let message = format!(
+            "{} {go} with all rows; code of the release before that names {fail} fails from here on",
+            say::list(&names)
+        );
+        let certain = step.certain && first.existence.is_certain();
+        let finding = findings.report(&step.origin, "drop-table", certain, message);
+        let mut statements = Vec::new();
+        for (_, one) in &tables {
+            finding.object(&one.name);
+            finding.because(one.existence.origin().span, format!("`{}` is older than this release", one.name.short()));
+            statements.push(format!("DROP TABLE {};", one.name));
+        }
+        let statements = statements.join("\n");
+        finding.instead(format!("-- one release later than the code that no longer names {fail}:\n{statements}"));
+    }
+    for (step, partition) in partitions {
+        let message = format!("partition `{}` goes with all its rows", partition.name.short());
+        let finding = findings.report(&step.origin, "drop-table", step.certain, message);
+        finding.object(&partition.name);
+        finding.severity = finding.severity.min(Severity::Note);
     }
 }
 
-fn dropped_table(whole: &Whole, step: &Passed, before: &State, relation: &Relation, findings: &mut Findings) {
-    let Some(table) = relation.as_table().filter(|table| !is_temporary(table)) else { return };
-    // Made again, or another table took the name: the swap's own rules speak.
-    let again = whole.after.schema.find(&relation.name.as_name()).is_some();
-    if again || whole.context.is_new(before, relation.id) {
-        return;
-    }
-    let name = relation.name.short();
-    let message = match &table.partition_of {
-        Some(partition) => {
-            let parent = say::name(&before.schema, partition.parent);
-            format!("`{name}`, a partition of `{parent}`, goes with all its rows")
-        }
-        None => format!("`{name}` goes with all its rows; code of the release before that names it fails from here on"),
-    };
-    let certain = step.certain && relation.existence.is_certain();
-    let finding = findings.report(&step.origin, "drop-table", certain, message);
-    finding.object(&relation.name);
-    if table.partition_of.is_some() {
-        finding.severity = finding.severity.min(Severity::Note);
-        return;
-    }
-    finding.because(relation.existence.origin().span, format!("`{name}` is in use since before this release"));
-    finding.instead(format!(
-        "-- one release later than the code that no longer names {name}:\nDROP TABLE {};",
-        relation.name
-    ));
+fn is_partition(relation: &Relation) -> bool {
+    relation.as_table().is_some_and(|table| table.partition_of.is_some())
+}
+
+/// Columns of one table that a migration drops, with the first of its statements: one fault.
+struct Dropped<'a> {
+    step: &'a Passed,
+    relation: &'a Relation,
+    columns: Vec<&'a Column>,
 }
 
 pub fn column(whole: &Whole, findings: &mut Findings) {
+    let mut found: BTreeMap<RelationId, Dropped> = BTreeMap::new();
     for step in whole.steps {
         let Operation::AlterTable(alter) = &step.operation else { continue };
         let Some((before, _)) = step.change() else { continue };
         let Some(relation) = before.schema.find_table(&alter.table) else { continue };
         let Some(table) = relation.as_table().filter(|table| !is_temporary(table)) else { continue };
-        if whole.context.is_new(before, relation.id) {
+        // Where the whole table goes, drop-table speaks.
+        if whole.context.is_new(before, relation.id) || whole.after.schema.get_relation(relation.id).is_none() {
             continue;
         }
         let names = alter.actions.iter().filter_map(|action| match &action.kind {
             TableActionKind::DropColumn { column, .. } => Some(column),
             _ => None,
         });
-        let dropped: Vec<&Column> = names
-            .filter_map(|name| table.column(name))
-            .filter(|column| !whole.context.is_of_this_release(&column.existence))
-            .collect();
-        if !dropped.is_empty() {
-            dropped_columns(whole, step, relation, &dropped, findings);
+        let dropped =
+            names.filter_map(|name| table.column(name)).filter(|one| !whole.context.is_of_this_release(&one.existence));
+        for column in dropped {
+            let one = found.entry(relation.id).or_insert_with(|| Dropped { step, relation, columns: Vec::new() });
+            one.columns.push(column);
         }
+    }
+    for Dropped { step, relation, columns } in found.into_values() {
+        dropped_columns(whole, step, relation, &columns, findings);
     }
 }
 
@@ -101,7 +120,7 @@ fn dropped_columns(whole: &Whole, step: &Passed, relation: &Relation, dropped: &
         finding.object(format!("{}.{}", relation.name, column.name));
     }
     if let Some(first) = dropped.first() {
-        let text = format!("`{}` is in use since before this release", first.name);
+        let text = format!("`{}` is older than this release", first.name);
         finding.because(first.existence.origin().span, text);
     }
     let drops: Vec<String> = names.iter().map(|name| format!("DROP COLUMN {name}")).collect();
@@ -137,7 +156,7 @@ fn view(whole: &Whole, step: &Passed, before: &State, name: &Name, findings: &mu
     let message = format!("code of the release before that reads view `{name}` fails from here on");
     let finding = findings.report(&step.origin, "drop-view", step.certain, message);
     finding.object(&relation.name);
-    finding.because(relation.existence.origin().span, format!("`{name}` is in use since before this release"));
+    finding.because(relation.existence.origin().span, format!("`{name}` is older than this release"));
 }
 
 fn function(whole: &Whole, step: &Passed, before: &State, name: &Name, findings: &mut Findings) {
@@ -145,7 +164,8 @@ fn function(whole: &Whole, step: &Passed, before: &State, name: &Name, findings:
     let Some(first) = found.first() else { return };
     // The server calls trigger functions; with overloads or a new definition, callers find another.
     let again = !whole.after.schema.find_functions(&first.name.as_name()).is_empty();
-    if again || &*first.returns == "trigger" || whole.context.is_of_this_release(&first.existence) {
+    let internal = &*first.returns == "trigger" || serves_tables(&whole.before.schema, &first.name.name);
+    if again || internal || whole.context.is_of_this_release(&first.existence) {
         return;
     }
     let name = first.name.short();
@@ -153,6 +173,25 @@ fn function(whole: &Whole, step: &Passed, before: &State, name: &Name, findings:
     let finding = findings.report(&step.origin, "drop-function", step.certain, message);
     finding.object(&first.name);
     finding.because(first.existence.origin().span, format!("`{name}` can be called since before this release"));
+}
+
+/// Defaults, generated columns or indexes call it: it is the tables' own, and hardly the application's.
+fn serves_tables(schema: &Schema, function: &Ident) -> bool {
+    let calls = |one: &Expression| one.tree.calls().iter().any(|call| call.name == *function);
+    let in_column = |column: &Column| {
+        column.default.as_ref().is_some_and(calls)
+            || column.generated.as_ref().is_some_and(|one| calls(&one.expression))
+    };
+    let in_index = |index: &Relation| {
+        index.as_index().is_some_and(|index| {
+            let mut keys = index.parts.iter().map(|part| &part.key);
+            keys.any(|key| matches!(key, IndexKey::Expression(one) if calls(one)))
+        })
+    };
+    schema.relations().any(|one| match one.as_table() {
+        Some(table) => table.columns.iter().any(in_column),
+        None => in_index(one),
+    })
 }
 
 pub fn schema(whole: &Whole, findings: &mut Findings) {

@@ -10,6 +10,10 @@ pub fn check(step: &Step, findings: &mut Findings) {
     if step.context.settings.lock_timeout_set || step.session.has_lock_timeout() || step.applied.failure().is_some() {
         return;
     }
+    // A script that says so itself: lock-timeout-disabled.
+    if step.session.setting("lock_timeout").is_some() {
+        return;
+    }
     let Some((table, mode)) = strongest(step) else { return };
     let name = super::say::name(&step.before.schema, table);
     let stops = if mode == LockMode::AccessExclusive { "reads and writes" } else { "writes" };
@@ -23,7 +27,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
 }
 
 /// The strongest lock of the step that stops writes to a table in use.
-fn strongest(step: &Step) -> Option<(RelationId, LockMode)> {
+pub(super) fn strongest(step: &Step) -> Option<(RelationId, LockMode)> {
     let schema = &step.before.schema;
     let major = *step.context.majors.last()?;
     let locks = step.effects(major).locks.into_iter().filter(|(relation, mode)| {

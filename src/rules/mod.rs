@@ -5,6 +5,7 @@
 pub mod page;
 
 pub mod reading;
+mod row_changes;
 mod say;
 pub mod stated;
 
@@ -38,6 +39,7 @@ mod renamed;
 mod swap_before_backfill;
 mod swap_leftovers;
 mod swap_loses_guarantee;
+mod transaction_control;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
 mod validation;
@@ -86,6 +88,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("allow-without-reason", Check::Analysis),
     rule!("attach-partition-scan", Check::Step(partition_locks::attach)),
     rule!("backfill-before-sync", Check::Unit(backfill_before_sync::check)),
+    rule!("backfill-in-schema-transaction", Check::Step(row_changes::backfill_in_schema_transaction)),
     rule!("bundled-validate", Check::Step(validation::bundled)),
     rule!("check-validated-on-add", Check::Step(constraint_scan::check)),
     rule!("column-check-scan", Check::Step(column_added::check)),
@@ -111,6 +114,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("drop-view-or-function", Check::Whole(gone::view_or_function)),
     rule!("duplicate-object", Check::Step(duplicate_object::check)),
     rule!("exclusion-constraint", Check::Step(constraint_scan::exclusion)),
+    rule!("explicit-lock-table", Check::Step(transaction_control::explicit_lock)),
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
     rule!("fact-without-reason", Check::Analysis),
     rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check)),
@@ -120,10 +124,14 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("index-not-concurrent", Check::Step(index_not_concurrent::check)),
     rule!("inherited-object-on-partition", Check::Step(refused::inherited_object_on_partition)),
     rule!("lock-held-while-scanning", Check::Step(locks_held::while_scanning)),
+    rule!("lock-timeout-disabled", Check::Step(transaction_control::lock_timeout_disabled)),
     rule!("lock-timeout-missing", Check::Step(lock_timeout_missing::check)),
+    rule!("loop-without-batching", Check::Step(row_changes::loop_without_batching)),
     rule!("many-tables-locked", Check::Step(locks_held::many_tables)),
     rule!("matview-refresh-blocks", Check::Step(other_locks::refresh)),
     rule!("missing-object", Check::Step(missing_object::check)),
+    rule!("mixed-schema-and-data", Check::Unit(row_changes::mixed)),
+    rule!("nested-transaction", Check::Whole(transaction_control::nested)),
     rule!("not-allowed-in-transaction", Check::Step(outside_transaction::other)),
     rule!("not-null-column-without-default", Check::Step(column_added::not_null_without_default)),
     rule!("not-null-scan", Check::Step(constraint_scan::not_null)),
@@ -136,6 +144,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("reindex-not-concurrent", Check::Step(other_locks::reindex)),
     rule!("rename-column", Check::Whole(renamed::column)),
     rule!("rename-table", Check::Whole(renamed::table)),
+    rule!("replication-role-changed", Check::Step(transaction_control::replication_role)),
     rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
     rule!("stored-generated-rewrite", Check::Step(column_added::generated)),
@@ -149,10 +158,17 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("truncate", Check::Step(emptied::truncate)),
     rule!("truncate-cascade", Check::Step(emptied::cascade)),
     rule!("type-change-rewrite", Check::Step(type_change_rewrite::check)),
+    rule!("triggers-disabled", Check::Whole(transaction_control::triggers_disabled)),
+    rule!("truncate", Check::Step(emptied::truncate)),
+    rule!("truncate-cascade", Check::Step(emptied::cascade)),
+    rule!("type-change-rewrite", Check::Step(type_change_rewrite::check)),
+    rule!("unbatched-update", Check::Step(row_changes::unbatched)),
+    rule!("unclosed-transaction", Check::Whole(transaction_control::unclosed)),
     rule!("unique-builds-index", Check::Step(key_builds_index::unique)),
     rule!("unique-without-partition-key", Check::Step(refused::unique_without_partition_key)),
     rule!("unread-file", Check::Analysis),
     rule!("unread-statement", Check::Analysis),
+    rule!("update-without-where", Check::Step(row_changes::without_where)),
     rule!("validate-in-same-transaction", Check::Step(validation::in_same_transaction)),
     rule!("volatile-default-rewrite", Check::Step(column_added::volatile)),
 ];

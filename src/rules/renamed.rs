@@ -1,10 +1,12 @@
 //! Tables and columns under another name, while the release before still uses the old one.
 
-use super::Findings;
+use std::collections::BTreeMap;
+
 use super::gone::is_temporary;
+use super::{Findings, say};
 use crate::history::{Passed, State, Whole};
-use crate::operation::{ObjectKind, Operation, Rename, SetSchema};
-use crate::schema::Relation;
+use crate::operation::{Ident, ObjectKind, Operation, Rename, SetSchema};
+use crate::schema::{Column, Relation, RelationId};
 
 pub fn table(whole: &Whole, findings: &mut Findings) {
     for step in whole.steps {
@@ -46,7 +48,7 @@ fn renamed_table(whole: &Whole, step: &Passed, around: (&State, &State), relatio
     let finding = findings.report(&step.origin, "rename-table", certain, message);
     finding.object(&relation.name);
     finding.object(&now.name);
-    finding.because(relation.existence.origin().span, format!("`{old}` is in use since before this release"));
+    finding.because(relation.existence.origin().span, format!("`{old}` is older than this release"));
     finding.instead(format!(
         "-- in one transaction: the old name goes on as a view that can be written\n\
          ALTER TABLE {} {};\n\
@@ -61,7 +63,15 @@ fn renamed_table(whole: &Whole, step: &Passed, around: (&State, &State), relatio
     ));
 }
 
+/// Columns of one table that a migration renames, with the first of its statements: one fault.
+struct Renamed<'a> {
+    step: &'a Passed,
+    relation: &'a Relation,
+    columns: Vec<(&'a Column, &'a Ident)>,
+}
+
 pub fn column(whole: &Whole, findings: &mut Findings) {
+    let mut found: BTreeMap<RelationId, Renamed> = BTreeMap::new();
     for step in whole.steps {
         let Operation::Rename(rename) = &step.operation else { continue };
         let Rename { kind: ObjectKind::Column, object, part: Some(part), to, .. } = &**rename else { continue };
@@ -73,27 +83,48 @@ pub fn column(whole: &Whole, findings: &mut Findings) {
         if new || has_other_front(whole, relation, part) {
             continue;
         }
-        let name = relation.name.short();
-        let certain = step.certain && column.existence.is_certain();
-        let message =
-            format!("code of the release before that names `{part}` of `{name}` fails from here on: it is `{to}` now");
-        let finding = findings.report(&step.origin, "rename-column", certain, message);
-        finding.object(&relation.name);
-        finding.object(format!("{}.{part}", relation.name));
-        finding.because(column.existence.origin().span, format!("`{part}` is in use since before this release"));
-        let data_type = column.data_type.as_ref().map_or_else(|| "…".to_owned(), ToString::to_string);
-        finding.instead(format!(
-            "-- first release: both columns, kept equal by a trigger or by the code, old rows filled in batches\n\
-             ALTER TABLE {table} ADD COLUMN {to} {data_type};\n\
-             -- one release later than the code that names {to} alone\n\
-             ALTER TABLE {table} DROP COLUMN {part};",
-            table = relation.name,
-        ));
+        let one = found.entry(relation.id).or_insert_with(|| Renamed { step, relation, columns: Vec::new() });
+        one.columns.push((column, to));
+    }
+    for one in found.into_values() {
+        renamed_columns(&one, findings);
     }
 }
 
+fn renamed_columns(one: &Renamed, findings: &mut Findings) {
+    let Renamed { step, relation, columns } = one;
+    let (table, name) = (&relation.name, relation.name.short());
+    let old: Vec<String> = columns.iter().map(|(column, _)| column.name.to_string()).collect();
+    let new: Vec<String> = columns.iter().map(|(_, to)| to.to_string()).collect();
+    let it_is = if columns.len() == 1 { "it is" } else { "they are" };
+    let message = format!(
+        "code of the release before that names {} of `{name}` fails from here on: {it_is} {} now",
+        say::list(&old),
+        say::list(&new)
+    );
+    let certain = step.certain && columns.iter().all(|(column, _)| column.existence.is_certain());
+    let finding = findings.report(&step.origin, "rename-column", certain, message);
+    finding.object(table);
+    let (mut adds, mut drops) = (Vec::new(), Vec::new());
+    for (column, to) in columns {
+        finding.object(format!("{table}.{}", column.name));
+        finding.because(column.existence.origin().span, format!("`{}` is older than this release", column.name));
+        let data_type = column.data_type.as_ref().map_or_else(|| "…".to_owned(), ToString::to_string);
+        adds.push(format!("ADD COLUMN {to} {data_type}"));
+        drops.push(format!("DROP COLUMN {}", column.name));
+    }
+    finding.instead(format!(
+        "-- first release: both names, kept equal by a trigger or by the code, old rows filled in batches\n\
+         ALTER TABLE {table} {};\n\
+         -- one release later than the code that uses the new names alone\n\
+         ALTER TABLE {table} {};",
+        adds.join(", "),
+        drops.join(", ")
+    ));
+}
+
 /// The old name leads somewhere in the end: a new column has it, or the table itself has another name.
-fn has_other_front(whole: &Whole, relation: &Relation, column: &crate::operation::Ident) -> bool {
+fn has_other_front(whole: &Whole, relation: &Relation, column: &Ident) -> bool {
     let end = &whole.after.schema;
     let Some(now) = end.get_relation(relation.id) else { return true };
     if now.as_table().is_some_and(|table| table.column(column).is_some()) {

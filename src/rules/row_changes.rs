@@ -1,0 +1,226 @@
+//! Statements that change many rows of a table in use at once.
+
+use super::Findings;
+use super::in_use::{because_in_use, is_in_use};
+use super::validation::own_migration;
+use crate::finding::{Finding, Severity};
+use crate::history::{HeldLock, Passed, Step, Unit};
+use crate::operation::{Constant, Expr, FromSource, LoopOver, Node, Operation, Transaction, Write, WriteKind};
+use crate::schema::{Relation, Schema};
+
+/// The UPDATE or DELETE of a step that reaches (nearly) every row of its table.
+fn whole_table<'a>(step: &'a Step) -> Option<(&'a Write, &'a Relation)> {
+    let Operation::Write(write) = step.operation else { return None };
+    if step.applied.failure().is_some() || !matches!(write.kind, WriteKind::Update | WriteKind::Delete) {
+        return None;
+    }
+    let relation = step.before.schema.find_table(&write.target)?;
+    (is_in_use(step, relation.id) && reaches_all(write)).then_some((write, relation))
+}
+
+/// No condition, one that only the rows already done fail, or a join with whole tables.
+fn reaches_all(write: &Write) -> bool {
+    let tables = write.from.iter().all(|item| matches!(item.source, FromSource::Relation { .. }));
+    let conjuncts: &[Expr] = match &write.filter {
+        None => return write.from.is_empty(),
+        Some(Expr::And(list)) => list,
+        Some(one) => std::slice::from_ref(one),
+    };
+    let to_do = |expr: &Expr| match expr {
+        Expr::Constant(Constant::Bool(true)) => true,
+        Expr::IsNull(column) => {
+            column.as_column().is_some_and(|(_, name)| write.assignments.iter().any(|(assigned, _)| assigned == name))
+        }
+        Expr::Binary { operator, left, right } => {
+            &**operator == "=" && !write.from.is_empty() && left.as_column().is_some() && right.as_column().is_some()
+        }
+        _ => false,
+    };
+    tables && write.with.is_empty() && conjuncts.iter().all(to_do)
+}
+
+pub fn unbatched(step: &Step, findings: &mut Findings) {
+    let Some((write, relation)) = whole_table(step) else { return };
+    // Under a lock of this transaction it is worse: backfill-in-schema-transaction.
+    if step.context.is_small(&step.before.schema, relation.id) || lock_held(step, relation).is_some() {
+        return;
+    }
+    let table = relation.name.short();
+    let what = verb(write);
+    let message =
+        format!("{what} every row of `{table}` in one go; each stays locked against other writers until the end");
+    // A join may find few partners.
+    let finding = findings.report(step.origin, "write", step.certain && write.from.is_empty(), message);
+    finding.one_per(&table);
+    tell(finding, relation);
+    finding.instead(batches(write, relation));
+}
+
+fn verb(write: &Write) -> &'static str {
+    if write.kind == WriteKind::Delete { "deletes" } else { "rewrites" }
+}
+
+fn tell(finding: &mut Finding, relation: &Relation) {
+    finding.object(&relation.name);
+    because_in_use(finding, relation);
+}
+
+fn batches(write: &Write, relation: &Relation) -> String {
+    let table = &relation.name;
+    let part = "-- again and again, each in a transaction of its own, until no row is left\n";
+    if write.kind == WriteKind::Delete {
+        return format!("{part}DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} LIMIT 1000));");
+    }
+    let columns: Vec<String> = write.assignments.iter().map(|(column, _)| format!("{column} = …")).collect();
+    let left = write.assignments.first().map_or_else(|| "…".to_owned(), |(column, _)| format!("{column} IS NULL"));
+    format!(
+        "{part}UPDATE {table} SET {} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {left} LIMIT 1000));",
+        columns.join(", ")
+    )
+}
+
+/// A forgotten WHERE. On all but small tables unbatched-update says more.
+pub fn without_where(step: &Step, findings: &mut Findings) {
+    let Some((write, relation)) = whole_table(step) else { return };
+    if write.filter.is_some() {
+        return;
+    }
+    let table = relation.name.short();
+    let message = format!("{} every row of `{table}`: there is no WHERE", verb(write));
+    let finding = findings.report(step.origin, "write", step.certain, message);
+    tell(finding, relation);
+    finding.instead("-- WHERE true, where all rows are meant");
+}
+
+/// The lock by which this transaction keeps other writers from the table.
+fn lock_held<'a>(step: &'a Step, relation: &Relation) -> Option<&'a HeldLock> {
+    let locks = step.session.transaction.as_ref()?.locks.iter();
+    let held = locks.filter(|held| held.relation == relation.id && held.mode.blocks_writes());
+    held.max_by_key(|held| held.mode)
+}
+
+/// A backfill of a table under the lock that this transaction took on it.
+pub fn backfill_in_schema_transaction(step: &Step, findings: &mut Findings) {
+    let Some(open) = &step.session.transaction else { return };
+    let Some((_, relation)) = whole_table(step) else { return };
+    if step.context.is_small(&step.before.schema, relation.id) {
+        return;
+    }
+    let Some(held) = lock_held(step, relation) else { return };
+    let table = relation.name.short();
+    let waits = if held.mode.blocks_reads() { "reads and writes" } else { "writes" };
+    let message =
+        format!("all {waits} of `{table}` wait while every row of it is changed: this transaction has locked it");
+    let finding = findings.report(step.origin, "write", step.certain, message);
+    finding.object(&relation.name);
+    // One transaction is one fault.
+    finding.one_per(format!("{table} {}", open.since.span.start));
+    finding.because(held.by.span, format!("takes {} on `{table}` until the transaction ends", held.mode));
+    finding.instead(format!("{}\n-- the change of rows, in batches, after this one is through", own_migration(step)));
+}
+
+/// Rows changed by a search over the table, and then a strong lock on it, in one transaction.
+pub fn mixed(unit: &Unit, findings: &mut Findings) {
+    let schema = &unit.before.schema;
+    for (place, step) in unit.steps.iter().enumerate() {
+        let Operation::Write(write) = &step.operation else { continue };
+        if step.applied.failure().is_some() || !matches!(write.kind, WriteKind::Update | WriteKind::Delete) {
+            continue;
+        }
+        let Some(relation) = schema.find_table(&write.target) else { continue };
+        let few = write.filter.as_ref().is_some_and(|filter| picks_by_key(filter, schema, relation));
+        if few || unit.context.is_new(unit.before, relation.id) || unit.context.is_small(schema, relation.id) {
+            continue;
+        }
+        let later = unit.steps[place + 1..].iter().find(|later| alters(later, schema, relation));
+        let Some(later) = later else { continue };
+        let table = relation.name.short();
+        let message = format!(
+            "rows of `{table}` changed here stay locked until the schema change below has waited for all its readers"
+        );
+        let finding = findings.report(&step.origin, "write", step.certain && later.certain, message);
+        // One transaction is one fault.
+        finding.one_per(format!("{table} {}", unit.steps[0].origin.span.start));
+        finding.object(&relation.name);
+        finding.because(later.origin.span, format!("needs `{table}` for itself"));
+        finding.instead("-- the change of rows in a migration of its own, before this one");
+        finding.severity = finding.severity.min(Severity::Warning);
+    }
+}
+
+fn alters(step: &Passed, schema: &Schema, relation: &Relation) -> bool {
+    let Operation::AlterTable(alter) = &step.operation else { return false };
+    step.applied.failure().is_none() && schema.find(&alter.table).is_some_and(|one| one.id == relation.id)
+}
+
+/// `key = constant`, `key IN (constants)`: a few rows by a unique key.
+fn picks_by_key(filter: &Expr, schema: &Schema, relation: &Relation) -> bool {
+    let unique = |column: &Expr| {
+        let Some((_, name)) = column.as_column() else { return false };
+        let id = relation.as_table().and_then(|table| table.column(name)).map(|column| column.id);
+        let indexes = relation.as_table().map(|table| table.indexes.as_slice()).unwrap_or_default();
+        let first = |index: &crate::schema::Index| match index.parts.first().map(|part| &part.key) {
+            Some(crate::schema::IndexKey::Column(first)) => Some(*first) == id,
+            _ => false,
+        };
+        indexes.iter().filter_map(|index| schema.get_relation(*index)?.as_index()).any(first)
+    };
+    match filter {
+        Expr::And(list) => list.iter().any(|one| picks_by_key(one, schema, relation)),
+        Expr::Binary { operator, left, right } => {
+            &**operator == "="
+                && (unique(left) || unique(right))
+                && (left.columns().is_empty() || right.columns().is_empty())
+        }
+        Expr::In { value, list } => unique(value) && list.iter().all(|one| one.columns().is_empty()),
+        _ => false,
+    }
+}
+
+/// A loop that changes rows batch by batch and never commits.
+pub fn loop_without_batching(step: &Step, findings: &mut Findings) {
+    let Operation::Do(block) = step.operation else { return };
+    for node in block.body.nodes.iter() {
+        visit(node, &mut |node| {
+            let Node::Loop(repeat) = node else { return };
+            // A loop over a handful of names is no loop over rows.
+            if matches!(repeat.over, LoopOver::Array(_)) {
+                return;
+            }
+            let (mut target, mut commits) = (None, false);
+            for inner in &repeat.body {
+                inner.statements(&mut |statement| match &statement.operation {
+                    Operation::Write(write) if matches!(write.kind, WriteKind::Update | WriteKind::Delete) => {
+                        target = target.or(step.before.schema.find_table(&write.target));
+                    }
+                    Operation::Transaction(Transaction::Commit) => commits = true,
+                    _ => {}
+                });
+            }
+            let Some(relation) = target.filter(|relation| is_in_use(step, relation.id) && !commits) else { return };
+            let table = relation.name.short();
+            let message = format!(
+                "the loop changes `{table}` round by round in one transaction: every row stays locked until the last round"
+            );
+            let at = crate::operation::Origin { span: repeat.span, frames: step.origin.frames.clone() };
+            let finding = findings.report(&at, "do", step.certain, message);
+            finding.object(&relation.name);
+            finding.instead(
+                "-- COMMIT at the end of each round, with the DO block outside of any transaction;\n\
+                 -- or let a job outside of the migration do the rounds",
+            );
+        });
+    }
+}
+
+fn visit<'a>(node: &'a Node, tell: &mut dyn FnMut(&'a Node)) {
+    tell(node);
+    match node {
+        Node::Guard { branches, otherwise } => {
+            let bodies = branches.iter().flat_map(|branch| &branch.body);
+            bodies.chain(otherwise).for_each(|node| visit(node, tell));
+        }
+        Node::Block { body, .. } => body.iter().for_each(|node| visit(node, tell)),
+        _ => {}
+    }
+}
