@@ -5,6 +5,7 @@
 
 mod copy;
 mod coverage;
+mod delete;
 mod empty;
 mod feed;
 mod fill;
@@ -15,6 +16,7 @@ mod swap;
 
 pub use copy::*;
 pub use coverage::*;
+pub use delete::*;
 pub use empty::Emptied;
 pub use feed::*;
 pub use fill::*;

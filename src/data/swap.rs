@@ -211,6 +211,8 @@ impl Data {
             .collect();
         let original = root(&swap.before, swap.original);
         let ours = |fill: &&Fill| fill.source == swap.original || root(&swap.before, fill.source) == original;
+        // Where a trigger kept the replacement for a time, what its end lost is said where it ends.
+        let since = self.fed_before(schema, swap).unwrap_or(swap.left);
         let mut ours: Vec<&Fill> = fills.iter().copied().filter(ours).collect();
         let bound = bound_of(&swap.before, swap.original);
         ours.retain(|fill| !fill.touch);
@@ -221,8 +223,8 @@ impl Data {
                     // Under the same condition as the swap it runs whenever the swap does.
                     let with_swap = !fill.certain && !swap.certain && !fill.partial && fill.filter.is_empty();
                     match with_swap && fill.moment.unit == swap.moment.unit {
-                        true => self.judge_time(fill, Some(swap.left)),
-                        false => self.judge(fill, Some(swap.left), bound.as_ref()),
+                        true => self.judge_time(fill, Some(since)),
+                        false => self.judge(fill, Some(since), bound.as_ref()),
                     }
                 });
                 let best = judged.min_by_key(rank)?;
@@ -241,6 +243,11 @@ impl Data {
         let serving = root(schema, swap.replacement);
         let is_it = |copy: &&Copy| copy.source == swap.original && root(schema, copy.table) == serving;
         swap.copies.iter().chain(earlier).find(is_it)
+    }
+
+    /// Since when a trigger that is gone by the swap fed the replacement.
+    pub fn fed_before(&self, schema: &Schema, swap: &Swap) -> Option<Moment> {
+        self.fed_since.get(&(swap.original, root(schema, swap.replacement))).copied()
     }
 
     /// Rows of the original went into another table than the replacement too, in the swap's release.

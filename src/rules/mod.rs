@@ -17,6 +17,7 @@ mod copy_stricter_than_source;
 mod duplicate_object;
 mod emptied;
 mod fk_before_backfill;
+mod fk_breaks_source_delete;
 mod fk_validated_on_add;
 mod gone;
 mod in_use;
@@ -118,6 +119,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
     rule!("fact-without-reason", Check::Analysis),
     rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check)),
+    rule!("fk-breaks-source-delete", Check::Unit(fk_breaks_source_delete::check)),
     rule!("fk-target-not-unique", Check::Step(refused::fk_target_not_unique)),
     rule!("fk-validated-on-add", Check::Step(fk_validated_on_add::check)),
     rule!("index-behind-constraint", Check::Step(refused::index_behind_constraint)),

@@ -18,7 +18,9 @@ struct Served<'a> {
 pub fn check(unit: &Unit, findings: &mut Findings) {
     for served in served(unit) {
         match served.coverage {
-            Coverage::Missing if served.copy.is_some() => missing(unit, &served, findings),
+            Coverage::Missing if served.copy.is_some() || was_fed(unit, served.swap) => {
+                missing(unit, &served, findings)
+            }
             Coverage::Missing => unseen(unit, &served, findings),
             Coverage::Gap(_) | Coverage::ShortGap(_) => gap(unit, &served, findings),
             Coverage::Complete | Coverage::Stated(_) | Coverage::Filtered(_) | Coverage::Unclear(_) => {}
@@ -48,13 +50,17 @@ fn served<'a>(unit: &Unit<'a>) -> Vec<Served<'a>> {
         let copy = after.data.copy_of_swap(&after.schema, swap, &earlier).cloned();
         let coverage = match coverage {
             Coverage::Filtered(fill) | Coverage::Unclear(fill) if is_chosen(unit, swap, &coverage) => {
-                after.data.judge_time(fill, Some(swap.left))
+                after.data.judge_time(fill, Some(after.data.fed_before(&after.schema, swap).unwrap_or(swap.left)))
             }
             other => other,
         };
         Some(Served { swap, copy, coverage })
     };
     after.data.swaps_since(&before.data).iter().filter_map(|swap| of(swap)).collect()
+}
+
+fn was_fed(unit: &Unit, swap: &Swap) -> bool {
+    unit.after.data.fed_before(&unit.after.schema, swap).is_some()
 }
 
 /// A table rebuilt in one go shows what it leaves out: duplicates, rows that went to a table of their own.

@@ -255,6 +255,7 @@ impl Replay<'_> {
                     self.run(&Statement { span: *span, operation: Operation::Unread(unread) });
                 }
                 self.frames.pop();
+                self.end_statement();
             }
             Operation::Query(query) => {
                 if let Some((target, value)) = selected(query, variables) {
@@ -293,6 +294,7 @@ impl Replay<'_> {
         variables.declare(&function.body);
         self.nodes(&function.body.nodes, &mut variables);
         self.frames.pop();
+        self.end_statement();
     }
 }
 

@@ -9,7 +9,9 @@ use super::{
 };
 use crate::data::{Circumstances, Moment};
 use crate::finding::MigrationRef;
-use crate::operation::{Frame, OnCommit, Operation, Origin, Statement, TableActionKind, Transaction, Unread};
+use crate::operation::{
+    Frame, FrameKind, OnCommit, Operation, Origin, Statement, TableActionKind, Transaction, Unread,
+};
 use crate::read::dynamic::Variables;
 use crate::schema::Applied;
 use crate::source::Span;
@@ -277,7 +279,7 @@ impl<'a> Replay<'a> {
             if made && self.frames.is_empty() {
                 self.state.schema.end_transaction(&origin);
             }
-            self.end_unit();
+            self.end_statement();
         }
     }
 
@@ -337,6 +339,14 @@ impl<'a> Replay<'a> {
             for (relation, mode) in effects.locks {
                 open.hold(HeldLock { relation, mode, by: origin.clone() });
             }
+        }
+    }
+
+    /// Outside of a transaction each statement is one of its own, with all that a DO block or a function in it does.
+    fn end_statement(&mut self) {
+        let is_part = |frame: &Frame| matches!(frame.kind, FrameKind::DoBlock | FrameKind::Function(_));
+        if self.session.transaction.is_none() && !self.frames.iter().any(is_part) {
+            self.end_unit();
         }
     }
 
