@@ -50,8 +50,9 @@ fn number_or_date(left: &str, right: &str) -> Ordering {
 
 /// Natural order of paths: folder by folder, so that `a/z.sql` stands before `a1/b.sql`.
 pub fn natural_paths(left: &str, right: &str) -> Ordering {
-    let mut lefts = left.split('/');
-    let mut rights = right.split('/');
+    // `a.sql` stands before `a-keys.sql`, which goes on from it.
+    let mut lefts = left.strip_suffix(".sql").unwrap_or(left).split('/');
+    let mut rights = right.strip_suffix(".sql").unwrap_or(right).split('/');
     loop {
         let order = match (lefts.next(), rights.next()) {
             (None, None) => return left.cmp(right),
@@ -95,10 +96,29 @@ mod tests {
 
     #[test]
     fn paths_sort_naturally_and_totally() {
-        let mut paths =
-            ["V10__b.sql", "V9__a.sql", "v1.14/a.sql", "v1.5/b.sql", "a/z.sql", "a1/b.sql", "01.sql", "1.sql"];
+        let mut paths = [
+            "V10__b-c.sql",
+            "V10__b.sql",
+            "V9__a.sql",
+            "v1.14/a.sql",
+            "v1.5/b.sql",
+            "a/z.sql",
+            "a1/b.sql",
+            "01.sql",
+            "1.sql",
+        ];
         paths.sort_by(|left, right| natural_paths(left, right));
-        let wanted = ["01.sql", "1.sql", "V9__a.sql", "V10__b.sql", "a/z.sql", "a1/b.sql", "v1.5/b.sql", "v1.14/a.sql"];
+        let wanted = [
+            "01.sql",
+            "1.sql",
+            "V9__a.sql",
+            "V10__b.sql",
+            "V10__b-c.sql",
+            "a/z.sql",
+            "a1/b.sql",
+            "v1.5/b.sql",
+            "v1.14/a.sql",
+        ];
         assert_eq!(paths, wanted);
     }
 }

@@ -323,7 +323,7 @@ fn liquibase_has_many_changesets_in_one_file() {
     assert_eq!((units(history), downs(history)), (vec![FILE, FILE, BARE, FILE], vec![false, true, false, false]));
     assert_eq!(history.migrations[3].up.nodes.len(), 2);
     assert!(history.migrations[3].repeatable && history.runner.checksums);
-    assert!(says(&project, "changeset `bob:3` is not read"));
+    assert!(says(&project, "1 changesets are not read, such as `bob:3`"));
     assert_eq!(unread(&project)[0].0, "db/changelog/changelog-x.xml");
     let place = |at: usize| project.sources.position(history.migrations[at].source, history.migrations[at].starts).line;
     assert_eq!((place(1), place(2)), (1, 8));
@@ -460,4 +460,43 @@ fn pop_takes_what_a_manifest_names_and_knows_autocommit() {
     let unread: Vec<&str> = unread(&project).into_iter().map(|(path, _)| path).collect();
     assert_eq!(unread, ["app/migrations_manifest.txt", "app/schema/1_a.up.fizz"]);
     assert!(says(&project, "3_old.up.sql"));
+}
+
+#[test]
+fn line_ends_and_byte_order_marks_change_nothing() {
+    for (text, framework) in [
+        ("-- migrate:up transaction:false\nselect 1;\n-- migrate:down\nselect 2;\n", Framework::Dbmate),
+        ("-- +migrate Up notransaction\nselect 1;\n-- +migrate Down\nselect 2;\n", Framework::SqlMigrate),
+        ("select 1;\n---- tern: disable-tx ----\n---- create above / drop below ----\nselect 2;\n", Framework::Tern),
+        ("-- rambler up\nselect 1;\n-- rambler down\nselect 2;\n", Framework::Rambler),
+        ("# --- !Ups\nselect 1;\n# --- !Downs\nselect 2;\n", Framework::PlayEvolutions),
+        ("-- Up Migration\nselect 1;\n-- Down Migration\nselect 2;\n", Framework::NodePgMigrate),
+        (
+            "--liquibase formatted sql\n--changeset a:1 runInTransaction:false\nselect 1;\n--rollback select 2;\n",
+            Framework::Liquibase,
+        ),
+    ] {
+        let marked = format!("\u{FEFF}{}", text.replace('\n', "\r\n"));
+        let (_tree, project) = load(&[("m/1_a.sql", &marked)], framework);
+        let (_tree, plain) = load(&[("m/1_a.sql", text)], framework);
+        let [history, wanted] = [only(&project), only(&plain)];
+        assert_eq!((units(history), downs(history)), (units(wanted), vec![true]), "{framework:?}");
+        assert_eq!(history.migrations[0].up.nodes.len(), 1, "{framework:?}");
+        assert!(units(history) != [FILE], "{framework:?}");
+    }
+}
+
+#[test]
+fn variants_for_mirrors_and_files_that_go_on_have_their_place() {
+    let tree = Tree::new(&[
+        ("updates/1.all.sql", SQL),
+        ("updates/1.master_only.sql", SQL),
+        ("updates/1.mirror_only.sql", SQL),
+        ("updates/2-a-keys.sql", SQL),
+        ("updates/2-a.sql", SQL),
+        ("updates/3.mirror_only.sql", SQL),
+    ]);
+    let project = tree.load(&["updates"]).unwrap();
+    assert_eq!(names(only(&project)), ["all", "master_only", "a", "a-keys", "mirror_only"]);
+    assert!(says(&project, "1 files for mirrors"));
 }

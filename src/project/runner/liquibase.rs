@@ -70,7 +70,8 @@ fn is_formatted(text: &str) -> bool {
 }
 
 fn list(context: &mut Context<'_>) -> Entries {
-    let mut found = Entries { has_down: true, ..Entries::default() };
+    let mut found = Entries::default();
+    let mut skipped: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let included = Includes::of(context, &mut found);
     let mut files: Vec<&Found> = context.layout.files.iter().collect();
     let place = |file: &Found| included.get(file.path.as_str()).copied().unwrap_or(usize::MAX);
@@ -95,15 +96,19 @@ fn list(context: &mut Context<'_>) -> Entries {
         }
         for (changeset, parts) in changesets {
             if let Some(reason) = changeset.skipped {
-                let (author, id) = (changeset.author, changeset.id);
-                found.remarks.push(format!("{}: changeset `{author}:{id}` is not read: {reason}", file.path));
+                skipped.entry(reason).or_default().push(format!("{}:{}", changeset.author, changeset.id));
                 continue;
             }
+            found.has_down |= !parts.down.is_empty();
             let version = format!("{}:{}", changeset.author, changeset.id);
             let entry = Entry::new(version, changeset.id, file, changeset.unit);
             found.entries.push(Entry { parts: Some(parts), repeatable: changeset.repeats, ..entry });
         }
     }
+    let root = named(&context.layout.root);
+    found.remarks.extend(skipped.into_iter().map(|(reason, those)| {
+        format!("{root}: {} changesets are not read, such as `{}`: {reason}", those.len(), those[0])
+    }));
     found
 }
 
@@ -141,8 +146,8 @@ fn changeset(line: &str) -> Option<Changeset<'_>> {
         named("!postgresql") || (!named("postgresql") && !dbms.contains('!') && !named("all"))
     });
     let skipped = match (for_others, is("ignore", "true")) {
-        (true, _) => Some("its `dbms` is not PostgreSQL"),
-        (false, true) => Some("it says `ignore:true`"),
+        (true, _) => Some("their `dbms` is not PostgreSQL"),
+        (false, true) => Some("they say `ignore:true`"),
         (false, false) => None,
     };
     let repeats = is("runOnChange", "true") || is("runAlways", "true");
@@ -216,7 +221,9 @@ fn end(parts: &mut Vec<Range<usize>>, part: Range<usize>) {
 /// The order in which changelogs include SQL files.
 struct Includes<'a> {
     changelogs: BTreeMap<&'a str, String>,
-    sql: Vec<&'a str>,
+    /// SQL files and changelogs by name.
+    by_name: BTreeMap<&'a str, Vec<&'a str>>,
+    by_folder: BTreeMap<&'a str, Vec<&'a str>>,
     places: BTreeMap<&'a str, usize>,
     seen: BTreeSet<&'a str>,
 }
@@ -237,8 +244,12 @@ impl<'a> Includes<'a> {
                     .push(((*path).to_owned(), "its changesets are not written in SQL: they are not read".to_owned()));
             }
         }
-        let sql = layout.files.iter().map(|file| file.path.as_str()).collect();
-        let mut includes = Includes { changelogs, sql, places: BTreeMap::new(), seen: BTreeSet::new() };
+        let (mut by_name, mut by_folder): (BTreeMap<&str, Vec<&str>>, BTreeMap<&str, Vec<&str>>) = Default::default();
+        for path in layout.files.iter().map(|file| file.path.as_str()).chain(changelogs.keys().copied()) {
+            by_name.entry(file_name(path)).or_default().push(path);
+            by_folder.entry(file_name(folder(path))).or_default().push(path);
+        }
+        let mut includes = Includes { changelogs, by_name, by_folder, places: BTreeMap::new(), seen: BTreeSet::new() };
         // A master first: others are what it includes.
         let mut tops: Vec<&str> = includes.changelogs.keys().copied().collect();
         let is_master = |path: &str| ["master", "root", "main"].iter().any(|word| file_name(path).contains(word));
@@ -263,19 +274,22 @@ impl<'a> Includes<'a> {
                     own == path || own.ends_with(&format!("/{path}"))
                 }
             };
+            let named =
+                if whole_folder { self.by_folder.get(file_name(&path)) } else { self.by_name.get(file_name(&path)) };
+            let mut fitting: Vec<&'a str> = named.into_iter().flatten().copied().filter(|own| fits(own)).collect();
             // Of two that end alike the one nearest to the changelog is meant.
             let near = |own: &&str| is_below(own, folder(changelog));
-            let mut fitting: Vec<&'a str> = self.sql.iter().copied().filter(|own| fits(own)).collect();
             if fitting.iter().any(near) && !whole_folder {
                 fitting.retain(near);
             }
+            fitting.sort_unstable();
             for own in fitting {
-                let place = self.places.len();
-                self.places.entry(own).or_insert(place);
-            }
-            let inner: Vec<&'a str> = self.changelogs.keys().copied().filter(|own| fits(own)).collect();
-            for own in inner {
-                self.follow(own, depth + 1);
+                if self.changelogs.contains_key(own) {
+                    self.follow(own, depth + 1);
+                } else {
+                    let place = self.places.len();
+                    self.places.entry(own).or_insert(place);
+                }
             }
         }
     }

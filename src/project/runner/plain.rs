@@ -105,6 +105,7 @@ pub fn list(context: &mut Context<'_>) -> Entries {
     }
     ups.sort_by(|left, right| natural_paths(&left.0.path, &right.0.path));
     pass_over_unversioned(layout, &mut ups, &mut found);
+    pass_over_mirrors(layout, &mut ups, &mut found);
     for (file, parts, stem) in ups {
         let down = downs.remove(&stem).cloned();
         found.has_down |= down.is_some();
@@ -131,6 +132,26 @@ fn pass_over_unversioned(layout: &Layout, ups: &mut Vec<(&Found, Numbered, Strin
         .remarks
         .push(format!("{root}: not read for want of a version among files that have one: {count}, such as `{first}`"));
     ups.retain(|(_, parts, _)| !parts.version.is_empty());
+}
+
+/// `26.mirror_only.sql` beside `26.master_only.sql`: what runs on copies of a database is another history.
+fn pass_over_mirrors(layout: &Layout, ups: &mut Vec<(&Found, Numbered, String)>, found: &mut Entries) {
+    let says = |file: &Found, words: &[&str]| {
+        let name = file.name().trim_end_matches(".sql").to_ascii_lowercase().replace('-', "_");
+        words.iter().any(|word| name.ends_with(word))
+    };
+    let originals: BTreeSet<String> = ups
+        .iter()
+        .filter(|(file, ..)| says(file, &["master_only", "standalone_only", "master_and_standalone"]))
+        .map(|(_, parts, _)| parts.version.clone())
+        .collect();
+    let is_mirror = |file: &Found, parts: &Numbered| says(file, &["mirror_only"]) && originals.contains(&parts.version);
+    let mirrors: Vec<&str> =
+        ups.iter().filter(|(file, parts, _)| is_mirror(file, parts)).map(|(file, ..)| file.path.as_str()).collect();
+    let Some(first) = mirrors.first() else { return };
+    let (root, count) = (named(&layout.root), mirrors.len());
+    found.remarks.push(format!("{root}: {count} files for mirrors are not read, such as `{first}`"));
+    ups.retain(|(file, parts, _)| !is_mirror(file, parts));
 }
 
 /// `a_up.sql` and `a_down.sql`: a direction only where the twin is there.
