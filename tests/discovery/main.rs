@@ -4,6 +4,7 @@
 
 mod detect;
 mod judged;
+mod marked;
 mod more_runners;
 mod runners;
 mod templates;

@@ -1,124 +1,14 @@
 //! Each further runner on a small tree: what it is known by, its order, its units, what undoes what.
 
 use plimsoll::error::Error;
-use plimsoll::history::{AfterFailure, Framework, History, TransactionUnit};
-use plimsoll::project::Project;
+use plimsoll::history::{AfterFailure, Framework};
 use plimsoll::settings::Flags;
 
 use crate::tree::*;
 
-const FILE: TransactionUnit = TransactionUnit::File;
-const BARE: TransactionUnit = TransactionUnit::Statement;
-const QUERY: TransactionUnit = TransactionUnit::SimpleQuery;
-const PENDING: TransactionUnit = TransactionUnit::AllPending;
-const CONCURRENTLY: &str = "create index concurrently i on a (b);\n";
-
-/// Detected without help, and the same where it is named.
-#[track_caller]
-fn load(files: &[(&str, &str)], framework: Framework) -> (Tree, Project) {
-    let tree = Tree::new(files);
-    let project = tree.load(&[]).unwrap();
-    assert_eq!(only(&project).framework, framework, "{:?}", project.remarks);
-    assert!(says(&project, framework.word()), "the run says what was taken");
-    let named = Flags { framework: Some(framework), ..Flags::default() };
-    let again = tree.load_with(&[only(&project).root.as_str()], &named).unwrap();
-    assert_eq!(versions(only(&again)), versions(only(&project)));
-    (tree, project)
-}
-
-fn downs(history: &History) -> Vec<bool> {
-    history.migrations.iter().map(|migration| migration.down.is_some()).collect()
-}
-
-fn unread(project: &Project) -> Vec<(&str, &str)> {
-    project.unread_files.iter().map(|file| (file.path.as_str(), file.reason.as_str())).collect()
-}
-
-#[test]
-fn dbmate_takes_files_by_name_and_transactions_from_the_mark() {
-    let bare = format!("-- migrate:up transaction:false\n{CONCURRENTLY}-- migrate:down\ndrop index i;\n");
-    let (_tree, project) = load(
-        &[
-            ("db/migrations/9_b.sql", &bare),
-            ("db/migrations/10_a.sql", "-- migrate:up\ncreate table a (b int);\n\n-- migrate:down\ndrop table a;\n"),
-            ("db/migrations/11_c.sql", "-- migrate:up\nselect 1;\n"),
-            ("db/migrations/readme.sql", SQL),
-        ],
-        Framework::Dbmate,
-    );
-    let history = only(&project);
-    // `10` stands before `9`: names are compared as texts.
-    assert_eq!(
-        (versions(history), units(history), downs(history)),
-        (vec!["10", "9"], vec![FILE, QUERY], vec![true; 2])
-    );
-    assert!(history.runner.after_failure == AfterFailure::RunsAgain && !history.runner.checksums);
-    assert_eq!(unread(&project), [("db/migrations/11_c.sql", "dbmate refuses it: it has no `-- migrate:down`")]);
-    assert!(says(&project, "readme.sql"));
-}
-
-#[test]
-fn sql_migrate_tern_and_rambler_have_marks_of_their_own() {
-    let (_tree, project) = load(
-        &[
-            ("m/2_b.sql", "-- +migrate Up notransaction\ncreate index concurrently i on a (b);\n-- +migrate Down\n"),
-            ("m/1_a.sql", "-- +migrate Up\ncreate table a (b int);\n-- +migrate Down\ndrop table a;\n"),
-        ],
-        Framework::SqlMigrate,
-    );
-    assert_eq!((names(only(&project)), units(only(&project))), (vec!["a", "b"], vec![FILE, BARE]));
-    assert_eq!(downs(only(&project)), [true, false]);
-
-    let parted = "create table a (b int);\n---- create above / drop below ----\ndrop table a;\n";
-    let bare = "---- tern: disable-tx ----\ncreate index concurrently i on a (b);\n";
-    let (_tree, project) =
-        load(&[("m/001_a.sql", parted), ("m/002_b.sql", bare), ("m/shared/x.sql", SQL)], Framework::Tern);
-    assert_eq!((units(only(&project)), downs(only(&project))), (vec![FILE, BARE], vec![true, false]));
-    assert_eq!(only(&project).migrations[0].up.nodes.len(), 1);
-
-    let two = "-- rambler up\nselect 1;\n-- rambler nothing\nselect 2;\n-- rambler up\nselect 3;\n-- rambler down\n";
-    let (_tree, project) = load(&[("m/01_a.sql", two), ("m/02_b.sql", "-- rambler up\nselect 1;")], Framework::Rambler);
-    assert_eq!((units(only(&project)), only(&project).migrations[0].up.nodes.len()), (vec![BARE; 2], 2));
-}
-
-#[test]
-fn play_evolutions_commit_each_statement() {
-    let ups = "# Users\n\n# --- !Ups\ncreate table a (b int);\n\n# --- !Downs\ndrop table a;\n";
-    let (_tree, project) = load(
-        &[("conf/evolutions/default/10.sql", "-- !Ups\nselect 1;\n"), ("conf/evolutions/default/2.sql", ups)],
-        Framework::PlayEvolutions,
-    );
-    let history = only(&project);
-    assert_eq!(
-        (versions(history), units(history), downs(history)),
-        (vec!["2", "10"], vec![BARE; 2], vec![true, false])
-    );
-    assert_eq!(history.migrations[0].up.nodes.len(), 1, "the marks are no part of a statement");
-    assert!(history.runner.checksums && history.runner.after_failure == AfterFailure::MarkedDirty);
-}
-
-#[test]
-fn node_pg_migrate_runs_all_pending_in_one() {
-    let (_tree, project) = load(
-        &[
-            ("package.json", "{\"dependencies\": {\"node-pg-migrate\": \"8\"}}"),
-            (
-                "migrations/1700000000000_a.sql",
-                "-- Up Migration\ncreate table a (b int);\n-- Down Migration\ndrop table a;\n",
-            ),
-            ("migrations/1700000000001_b.js", "exports.up = () => {}"),
-            ("migrations/1700000000002_c.sql", SQL),
-        ],
-        Framework::NodePgMigrate,
-    );
-    assert_eq!((units(only(&project)), downs(only(&project))), (vec![PENDING; 2], vec![true, false]));
-    assert_eq!(unread(&project)[0].0, "migrations/1700000000001_b.js");
-    assert!(unread(&project)[0].1.contains("JavaScript"));
-}
-
 #[test]
 fn prisma_sends_each_file_at_once() {
-    let (tree, project) = load(
+    let (tree, project) = load_as(
         &[
             ("prisma/migrations/migration_lock.toml", "provider = \"postgresql\"\n"),
             ("prisma/migrations/20240102000000_b/migration.sql", CONCURRENTLY),
@@ -140,7 +30,7 @@ fn drizzle_follows_its_journal() {
     let journal = r#"{"version":"7","entries":[
         {"idx":0,"when":30,"tag":"0002_b","breakpoints":true}, {"idx":1,"when":20,"tag":"0001_a","breakpoints":true}]}"#;
     let parted = "create table a (b int)--> statement-breakpoint\ncreate table c (d int)";
-    let (tree, project) = load(
+    let (tree, project) = load_as(
         &[
             ("drizzle/meta/_journal.json", journal),
             ("drizzle/0001_a.sql", parted),
@@ -179,7 +69,7 @@ fn a_journal_of_a_million_entries_is_read() {
 
 #[test]
 fn supabase_and_hasura_are_known_by_their_settings() {
-    let (_tree, project) = load(
+    let (_tree, project) = load_as(
         &[
             ("supabase/config.toml", "project_id = 'a'"),
             ("supabase/migrations/20240102000000_b.sql", CONCURRENTLY),
@@ -190,7 +80,7 @@ fn supabase_and_hasura_are_known_by_their_settings() {
     );
     assert_eq!((names(only(&project)), units(only(&project))), (vec!["a", "b"], vec![QUERY; 2]));
 
-    let (_tree, project) = load(
+    let (_tree, project) = load_as(
         &[
             ("hasura/config.yaml", "version: 3\nmetadata_directory: metadata\n"),
             ("hasura/migrations/default/20_b/up.sql", SQL),
@@ -207,7 +97,7 @@ fn supabase_and_hasura_are_known_by_their_settings() {
 fn sqitch_follows_its_plan() {
     let plan = "%syntax-version=1.0.0\n%project=p\n\nb 2024-01-01T00:00:00Z n <n@n> # first\na [b] 2024-01-02T00:00:00Z n <n@n>\n\
                 @v1 2024-01-02T00:00:00Z n <n@n>\n@v2 2024-01-02T00:00:00Z n <n@n>\n\nb [b@v2] 2024-01-03T00:00:00Z n <n@n>\n";
-    let (tree, project) = load(
+    let (tree, project) = load_as(
         &[
             ("db/sqitch.plan", plan),
             ("db/deploy/a.sql", SQL),
@@ -256,7 +146,7 @@ fn two_plans_are_two_histories() {
 
 #[test]
 fn graphile_migrate_ends_with_what_is_in_work() {
-    let (tree, project) = load(
+    let (tree, project) = load_as(
         &[
             ("migrations/committed/000001.sql", "--! Previous: -\n--! Hash: sha1:aa\n\ncreate table a (b int);\n"),
             (
@@ -284,7 +174,7 @@ fn graphile_migrate_ends_with_what_is_in_work() {
 #[test]
 fn atlas_is_known_by_its_sums() {
     let bare = format!("-- atlas:txmode none\n\n{CONCURRENTLY}");
-    let (_tree, project) = load(
+    let (_tree, project) = load_as(
         &[
             ("m/atlas.sum", "h1:x\n"),
             ("m/20240102_b.sql", &bare),
@@ -300,50 +190,9 @@ fn atlas_is_known_by_its_sums() {
 }
 
 #[test]
-fn liquibase_has_many_changesets_in_one_file() {
-    let text = "--liquibase formatted sql\n-- plimsoll:allow-file x: y\n\n--changeset ann:1\ncreate table a (b int);\n\
-                --rollback drop table a;\n\n-- changeset bob:2 runInTransaction:false\ncreate index concurrently i on a (b);\n\
-                --changeset bob:3 dbms:h2\nnonsense;\n--changeset bob:4 splitStatements:false endDelimiter:/ runOnChange:true\n\
-                select 1 /\nselect 2\n/\n";
-    let (tree, project) = load(
-        &[
-            (
-                "db/changelog/db.changelog-master.yaml",
-                "databaseChangeLog:\n- include:\n    file: b/late.sql\n    relativeToChangelogFile: true\n- include:\n    file: first.sql\n- include:\n    file: db.changelog-master.yaml\n",
-            ),
-            ("db/changelog/first.sql", text),
-            ("db/changelog/b/late.sql", "--liquibase formatted sql\n--changeset cid:0\nselect 0;\n"),
-            ("db/changelog/other.xml", "<databaseChangeLog><changeSet id='9' author='x'/></databaseChangeLog>"),
-            ("db/changelog/changelog-x.xml", "<databaseChangeLog><changeSet id='9' author='x'/></databaseChangeLog>"),
-        ],
-        Framework::Liquibase,
-    );
-    let history = only(&project);
-    assert_eq!(versions(history), ["cid:0", "ann:1", "bob:2", "bob:4"]);
-    assert_eq!((units(history), downs(history)), (vec![FILE, FILE, BARE, FILE], vec![false, true, false, false]));
-    assert_eq!(history.migrations[3].up.nodes.len(), 2);
-    assert!(history.migrations[3].repeatable && history.runner.checksums);
-    assert!(says(&project, "1 changesets are not read, such as `bob:3`"));
-    assert_eq!(unread(&project)[0].0, "db/changelog/changelog-x.xml");
-    let place = |at: usize| project.sources.position(history.migrations[at].source, history.migrations[at].starts).line;
-    assert_eq!((place(1), place(2)), (1, 8));
-    let after = Flags { after: Some("ann:1".to_owned()), ..Flags::default() };
-    assert_eq!(judged(only(&tree.load_with(&[], &after).unwrap())), ["2"]);
-}
-
-#[test]
-fn a_changeset_that_is_added_is_judged_alone() {
-    let head = "--liquibase formatted sql\n--changeset a:1\ncreate table a (b int);\n";
-    let tree = Tree::committed(&[("changelog/a.sql", head)]);
-    tree.write(&[("changelog/a.sql", &format!("{head}--changeset a:2\ncreate table c (d int);\n"))]);
-    let since = Flags { since: Some("main".to_owned()), ..Flags::default() };
-    assert_eq!(judged(only(&tree.load_with(&[], &since).unwrap())), ["2"]);
-}
-
-#[test]
 fn postgres_migrations_are_known_by_the_package() {
     let bare = format!("-- postgres-migrations disable-transaction\n{CONCURRENTLY}");
-    let (_tree, project) = load(
+    let (_tree, project) = load_as(
         &[
             ("package.json", "{\"dependencies\": {\"postgres-migrations\": \"5\"}}"),
             ("migrations/2-b.sql", &bare),
@@ -358,7 +207,7 @@ fn postgres_migrations_are_known_by_the_package() {
 #[test]
 fn temporal_takes_what_its_manifests_name() {
     let manifest = |files: &str| format!("{{\"CurrVersion\": \"1\", \"SchemaUpdateCqlFiles\": [{files}]}}");
-    let (tree, project) = load(
+    let (tree, project) = load_as(
         &[
             ("schema/versioned/v1.10/manifest.json", &manifest("\"b.sql\", \"a.sql\"")),
             ("schema/versioned/v1.10/a.sql", SQL),
@@ -378,7 +227,7 @@ fn temporal_takes_what_its_manifests_name() {
 
 #[test]
 fn synapse_begins_with_its_newest_full_schema() {
-    let (_tree, project) = load(
+    let (_tree, project) = load_as(
         &[
             ("schema/common/full_schemas/72/full.sql.postgres", SQL),
             ("schema/main/full_schemas/72/full.sql.postgres", SQL),
@@ -399,17 +248,17 @@ fn synapse_begins_with_its_newest_full_schema() {
 fn names_with_up_and_down_belong_to_who_the_manifest_says() {
     let files =
         |go: &'static str| [("go.mod", go), ("m/2_b.up.sql", SQL), ("m/10_a.up.sql", SQL), ("m/2_b.down.sql", SQL)];
-    let (tree, project) = load(&files("require github.com/gobuffalo/pop/v6 v6.1.1\n"), Framework::Pop);
+    let (tree, project) = load_as(&files("require github.com/gobuffalo/pop/v6 v6.1.1\n"), Framework::Pop);
     // pop compares versions as texts.
     assert_eq!((versions(only(&project)), units(only(&project))), (vec!["10", "2"], vec![FILE; 2]));
     tree.write(&[("m/1_z.up.fizz", "create_table(\"z\")")]);
     assert!(unread(&tree.load(&[]).unwrap())[0].1.contains("fizz"));
 
     let river = "create table /* TEMPLATE: schema */river_job (id bigint);";
-    let (_tree, project) = load(&[("m/001_a.up.sql", river), ("m/001_a.down.sql", SQL)], Framework::River);
+    let (_tree, project) = load_as(&[("m/001_a.up.sql", river), ("m/001_a.down.sql", SQL)], Framework::River);
     assert_eq!(units(only(&project)), [FILE]);
 
-    let (_tree, project) = load(
+    let (_tree, project) = load_as(
         &[
             ("go.mod", "module github.com/concourse/concourse\n"),
             ("atc/db/migration/migrations/1_a.up.sql", SQL),
@@ -422,7 +271,7 @@ fn names_with_up_and_down_belong_to_who_the_manifest_says() {
 
 #[test]
 fn refinery_shares_names_with_flyway_and_no_more() {
-    let (_tree, project) = load(
+    let (_tree, project) = load_as(
         &[
             ("Cargo.toml", "[dependencies]\nrefinery = \"0.8\"\n"),
             ("migrations/V10__b.sql", "vacuum a;"),
@@ -441,7 +290,7 @@ fn refinery_shares_names_with_flyway_and_no_more() {
 
 #[test]
 fn pop_takes_what_a_manifest_names_and_knows_autocommit() {
-    let (_tree, project) = load(
+    let (_tree, project) = load_as(
         &[
             (
                 "app/migrations_manifest.txt",
@@ -460,30 +309,6 @@ fn pop_takes_what_a_manifest_names_and_knows_autocommit() {
     let unread: Vec<&str> = unread(&project).into_iter().map(|(path, _)| path).collect();
     assert_eq!(unread, ["app/migrations_manifest.txt", "app/schema/1_a.up.fizz"]);
     assert!(says(&project, "3_old.up.sql"));
-}
-
-#[test]
-fn line_ends_and_byte_order_marks_change_nothing() {
-    for (text, framework) in [
-        ("-- migrate:up transaction:false\nselect 1;\n-- migrate:down\nselect 2;\n", Framework::Dbmate),
-        ("-- +migrate Up notransaction\nselect 1;\n-- +migrate Down\nselect 2;\n", Framework::SqlMigrate),
-        ("select 1;\n---- tern: disable-tx ----\n---- create above / drop below ----\nselect 2;\n", Framework::Tern),
-        ("-- rambler up\nselect 1;\n-- rambler down\nselect 2;\n", Framework::Rambler),
-        ("# --- !Ups\nselect 1;\n# --- !Downs\nselect 2;\n", Framework::PlayEvolutions),
-        ("-- Up Migration\nselect 1;\n-- Down Migration\nselect 2;\n", Framework::NodePgMigrate),
-        (
-            "--liquibase formatted sql\n--changeset a:1 runInTransaction:false\nselect 1;\n--rollback select 2;\n",
-            Framework::Liquibase,
-        ),
-    ] {
-        let marked = format!("\u{FEFF}{}", text.replace('\n', "\r\n"));
-        let (_tree, project) = load(&[("m/1_a.sql", &marked)], framework);
-        let (_tree, plain) = load(&[("m/1_a.sql", text)], framework);
-        let [history, wanted] = [only(&project), only(&plain)];
-        assert_eq!((units(history), downs(history)), (units(wanted), vec![true]), "{framework:?}");
-        assert_eq!(history.migrations[0].up.nodes.len(), 1, "{framework:?}");
-        assert!(units(history) != [FILE], "{framework:?}");
-    }
 }
 
 #[test]

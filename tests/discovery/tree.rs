@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use plimsoll::error::Error;
-use plimsoll::history::{History, TransactionUnit};
+use plimsoll::history::{Framework, History, TransactionUnit};
 use plimsoll::project::{Project, Request, load, read_settings};
 use plimsoll::settings::Flags;
 
@@ -114,4 +114,31 @@ pub fn judged(history: &History) -> Vec<&str> {
 
 pub fn says(project: &Project, words: &str) -> bool {
     project.remarks.iter().any(|remark| remark.contains(words))
+}
+
+pub const FILE: TransactionUnit = TransactionUnit::File;
+pub const BARE: TransactionUnit = TransactionUnit::Statement;
+pub const QUERY: TransactionUnit = TransactionUnit::SimpleQuery;
+pub const PENDING: TransactionUnit = TransactionUnit::AllPending;
+pub const CONCURRENTLY: &str = "create index concurrently i on a (b);\n";
+
+/// Detected without help, and the same where it is named.
+#[track_caller]
+pub fn load_as(files: &[(&str, &str)], framework: Framework) -> (Tree, Project) {
+    let tree = Tree::new(files);
+    let project = tree.load(&[]).unwrap();
+    assert_eq!(only(&project).framework, framework, "{:?}", project.remarks);
+    assert!(says(&project, framework.word()), "the run says what was taken");
+    let named = Flags { framework: Some(framework), ..Flags::default() };
+    let again = tree.load_with(&[only(&project).root.as_str()], &named).unwrap();
+    assert_eq!(versions(only(&again)), versions(only(&project)));
+    (tree, project)
+}
+
+pub fn downs(history: &History) -> Vec<bool> {
+    history.migrations.iter().map(|migration| migration.down.is_some()).collect()
+}
+
+pub fn unread(project: &Project) -> Vec<(&str, &str)> {
+    project.unread_files.iter().map(|file| (file.path.as_str(), file.reason.as_str())).collect()
 }

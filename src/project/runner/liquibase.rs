@@ -218,12 +218,15 @@ fn end(parts: &mut Vec<Range<usize>>, part: Range<usize>) {
     }
 }
 
+/// Paths by a part of theirs.
+type ByName<'a> = BTreeMap<&'a str, Vec<&'a str>>;
+
 /// The order in which changelogs include SQL files.
 struct Includes<'a> {
     changelogs: BTreeMap<&'a str, String>,
     /// SQL files and changelogs by name.
-    by_name: BTreeMap<&'a str, Vec<&'a str>>,
-    by_folder: BTreeMap<&'a str, Vec<&'a str>>,
+    by_name: ByName<'a>,
+    by_folder: ByName<'a>,
     places: BTreeMap<&'a str, usize>,
     seen: BTreeSet<&'a str>,
 }
@@ -244,7 +247,8 @@ impl<'a> Includes<'a> {
                     .push(((*path).to_owned(), "its changesets are not written in SQL: they are not read".to_owned()));
             }
         }
-        let (mut by_name, mut by_folder): (BTreeMap<&str, Vec<&str>>, BTreeMap<&str, Vec<&str>>) = Default::default();
+        let mut by_name = ByName::new();
+        let mut by_folder = ByName::new();
         for path in layout.files.iter().map(|file| file.path.as_str()).chain(changelogs.keys().copied()) {
             by_name.entry(file_name(path)).or_default().push(path);
             by_folder.entry(file_name(folder(path))).or_default().push(path);
