@@ -45,6 +45,12 @@ impl Data {
         entries.flat_map(|entry| entry.feeds.iter()).filter(move |feed| root_of(schema, feed.target) == root)
     }
 
+    /// What the triggers of a table write.
+    pub fn feeds_from(&self, source: RelationId) -> impl Iterator<Item = &Feed> {
+        let triggers = self.by_table.get(&source).into_iter().flatten();
+        triggers.flat_map(|id| self.feeds_of(*id)).filter(move |feed| feed.source == source)
+    }
+
     /// Takes notice of a step: triggers and functions made or replaced, names and columns with another meaning,
     /// constraints around synced tables.
     pub(super) fn keep_feeds(&mut self, operation: &Operation, before: &Schema, after: &Schema, moment: Moment) {

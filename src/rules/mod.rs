@@ -41,6 +41,7 @@ mod swap_before_backfill;
 mod swap_leftovers;
 mod swap_loses_guarantee;
 mod transaction_control;
+mod sync;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
 mod validation;
@@ -155,6 +156,9 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("swap-leaves-trigger", Check::Whole(swap_leftovers::check_triggers)),
     rule!("swap-loses-guarantee", Check::Whole(swap_loses_guarantee::check)),
     rule!("swap-loses-rows", Check::Unit(swap_before_backfill::check_rows)),
+    rule!("sync-disabled", Check::Unit(sync::disabled)),
+    rule!("sync-error-swallowed", Check::Unit(sync::error_swallowed)),
+    rule!("sync-misses-operation", Check::Whole(sync::misses_operation)),
     rule!("table-rewrite", Check::Step(other_locks::rewrite)),
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
     rule!("truncate", Check::Step(emptied::truncate)),

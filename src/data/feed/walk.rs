@@ -119,7 +119,9 @@ impl Walk<'_> {
                 }
                 Node::Block { body, handlers } => {
                     let mut inner = scope.clone();
-                    inner.caught.extend(handlers.iter().flat_map(|handler| handler.conditions.iter().cloned()));
+                    // A handler that raises again catches nothing.
+                    let catching = handlers.iter().filter(|handler| !raises(&handler.body));
+                    inner.caught.extend(catching.flat_map(|handler| handler.conditions.iter().cloned()));
                     let leaves = self.nodes(body, &mut inner);
                     for handler in handlers {
                         self.nodes(&handler.body, &mut scope.clone());
@@ -290,6 +292,10 @@ fn operation_test(condition: &Expr) -> Option<Events> {
         Expr::Not(inner) => Some(Events::ALL.without(operation_test(inner)?)),
         _ => None,
     }
+}
+
+fn raises(body: &[Node]) -> bool {
+    body.iter().any(|node| matches!(node, Node::Raise { fails: true, .. }))
 }
 
 /// What a trigger shared by several tables is told: which one it is, and its arguments.
