@@ -77,13 +77,19 @@ impl Data {
                 || schema.get_relation(fill.source).is_some() && schema.partition_root(fill.source) == source_root
         });
         let mut best = Coverage::Missing;
+        let mut filtered = 0;
         for fill in ours {
             let covered = self.judge(fill, copy.since, bound.as_ref());
+            filtered += usize::from(matches!(covered, Coverage::Filtered(_)));
             if rank(&covered) < rank(&best) {
                 best = covered;
             }
         }
-        best
+        match best {
+            // Several may take a part each.
+            Coverage::Filtered(fill) if filtered > 1 => Coverage::Unclear(fill),
+            best => best,
+        }
     }
 
     pub(super) fn judge<'a>(&self, fill: &'a Fill, since: Option<Moment>, bound: Option<&Expr>) -> Coverage<'a> {

@@ -70,8 +70,15 @@ fn recipe(unit: &Unit, copy: &Copy, fill: &Fill) -> String {
     )
 }
 
-/// The same gap was there before this unit.
+/// The same gap, or the trigger's feed, was there before this unit.
 fn was_known(unit: &Unit, copy: &Copy) -> bool {
+    let fed = unit.before.data.feeds_of(copy.trigger).iter().any(|feed| {
+        let root = unit.before.schema.get_relation(feed.target).map(|one| unit.before.schema.partition_root(one.id));
+        feed.fires && feed.adds_rows_on_insert() && root == Some(copy.table)
+    });
+    if fed {
+        return true;
+    }
     let before = unit.before.data.copies_of(&unit.before.schema, &BTreeSet::from([copy.trigger]), &BTreeSet::new());
     before.iter().any(|known| {
         known.table == copy.table
@@ -83,7 +90,7 @@ fn was_known(unit: &Unit, copy: &Copy) -> bool {
 }
 
 /// A later statement takes all rows of the source again.
-fn is_filled_later(unit: &Unit, copy: &Copy) -> bool {
+pub(super) fn is_filled_later(unit: &Unit, copy: &Copy) -> bool {
     let schema = &unit.after.schema;
     let names = (&schema.relation(copy.table).name.name, &schema.relation(copy.source).name.name);
     let Some(last) = unit.steps.last() else { return false };

@@ -9,10 +9,12 @@ mod row_changes;
 mod say;
 pub mod stated;
 
+mod backfill;
 mod backfill_before_sync;
 mod cascade;
 mod column_added;
 mod constraint_scan;
+mod copy_partition_gap;
 mod copy_stricter_than_source;
 mod duplicate_object;
 mod emptied;
@@ -89,6 +91,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("allow-unused", Check::Analysis),
     rule!("allow-without-reason", Check::Analysis),
     rule!("attach-partition-scan", Check::Step(partition_locks::attach)),
+    rule!("backfill-before-parent-backfill", Check::Step(backfill::before_parent)),
     rule!("backfill-before-sync", Check::Unit(backfill_before_sync::check)),
     rule!("backfill-in-schema-transaction", Check::Step(row_changes::backfill_in_schema_transaction)),
     rule!("bundled-validate", Check::Step(validation::bundled)),
@@ -97,6 +100,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("column-fk-scan", Check::Step(column_added::foreign_key)),
     rule!("concurrent-index-on-partitioned", Check::Step(partition_locks::concurrent_index)),
     rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
+    rule!("copy-partition-gap", Check::Unit(copy_partition_gap::check)),
     rule!("copy-stricter-than-source", Check::Unit(copy_stricter_than_source::check)),
     rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),
     rule!("detach-partition-blocks", Check::Step(partition_locks::detach)),
@@ -119,6 +123,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("explicit-lock-table", Check::Step(transaction_control::explicit_lock)),
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
     rule!("fact-without-reason", Check::Analysis),
+    rule!("filtered-backfill-breaks-fk", Check::Unit(backfill::filtered_breaks_key)),
     rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check)),
     rule!("fk-breaks-source-delete", Check::Unit(fk_breaks_source_delete::check)),
     rule!("fk-target-not-unique", Check::Step(refused::fk_target_not_unique)),
@@ -159,6 +164,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("sync-disabled", Check::Unit(sync::disabled)),
     rule!("sync-error-swallowed", Check::Unit(sync::error_swallowed)),
     rule!("sync-misses-operation", Check::Whole(sync::misses_operation)),
+    rule!("sync-unfiltered-but-backfill-filtered", Check::Unit(backfill::unfiltered_sync)),
     rule!("table-rewrite", Check::Step(other_locks::rewrite)),
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
     rule!("truncate", Check::Step(emptied::truncate)),

@@ -220,7 +220,7 @@ fn missed(state: &State, copy: &Copy) -> Vec<&'static str> {
     // Where only the key is taken the row says no more than that there is one.
     let carries = writes()
         .any(|write| write.values.iter().any(|(column, value)| matches!(value, Value::Source(_)) && !is_key(column)));
-    if !carries || feeds.is_empty() {
+    if !carries || !is_mirror(state, copy, &feeds) {
         return Vec::new();
     }
     let updates = writes().any(|write| {
@@ -239,6 +239,29 @@ fn missed(state: &State, copy: &Copy) -> Vec<&'static str> {
         missed.push("DELETE");
     }
     missed
+}
+
+/// Most of the source's columns are in it, and no other table's: not a queue, a lookup table, the base of a subtype.
+fn is_mirror(state: &State, copy: &Copy, feeds: &[&Feed]) -> bool {
+    let schema = &state.schema;
+    let taken: BTreeSet<&Ident> = feeds
+        .iter()
+        .flat_map(|feed| &feed.writes)
+        .flat_map(|write| &write.values)
+        .filter_map(|(_, value)| match value {
+            Value::Source(column) => Some(column),
+            _ => None,
+        })
+        .collect();
+    let columns =
+        schema.get_relation(copy.source).and_then(|source| source.as_table()).map(|table| table.columns.len());
+    let base = schema.constraints_of(copy.source).any(|constraint| {
+        constraint.as_foreign().is_some_and(|key| {
+            schema.get_relation(key.references).is_some() && schema.partition_root(key.references) == copy.table
+        })
+    });
+    let shared = state.data.feeds_into(schema, copy.table).any(|feed| feed.source != copy.source);
+    !base && !shared && columns.is_some_and(|columns| taken.len() * 3 >= columns * 2)
 }
 
 /// A later migration makes another trigger on the source.
