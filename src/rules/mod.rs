@@ -42,8 +42,8 @@ mod renamed;
 mod swap_before_backfill;
 mod swap_leftovers;
 mod swap_loses_guarantee;
-mod transaction_control;
 mod sync;
+mod transaction_control;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
 mod validation;
@@ -167,9 +167,6 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("sync-unfiltered-but-backfill-filtered", Check::Unit(backfill::unfiltered_sync)),
     rule!("table-rewrite", Check::Step(other_locks::rewrite)),
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
-    rule!("truncate", Check::Step(emptied::truncate)),
-    rule!("truncate-cascade", Check::Step(emptied::cascade)),
-    rule!("type-change-rewrite", Check::Step(type_change_rewrite::check)),
     rule!("triggers-disabled", Check::Whole(transaction_control::triggers_disabled)),
     rule!("truncate", Check::Step(emptied::truncate)),
     rule!("truncate-cascade", Check::Step(emptied::cascade)),
