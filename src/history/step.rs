@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use super::{Migration, Plan, Session};
 use crate::data::Data;
 use crate::finding::MigrationRef;
@@ -47,12 +50,18 @@ pub struct Step<'a> {
     pub applied: &'a Applied,
     /// False where it is not known whether the statement runs.
     pub certain: bool,
+    pub(super) known: &'a KnownEffects,
 }
+
+/// The effects of one statement, worked out once for all rules that ask.
+#[derive(Debug, Default)]
+pub struct KnownEffects(RefCell<BTreeMap<Major, Arc<Effects>>>);
 
 impl Step<'_> {
     /// What the server does, on one of this replay's majors.
-    pub fn effects(&self, major: Major) -> Effects {
-        effects(self.operation, &self.before.schema, major, &self.session.server_facts())
+    pub fn effects(&self, major: Major) -> Arc<Effects> {
+        let work = || Arc::new(effects(self.operation, &self.before.schema, major, &self.session.server_facts()));
+        self.known.0.borrow_mut().entry(major).or_insert_with(work).clone()
     }
 
     /// Inside a transaction block that holds more than this statement.

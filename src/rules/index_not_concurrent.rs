@@ -1,10 +1,11 @@
 //! CREATE INDEX without CONCURRENTLY on a table that is in use: writes wait for the whole build.
 
+use super::in_use::is_in_use;
 use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::Step;
 use crate::operation::{CreateIndex, Ident, IndexPart, KeyPart, Operation};
-use crate::schema::{Relation, TableKind};
+use crate::schema::Relation;
 
 pub fn check(step: &Step, findings: &mut Findings) {
     let Operation::CreateIndex(create) = step.operation else { return };
@@ -13,7 +14,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
     }
     let schema = &step.before.schema;
     let Some(relation) = schema.find(&create.table) else { return };
-    if step.is_new(relation.id) || is_temporary(relation) {
+    if !is_in_use(step, relation.id) {
         return;
     }
     let partitioned = relation.is_partitioned();
@@ -21,7 +22,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
     if partitioned && create.only {
         return;
     }
-    if partitioned && schema.partitions(relation.id).iter().all(|partition| step.is_new(*partition)) {
+    if partitioned && schema.partitions(relation.id).iter().all(|partition| !is_in_use(step, *partition)) {
         return;
     }
     // IF NOT EXISTS over an index that is there takes its lock for a moment only.
@@ -67,12 +68,6 @@ pub(super) fn partition_by_partition(step: &Step, create: &CreateIndex, relation
         steps.push(format!("ALTER INDEX {own} ATTACH PARTITION {name};"));
     }
     format!("{}\n{}", say::outside_transaction(step.context.plan.history.framework), steps.join("\n"))
-}
-
-fn is_temporary(relation: &Relation) -> bool {
-    relation.as_table().is_some_and(|table| {
-        table.kind != TableKind::Foreign && table.persistence == crate::operation::Persistence::Temporary
-    })
 }
 
 /// The statement again, for another name and table.

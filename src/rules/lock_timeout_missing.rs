@@ -1,6 +1,7 @@
 //! Strong locks without a lock_timeout: the migration waits, and everything behind it waits too. Once per run.
 
 use super::Findings;
+use super::in_use::is_in_use;
 use crate::finding::ONCE;
 use crate::history::Step;
 use crate::operation::LockMode;
@@ -30,10 +31,11 @@ pub fn check(step: &Step, findings: &mut Findings) {
 pub(super) fn strongest(step: &Step) -> Option<(RelationId, LockMode)> {
     let schema = &step.before.schema;
     let major = *step.context.majors.last()?;
-    let locks = step.effects(major).locks.into_iter().filter(|(relation, mode)| {
+    let effects = step.effects(major);
+    let locks = effects.locks.iter().copied().filter(|(relation, mode)| {
         *mode >= LockMode::Share
             && schema.get_relation(*relation).is_some_and(|relation| relation.as_table().is_some())
-            && !step.is_new(*relation)
+            && is_in_use(step, *relation)
             && !step.context.is_small(schema, *relation)
     });
     locks.max_by_key(|(_, mode)| *mode)

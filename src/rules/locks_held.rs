@@ -17,7 +17,8 @@ pub fn while_scanning(step: &Step, findings: &mut Findings) {
         return;
     }
     let Some((majors, work)) = found(step, |effects| long_work(step, effects)) else { return };
-    let Some(held) = strongest_held(step, &open.locks) else { return };
+    let Work { text: work, table } = work;
+    let Some(held) = strongest_held(step, &open.locks, table) else { return };
     let schema = &step.before.schema;
     let locked = schema.relation(held.relation);
     let name = locked.name.short();
@@ -28,39 +29,45 @@ pub fn while_scanning(step: &Step, findings: &mut Findings) {
     finding.postgres = majors;
     // One transaction is one fault, however many statements follow.
     finding.one_per(format!("transaction since {}", open.since.span.start));
-    finding.object(&locked.name);
+    finding.object(&locked.name).object(&schema.relation(table).name);
     finding.because(held.by.span, format!("takes {} on `{name}`, held until the transaction ends", held.mode));
     finding.instead(format!("{}: this statement, in batches where it changes many rows", own_migration(step)));
 }
 
-/// The strongest lock on a table in use that stops its writers; of equals the first.
-fn strongest_held<'a>(step: &Step, locks: &'a [HeldLock]) -> Option<&'a HeldLock> {
+/// The strongest lock on a table in use that stops its writers; of equals that on the table worked on, or the first.
+fn strongest_held<'a>(step: &Step, locks: &'a [HeldLock], worked_on: RelationId) -> Option<&'a HeldLock> {
     let felt = locks.iter().filter(|held| held.mode.blocks_writes() && is_in_use(step, held.relation));
-    felt.rev().max_by_key(|held| held.mode)
+    felt.rev().max_by_key(|held| (held.mode, held.relation == worked_on))
+}
+
+/// Work that takes as long as a table is large.
+struct Work {
+    text: String,
+    table: RelationId,
 }
 
 /// What takes long without being a fault of its own: statements over rows, and VALIDATE. Where a statement takes the
 /// lock itself and scans under it, the rule on that statement speaks.
-fn long_work(step: &Step, effects: &Effects) -> Option<String> {
+fn long_work(step: &Step, effects: &Effects) -> Option<Work> {
     let schema = &step.before.schema;
     let large = |relation: RelationId| is_in_use(step, relation) && !step.context.is_small(schema, relation);
     let scanned = effects.scans.iter().map(|scan| scan.relation).find(|relation| large(*relation));
-    let table = scanned.map(|relation| schema.relation(relation).name.short());
+    let work = |verb: &str, table| Work { text: format!("{verb} `{}`", super::say::name(schema, table)), table };
     match step.operation {
         Operation::Write(write) => {
             if let Some(updated) = joined_whole(step, write) {
-                return Some(format!("changes the rows of `{updated}`"));
+                return Some(work("changes the rows of", updated));
             }
-            let target = schema.find(&write.target).map(|relation| relation.name.short());
-            let table = table?;
+            let table = scanned?;
+            let own = schema.find(&write.target).is_some_and(|target| target.id == table);
             Some(match write.kind {
-                WriteKind::Update if target.as_ref() == Some(&table) => format!("updates rows all over `{table}`"),
-                WriteKind::Delete if target.as_ref() == Some(&table) => format!("deletes rows all over `{table}`"),
-                _ => format!("reads all of `{table}`"),
+                WriteKind::Update if own => work("updates rows all over", table),
+                WriteKind::Delete if own => work("deletes rows all over", table),
+                _ => work("reads all of", table),
             })
         }
         Operation::Query(_) | Operation::CreateTableAs(_) | Operation::CreateView(_) | Operation::RefreshView(_) => {
-            Some(format!("reads all of `{}`", table?))
+            Some(work("reads all of", scanned?))
         }
         Operation::AlterTable(alter) => {
             let [only] = alter.actions.as_slice() else { return None };
@@ -69,14 +76,14 @@ fn long_work(step: &Step, effects: &Effects) -> Option<String> {
             let open = step.session.transaction.as_ref()?;
             // Added in this very transaction: validate-in-same-transaction.
             open.before.schema.get_constraint(constraint.id)?;
-            Some(format!("reads all of `{}`", table?))
+            Some(work("reads all of", scanned?))
         }
         _ => None,
     }
 }
 
 /// UPDATE … FROM and DELETE … USING without a single constant: every row that has a partner is changed.
-fn joined_whole(step: &Step, write: &Write) -> Option<String> {
+fn joined_whole(step: &Step, write: &Write) -> Option<RelationId> {
     if !matches!(write.kind, WriteKind::Update | WriteKind::Delete) || write.from.is_empty() {
         return None;
     }
@@ -86,7 +93,7 @@ fn joined_whole(step: &Step, write: &Write) -> Option<String> {
     }
     let target = step.before.schema.find(&write.target)?;
     let large = is_in_use(step, target.id) && !step.context.is_small(&step.before.schema, target.id);
-    (large && !narrowed).then(|| target.name.short())
+    (large && !narrowed).then_some(target.id)
 }
 
 /// How many tables make a queue that the application is bound to meet from the other end.

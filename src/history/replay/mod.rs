@@ -5,7 +5,8 @@ mod expand;
 use std::sync::Arc;
 
 use super::{
-    Context, HeldLock, History, OpenTransaction, Passed, Plan, Session, State, Step, TransactionUnit, Unit, Whole,
+    Context, HeldLock, History, KnownEffects, OpenTransaction, Passed, Plan, Session, State, Step, TransactionUnit,
+    Unit, Whole,
 };
 use crate::data::{Circumstances, Moment};
 use crate::finding::MigrationRef;
@@ -306,6 +307,7 @@ impl<'a> Replay<'a> {
     }
 
     fn judge(&mut self, operation: &Operation, origin: &Origin, before: &State, applied: &Applied, certain: bool) {
+        let known = KnownEffects::default();
         let step = Step {
             context: self.context(),
             operation,
@@ -315,10 +317,14 @@ impl<'a> Replay<'a> {
             session: &self.session,
             applied,
             certain,
+            known: &known,
         };
         (self.tell)(Event::Step(&step));
-        if self.session.transaction.is_some() {
-            self.hold_locks(operation, origin, before);
+        let held = self.session.transaction.as_ref().and_then(|_| Some(step.effects(*self.majors.first()?)));
+        if let (Some(effects), Some(open)) = (held, &mut self.session.transaction) {
+            for (relation, mode) in &effects.locks {
+                open.hold(HeldLock { relation: *relation, mode: *mode, by: origin.clone() });
+            }
         }
         let takes_away = matches!(
             operation,
@@ -329,17 +335,6 @@ impl<'a> Replay<'a> {
         let passed = Passed { operation, origin, applied, certain, around };
         self.unit_steps.push(passed.clone());
         self.migration_steps.push(passed);
-    }
-
-    fn hold_locks(&mut self, operation: &Operation, origin: &Origin, before: &State) {
-        let Some(major) = self.majors.first() else { return };
-        let facts = self.session.server_facts();
-        let effects = crate::server::effects(operation, &before.schema, *major, &facts);
-        if let Some(open) = &mut self.session.transaction {
-            for (relation, mode) in effects.locks {
-                open.hold(HeldLock { relation, mode, by: origin.clone() });
-            }
-        }
     }
 
     /// Outside of a transaction each statement is one of its own, with all that a DO block or a function in it does.
