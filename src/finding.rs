@@ -86,6 +86,13 @@ impl LinkKind {
 /// A fault that is told once in a whole run, at its first place.
 pub const ONCE: &str = "run";
 
+/// Writes that fail: in words, and in which partitions where not in all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    pub writes: String,
+    pub partitions: Vec<String>,
+}
+
 /// One fault at one place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -100,6 +107,10 @@ pub struct Finding {
     pub message: String,
     pub because: Vec<Because>,
     pub chain: Vec<Link>,
+    /// The writes that fail.
+    pub hits: Vec<Hit>,
+    /// The rows that are left alone, in words.
+    pub spares: Vec<String>,
     /// Objects as `quote_ident` prints them, the most important first.
     pub objects: Vec<String>,
     /// What to run instead: SQL for the input at hand, or words.
@@ -132,6 +143,28 @@ impl Finding {
 
     pub fn link(&mut self, kind: LinkKind, object: impl Into<String>, span: Option<Span>) -> &mut Finding {
         self.chain.push(Link { kind, object: object.into(), span });
+        self
+    }
+
+    /// Writes that fail; partitions of the same writes come together, and an empty list means all.
+    pub fn hit(&mut self, hit: Hit) -> &mut Finding {
+        match self.hits.iter_mut().find(|known| known.writes == hit.writes) {
+            Some(known) if known.partitions.is_empty() || hit.partitions.is_empty() => known.partitions.clear(),
+            Some(known) => {
+                known.partitions.extend(hit.partitions);
+                known.partitions.sort();
+                known.partitions.dedup();
+            }
+            None => self.hits.push(hit),
+        }
+        self
+    }
+
+    pub fn spare(&mut self, rows: impl Into<String>) -> &mut Finding {
+        let rows = rows.into();
+        if !self.spares.contains(&rows) {
+            self.spares.push(rows);
+        }
         self
     }
 
@@ -175,6 +208,12 @@ impl Finding {
         self.certain |= other.certain;
         for object in other.objects {
             self.object(object);
+        }
+        for hit in other.hits {
+            self.hit(hit);
+        }
+        for rows in other.spares {
+            self.spare(rows);
         }
         for because in other.because {
             if !self.because.iter().any(|known| known.text == because.text) {

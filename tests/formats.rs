@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use plimsoll::finding::{Because, Finding, Link, LinkKind, MigrationRef, Severity};
+use plimsoll::finding::{Because, Finding, Hit, Link, LinkKind, MigrationRef, Severity};
 use plimsoll::history::Framework;
 use plimsoll::operation::Name;
 use plimsoll::output::{self, Format, Options};
@@ -46,6 +46,8 @@ fn shared() -> (Sources, Report) {
                 span: Some(span(&sources, "db/002_second.sql", "alter table café")),
             },
         ],
+        hits: vec![Hit { writes: "INSERT of `café`".to_owned(), partitions: vec!["café_1".to_owned()] }],
+        spares: vec!["rows that are new".to_owned()],
         objects: vec!["public.\"café\"".to_owned(), "public.users".to_owned()],
         instead: Some("Fill it first, then:\nALTER TABLE \"café\" VALIDATE CONSTRAINT x;".to_owned()),
         verify: Some("SELECT count(*) FROM \"café\";".to_owned()),
@@ -64,6 +66,8 @@ fn shared() -> (Sources, Report) {
         message: "this update depends on data".to_owned(),
         because: Vec::new(),
         chain: Vec::new(),
+        hits: Vec::new(),
+        spares: Vec::new(),
         instead: None,
         verify: None,
         stops: Vec::new(),
@@ -168,9 +172,11 @@ fn json_has_exactly_the_fields_of_its_contract() {
             "warnings": 0, "notes": 1, "allowed": 1, "baselined": 0})
     );
     let finding = &document["findings"][0];
-    let fields = "because certain chain column databases end_column end_line fingerprint instead line message \
-        migration objects path postgres rule severity stops url verify";
+    let fields = "because certain chain column databases end_column end_line fingerprint hits instead line \
+        message migration objects path postgres rule severity spares stops url verify";
     assert_eq!(keys(finding), fields);
+    assert_eq!(finding["hits"], json!([{"writes": "INSERT of `café`", "partitions": ["café_1"]}]));
+    assert_eq!(finding["spares"], json!(["rows that are new"]));
     assert_eq!(keys(&finding["because"][0]), "column end_column end_line line path text");
     assert_eq!(
         finding["chain"],

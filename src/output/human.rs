@@ -121,6 +121,16 @@ impl Page<'_> {
         if !finding.chain.is_empty() {
             self.paragraph("path", &chain(&finding.chain), into)?;
         }
+        for hit in &finding.hits {
+            let only = match hit.partitions.as_slice() {
+                [] => String::new(),
+                names => format!(", for rows of {}", names.join(", ")),
+            };
+            self.paragraph("fails", &format!("{}{only}", hit.writes), into)?;
+        }
+        if !finding.spares.is_empty() {
+            self.paragraph("not hit", &finding.spares.join("; "), into)?;
+        }
         if !finding.stops.is_empty() {
             self.paragraph("stops", &finding.stops.join("\n"), into)?;
         }

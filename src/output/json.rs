@@ -106,6 +106,8 @@ struct FindingRow<'a> {
     message: &'a str,
     because: Vec<BecauseRow<'a>>,
     chain: Vec<LinkRow<'a>>,
+    hits: Vec<HitRow<'a>>,
+    spares: &'a [String],
     objects: &'a [String],
     instead: Option<&'a str>,
     verify: Option<&'a str>,
@@ -114,6 +116,13 @@ struct FindingRow<'a> {
     databases: &'a [String],
     fingerprint: &'a str,
     url: String,
+}
+
+/// Writes that fail; no partitions: in all.
+#[derive(Serialize)]
+struct HitRow<'a> {
+    writes: &'a str,
+    partitions: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -237,6 +246,8 @@ impl<'a> Writer<'a> {
             message: &finding.message,
             because: because.map(|one| BecauseRow { place: self.place(one.span), text: &one.text }).collect(),
             chain: links.collect(),
+            hits: finding.hits.iter().map(|hit| HitRow { writes: &hit.writes, partitions: &hit.partitions }).collect(),
+            spares: &finding.spares,
             objects: &finding.objects,
             instead: finding.instead.as_deref(),
             verify: finding.verify.as_deref(),

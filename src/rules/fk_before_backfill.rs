@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Findings, say};
+use super::{Findings, radius, say};
 use crate::data::{Copy, Coverage, Feed, FeedWrite, Value};
 use crate::finding::{Finding, LinkKind, Severity};
 use crate::history::{Passed, State, Unit};
@@ -238,6 +238,7 @@ fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, ha
         }
         Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {}
     }
+    tell_radius(finding, schema, hazard, coverage);
     let not_valid: Vec<&Constraint> =
         hazard.keys.iter().map(|key| schema.constraint(*key)).filter(|key| !key.validated).collect();
     if let Some(key) = not_valid.first() {
@@ -252,6 +253,29 @@ fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, ha
         let key = schema.constraint(*key);
         finding.object(format!("{}.{}", schema.relation(key.table).name, key.name));
     }
+}
+
+/// Which writes fail, and which do not.
+fn tell_radius(finding: &mut Finding, schema: &Schema, hazard: &Hazard, coverage: &Coverage) {
+    let first = schema.constraint(hazard.keys[0]);
+    let parts: Vec<RelationId> = hazard.keys.iter().map(|key| schema.constraint(*key).table).collect();
+    let own: Vec<Ident> = first.columns.iter().map(|column| schema.column_name(first.table, *column)).collect();
+    let hit = match &hazard.arrival {
+        Arrival::Trigger(feed, place) => {
+            let write = &feed.writes[*place];
+            let source = |column: &Ident| match write.value_of(column) {
+                Some(Value::Source(source)) => source.clone(),
+                _ => column.clone(),
+            };
+            let columns: Vec<Ident> = own.iter().map(source).collect();
+            radius::hit(schema, feed, &columns, &parts)
+        }
+        Arrival::Application => radius::hit_directly(schema, hazard.child, &own, &parts),
+    };
+    let trigger = &schema.trigger(hazard.copy.trigger).name;
+    let nullable = radius::nullable_columns(schema, first.id);
+    let left_alone = radius::spared(schema, hazard.copy.source, coverage, trigger, &nullable);
+    finding.hit(hit).spare(left_alone);
 }
 
 fn way_out(finding: &mut Finding, schema: &Schema, hazard: &Hazard) {

@@ -4,6 +4,7 @@
 
 pub mod page;
 
+mod radius;
 pub mod reading;
 mod row_changes;
 mod say;
@@ -277,6 +278,8 @@ pub fn bare(
         message,
         because: Vec::new(),
         chain: Vec::new(),
+        hits: Vec::new(),
+        spares: Vec::new(),
         objects: Vec::new(),
         instead: None,
         verify: None,

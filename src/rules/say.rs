@@ -24,6 +24,16 @@ pub fn list(names: &[String]) -> String {
     }
 }
 
+/// One of several in words: `a`, `b` or `c`.
+pub fn any_of(names: &[String]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match quoted.split_last() {
+        None => String::new(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
 /// Adds the path of a write: `INSERT source` → trigger → function → table → partition → constraint.
 pub fn path(
     finding: &mut Finding,
