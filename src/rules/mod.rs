@@ -26,6 +26,8 @@ mod gone;
 mod in_use;
 mod index_not_concurrent;
 mod key_builds_index;
+mod key_indexes;
+mod labels;
 mod lock_timeout_missing;
 mod locks_held;
 mod loosened;
@@ -119,7 +121,10 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("drop-schema", Check::Whole(gone::schema)),
     rule!("drop-table", Check::Whole(gone::table)),
     rule!("drop-view-or-function", Check::Whole(gone::view_or_function)),
+    rule!("duplicate-fk", Check::Whole(key_indexes::duplicate)),
     rule!("duplicate-object", Check::Step(duplicate_object::check)),
+    rule!("enum-value-removed", Check::Whole(labels::removed)),
+    rule!("enum-value-used-in-transaction", Check::Unit(labels::used_in_transaction)),
     rule!("exclusion-constraint", Check::Step(constraint_scan::exclusion)),
     rule!("explicit-lock-table", Check::Step(transaction_control::explicit_lock)),
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
@@ -127,8 +132,11 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("filtered-backfill-breaks-fk", Check::Unit(backfill::filtered_breaks_key)),
     rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check)),
     rule!("fk-breaks-source-delete", Check::Unit(fk_breaks_source_delete::check)),
+    rule!("fk-index-dropped", Check::Whole(key_indexes::index_dropped)),
     rule!("fk-target-not-unique", Check::Step(refused::fk_target_not_unique)),
+    rule!("fk-type-mismatch", Check::Whole(key_indexes::type_mismatch)),
     rule!("fk-validated-on-add", Check::Step(fk_validated_on_add::check)),
+    rule!("fk-without-index", Check::Whole(key_indexes::without_index)),
     rule!("index-behind-constraint", Check::Step(refused::index_behind_constraint)),
     rule!("index-not-concurrent", Check::Step(index_not_concurrent::check)),
     rule!("inherited-object-on-partition", Check::Step(refused::inherited_object_on_partition)),
@@ -152,7 +160,10 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("primary-key-nullable-scan", Check::Step(key_builds_index::nullable)),
     rule!("reindex-not-concurrent", Check::Step(other_locks::reindex)),
     rule!("rename-column", Check::Whole(renamed::column)),
+    rule!("rename-enum-value", Check::Step(labels::renamed)),
     rule!("rename-table", Check::Whole(renamed::table)),
+    rule!("replace-index-gap", Check::Whole(key_indexes::replace_gap)),
+    rule!("replica-identity-lost", Check::Whole(key_indexes::replica_identity_lost)),
     rule!("replication-role-changed", Check::Step(transaction_control::replication_role)),
     rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
@@ -170,7 +181,10 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
     rule!("triggers-disabled", Check::Whole(transaction_control::triggers_disabled)),
     rule!("truncate", Check::Step(emptied::truncate)),
+    rule!("truncate", Check::Step(emptied::truncate)),
     rule!("truncate-cascade", Check::Step(emptied::cascade)),
+    rule!("truncate-cascade", Check::Step(emptied::cascade)),
+    rule!("type-change-rewrite", Check::Step(type_change_rewrite::check)),
     rule!("type-change-rewrite", Check::Step(type_change_rewrite::check)),
     rule!("unbatched-update", Check::Step(row_changes::unbatched)),
     rule!("unclosed-transaction", Check::Whole(transaction_control::unclosed)),
