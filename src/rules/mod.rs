@@ -18,6 +18,7 @@ mod constraint_scan;
 mod copy_partition_gap;
 mod copy_stricter_than_source;
 mod duplicate_object;
+mod dynamic_sql_unread;
 mod emptied;
 mod fk_before_backfill;
 mod fk_breaks_source_delete;
@@ -46,6 +47,7 @@ mod swap_before_backfill;
 mod swap_leftovers;
 mod swap_loses_guarantee;
 mod sync;
+mod sync_misses_column;
 mod transaction_control;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
@@ -125,6 +127,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("duplicate-object", Check::Step(duplicate_object::check)),
     rule!("enum-value-removed", Check::Whole(labels::removed)),
     rule!("enum-value-used-in-transaction", Check::Unit(labels::used_in_transaction)),
+    rule!("dynamic-sql-unread", Check::Unit(dynamic_sql_unread::check)),
     rule!("exclusion-constraint", Check::Step(constraint_scan::exclusion)),
     rule!("explicit-lock-table", Check::Step(transaction_control::explicit_lock)),
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
@@ -175,6 +178,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("swap-loses-rows", Check::Unit(swap_before_backfill::check_rows)),
     rule!("sync-disabled", Check::Unit(sync::disabled)),
     rule!("sync-error-swallowed", Check::Unit(sync::error_swallowed)),
+    rule!("sync-misses-column", Check::Whole(sync_misses_column::check)),
     rule!("sync-misses-operation", Check::Whole(sync::misses_operation)),
     rule!("sync-unfiltered-but-backfill-filtered", Check::Unit(backfill::unfiltered_sync)),
     rule!("table-rewrite", Check::Step(other_locks::rewrite)),

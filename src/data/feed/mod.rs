@@ -44,6 +44,10 @@ pub struct FeedWrite {
     pub key: Vec<(Ident, Ident)>,
     /// Conditions over the source's columns (plain names) under which it runs.
     pub guards: Vec<Expr>,
+    /// Something but TG_OP is asked before it, or its WHERE asks for more than the key.
+    pub bounded: bool,
+    /// Values that an INSERT without a column list gives beyond the target's columns.
+    pub surplus: usize,
     /// Error conditions that the body catches around it.
     pub caught: Vec<Arc<str>>,
     pub span: Span,
@@ -60,6 +64,16 @@ impl FeedWrite {
     /// An UPDATE of the source may add the row to the target.
     pub fn adds_rows_on_update(&self) -> bool {
         self.events.update && matches!(self.kind, FeedKind::Insert { .. })
+    }
+
+    /// The events on the target that follow from it.
+    pub fn causes(&self) -> Events {
+        let (insert, update, delete) = match self.kind {
+            FeedKind::Insert { conflict } => (true, conflict == Conflict::Updates, false),
+            FeedKind::Update => (false, true, false),
+            FeedKind::Delete => (false, false, true),
+        };
+        Events { insert, update, delete }
     }
 
     /// Where a target column's value comes from, if the write sets it.
@@ -120,6 +134,11 @@ impl Events {
             [one, other, third] => format!("{one}, {other} or {third}"),
             some => some.join(" or "),
         }
+    }
+
+    /// Some event is in both.
+    pub fn meets(self, other: Events) -> bool {
+        !self.and(other).none()
     }
 
     fn or(self, other: Events) -> Events {
@@ -183,6 +202,7 @@ pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
         names: Vec::new(),
         calls: 0,
         uses: Vec::new(),
+        unread: Vec::new(),
         variables: BTreeSet::new(),
         made: BTreeSet::new(),
     };
@@ -195,10 +215,11 @@ pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
     scope.texts.set_list("tg_argv".into(), trigger.arguments.clone());
     if let Some(when) = &trigger.when {
         scope.guards.extend(plain(&when.tree));
+        scope.bounded = true;
     }
     walk.use_types(&function.body.variables, function.body.span, &scope);
     walk.nodes(&function.body.nodes, &mut scope);
-    let uses = Some(Uses { source: source.id, path: walk.path, list: walk.uses });
+    let uses = Some(Uses { source: source.id, path: walk.path, list: walk.uses, unread: walk.unread });
     if trigger.timing == TriggerTiming::InsteadOf {
         return Written { uses, ..Written::default() };
     }

@@ -18,6 +18,8 @@ pub struct Uses {
     pub source: RelationId,
     pub path: Vec<Ident>,
     pub list: Vec<Use>,
+    /// Where what it writes cannot be followed, and how it does it.
+    pub unread: Vec<(Span, &'static str)>,
 }
 
 /// One name in a body, at the statement that holds it.

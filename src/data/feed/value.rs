@@ -13,6 +13,7 @@ impl Walk<'_> {
         }
         let Some(target) = self.schema.find_in(&write.target, &self.path) else { return };
         let mut guards = scope.guards.clone();
+        let mut surplus = 0;
         let mut key = Vec::new();
         let (kind, values) = match write.kind {
             WriteKind::Insert => {
@@ -21,7 +22,7 @@ impl Walk<'_> {
                     Some(conflict) if conflict.update.is_none() => Conflict::Ignored,
                     Some(_) => Conflict::Updates,
                 };
-                (FeedKind::Insert { conflict }, self.inserted(write, target, scope, &mut guards))
+                (FeedKind::Insert { conflict }, self.inserted(write, target, scope, &mut guards, &mut surplus))
             }
             WriteKind::Update => {
                 key = self.compared(write, target, scope);
@@ -33,15 +34,32 @@ impl Walk<'_> {
                 key = self.compared(write, target, scope);
                 (FeedKind::Delete, Vec::new())
             }
-            WriteKind::Merge | WriteKind::Copy => return,
+            WriteKind::Merge => {
+                self.unread.push((span, "writes by MERGE"));
+                return;
+            }
+            WriteKind::Copy => return,
         };
         let caught = scope.caught.clone();
-        let write = FeedWrite { events: scope.events, kind, values, key, guards, caught, span };
+        let asked = match &write.filter {
+            Some(Expr::And(list)) => list.len(),
+            Some(_) => 1,
+            None => 0,
+        };
+        let bounded = scope.bounded || asked > key.len();
+        let write = FeedWrite { events: scope.events, kind, values, key, guards, bounded, surplus, caught, span };
         self.found.push((target.id, write));
     }
 
     /// Column and value of each column that an INSERT sets.
-    fn inserted(&self, write: &Write, target: &Relation, scope: &Scope, guards: &mut Vec<Expr>) -> Vec<(Ident, Value)> {
+    fn inserted(
+        &self,
+        write: &Write,
+        target: &Relation,
+        scope: &Scope,
+        guards: &mut Vec<Expr>,
+        surplus: &mut usize,
+    ) -> Vec<(Ident, Value)> {
         let mut values = Vec::new();
         match &write.rows {
             Rows::Values { first, .. } => {
@@ -79,6 +97,7 @@ impl Walk<'_> {
             ([], Some(table)) => table.columns.iter().map(|column| column.name.clone()).collect(),
             (named, _) => named.to_vec(),
         };
+        *surplus = values.len().saturating_sub(columns.len());
         columns.into_iter().zip(values).collect()
     }
 

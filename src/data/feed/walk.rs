@@ -27,6 +27,8 @@ pub(super) struct Scope {
     pub(super) using: Vec<Expr>,
     /// Under a condition that asks which table it is, or what there is, and could not be decided.
     pub(super) unsure: bool,
+    /// Something but TG_OP was asked on the way here.
+    pub(super) bounded: bool,
 }
 
 impl Default for Scope {
@@ -39,6 +41,7 @@ impl Default for Scope {
             texts: Variables::default(),
             using: Vec::new(),
             unsure: false,
+            bounded: false,
         }
     }
 }
@@ -52,6 +55,7 @@ pub(super) struct Walk<'a> {
     pub(super) names: Vec<Ident>,
     pub(super) calls: usize,
     pub(super) uses: Vec<Use>,
+    pub(super) unread: Vec<(Span, &'static str)>,
     pub(super) variables: BTreeSet<Ident>,
     pub(super) made: BTreeSet<Ident>,
 }
@@ -71,6 +75,7 @@ impl Walk<'_> {
                     for branch in branches {
                         let (events, guards, exact) = self.condition(&branch.condition.tree, &rest);
                         self.use_value(&branch.condition.tree, branch.condition.span, &rest);
+                        rest.bounded |= !exact;
                         let mut inner = rest.clone();
                         inner.unsure |=
                             asks_catalog(&branch.condition.tree) || asks_table(&branch.condition.tree) && !exact;
@@ -222,6 +227,7 @@ impl Walk<'_> {
             let mut inner = Scope { events: scope.events, guards: scope.guards.clone(), ..Scope::default() };
             inner.caught = scope.caught.clone();
             inner.unsure = scope.unsure;
+            inner.bounded = scope.bounded;
             inner.texts = Variables::of(&found.body);
             for (parameter, argument) in input_names(found).zip(arguments) {
                 inner.texts.set(parameter.clone(), evaluate(argument, &scope.texts));
@@ -234,7 +240,12 @@ impl Walk<'_> {
     }
 
     fn dynamic(&mut self, sql: &Expr, using: &[Expr], span: Span, scope: &mut Scope) {
-        let Some(text) = evaluate(sql, &scope.texts) else { return };
+        let Some(text) = evaluate(sql, &scope.texts) else {
+            if !only_reads(sql) {
+                self.unread.push((span, "runs a text that is made at run time"));
+            }
+            return;
+        };
         let mut text = text.to_string();
         for (number, value) in using.iter().enumerate() {
             // `($1).*` and `$1.id` of USING NEW are the source row itself.
@@ -291,6 +302,20 @@ fn operation_test(condition: &Expr) -> Option<Events> {
         ),
         Expr::Not(inner) => Some(Events::ALL.without(operation_test(inner)?)),
         _ => None,
+    }
+}
+
+/// A text that begins with SELECT, whatever comes after.
+fn only_reads(sql: &Expr) -> bool {
+    match sql {
+        Expr::Constant(Constant::String(text)) => {
+            let word = text.trim_start().get(..6);
+            word.is_some_and(|word| word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("notify"))
+        }
+        Expr::Binary { left, .. } => only_reads(left),
+        Expr::Call { arguments, .. } => arguments.first().is_some_and(only_reads),
+        Expr::Cast { value, .. } => only_reads(value),
+        _ => false,
     }
 }
 
