@@ -21,12 +21,12 @@ pub fn before_parent(step: &Step, findings: &mut Findings) {
     let Some(child) = schema.find_table(&write.target).filter(|_| write.kind == WriteKind::Insert) else { return };
     let is_fill = |fill: &&Fill| fill.origin.span == step.origin.span;
     let Some(fill) = step.after.data.fills_of(child.id).iter().rfind(is_fill) else { return };
-    let reads: BTreeSet<RelationId> = query
-        .reads()
-        .into_iter()
-        .filter_map(|name| schema.find(name))
-        .map(|one| schema.partition_root(one.id))
-        .collect();
+    // What the statement reads, or itself writes in WITH, it brings along.
+    let written = write.all().into_iter().map(|write| &write.target);
+    let also = query.writes().into_iter().map(|write| &write.target);
+    let named = query.reads().into_iter().chain(written).chain(also);
+    let reads: BTreeSet<RelationId> =
+        named.filter_map(|name| schema.find(name)).map(|one| schema.partition_root(one.id)).collect();
     for key in schema.constraints_of(child.id) {
         let Some(foreign) = key.as_foreign().filter(|_| key.enforced) else { continue };
         let Some(parent) = schema.get_relation(foreign.references) else { continue };
@@ -86,7 +86,7 @@ fn lacking(step: &Step, key: &Constraint, parent: RelationId) -> Option<Lacking>
 /// `INSERT INTO table SELECT …`.
 fn fills(statement: &Statement, table: &Ident) -> bool {
     matches!(&statement.operation, Operation::Write(write)
-        if write.kind == WriteKind::Insert && write.target.name == *table && !matches!(write.rows, Rows::None))
+        if write.kind == WriteKind::Insert && write.target.name == *table && matches!(write.rows, Rows::Query(_)))
 }
 
 fn report_before_parent(
