@@ -3,6 +3,7 @@
 //! Completeness belongs to the relation, not to its name, and it is a set of facts, never one state:
 //! [`Data::coverage`] answers from them whether a copy holds all rows of its source. No opinions.
 
+mod column;
 mod copy;
 mod coverage;
 mod delete;
@@ -14,6 +15,7 @@ mod keep;
 mod lost;
 mod swap;
 
+pub use column::*;
 pub use copy::*;
 pub use coverage::*;
 pub use delete::*;
@@ -31,7 +33,7 @@ use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet};
 
 use crate::operation::{Ident, LockMode, Name, Operation, Origin, Rows, WriteKind};
-use crate::schema::{RelationId, Schema, TriggerId};
+use crate::schema::{ColumnId, RelationId, Schema, TriggerId};
 use crate::settings::Fact;
 
 /// A point of the history: the number of the step, of the unit (what others see at once), of the release.
@@ -78,6 +80,7 @@ pub struct Data {
     /// Names and bounds that tables lost not long ago.
     left: Arc<Vec<Arc<swap::Left>>>,
     swaps: Arc<Vec<Arc<Swap>>>,
+    column_fills: OrdMap<(RelationId, ColumnId), Arc<Vec<ColumnFill>>>,
 }
 
 impl Data {
@@ -129,6 +132,7 @@ impl Data {
             }
             _ => {}
         }
+        self.keep_columns(operation, origin, after, circumstances);
         self.keep_places(operation, origin, before, after, leaving, circumstances);
     }
 

@@ -14,6 +14,7 @@ mod backfill;
 mod backfill_before_sync;
 mod cascade;
 mod column_added;
+mod constraint_before_backfill;
 mod constraint_scan;
 mod copy_partition_gap;
 mod copy_stricter_than_source;
@@ -105,6 +106,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("column-fk-scan", Check::Step(column_added::foreign_key)),
     rule!("concurrent-index-on-partitioned", Check::Step(partition_locks::concurrent_index)),
     rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
+    rule!("constraint-before-backfill", Check::Whole(constraint_before_backfill::check)),
     rule!("copy-partition-gap", Check::Unit(copy_partition_gap::check)),
     rule!("copy-stricter-than-source", Check::Unit(copy_stricter_than_source::check)),
     rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),

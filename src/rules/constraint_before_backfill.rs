@@ -1,0 +1,237 @@
+//! A column that must have a value before every old row has one.
+
+use std::collections::BTreeSet;
+
+use super::{Findings, say};
+use crate::data::ColumnFill;
+use crate::finding::{Finding, Severity};
+use crate::history::{Passed, Whole};
+use crate::operation::{ColumnDefinition, ConstraintKind, Expr, Ident, Operation, TableActionKind, WriteKind};
+use crate::predicate::{Answer, check_implies_check};
+use crate::schema::{Column, ConstraintRow, RelationId, Schema};
+
+/// Why old rows have no value.
+enum Gap<'a> {
+    /// The only backfill leaves rows out.
+    Filtered(&'a ColumnFill),
+    /// The backfill stands after the constraint.
+    Later(&'a ColumnFill),
+    /// The column comes in this migration, and nothing fills it.
+    Never,
+}
+
+pub fn check(whole: &Whole, findings: &mut Findings) {
+    let mut told: BTreeSet<(RelationId, Ident)> = BTreeSet::new();
+    for (place, step) in whole.steps.iter().enumerate() {
+        if step.applied.failure().is_some() {
+            continue;
+        }
+        for (table, column) in required(&step.operation, &whole.after.schema) {
+            if !told.contains(&(table, column.clone())) && judge(whole, place, table, &column, findings) {
+                told.insert((table, column));
+            }
+        }
+    }
+}
+
+fn judge(whole: &Whole, place: usize, table: RelationId, name: &Ident, findings: &mut Findings) -> bool {
+    let schema = &whole.after.schema;
+    let Some(relation) = whole.before.schema.get_relation(table) else { return false };
+    let column = schema.get_relation(table).and_then(|relation| relation.as_table()?.column(name));
+    let Some(column) = column else { return false };
+    // A column as old as its table has rows that the application wrote.
+    let is_late = column.existence.is_certain() && column.existence.origin().span != relation.existence.origin().span;
+    let is_fed = whole.after.data.feeds_into(schema, table).next().is_some();
+    let is_empty = whole.after.data.emptied(table).is_some() || whole.before.data.emptied(table).is_some();
+    if !is_late || is_empty || is_fed || whole.context.is_new(whole.before, table) {
+        return false;
+    }
+    let Some(gap) = gap(whole, place, table, column) else { return false };
+    report(whole, place, table, name, &gap, findings);
+    true
+}
+
+fn gap<'a>(whole: &Whole<'a>, place: usize, table: RelationId, column: &Column) -> Option<Gap<'a>> {
+    let position = |origin: &crate::operation::Origin| whole.steps.iter().position(|step| step.origin == *origin);
+    let fills = whole.after.data.column_fills(table, column.id);
+    let (later, before): (Vec<_>, Vec<_>) =
+        fills.iter().partition(|fill| position(&fill.origin).is_some_and(|other| other > place));
+    let added = position(column.existence.origin());
+    match before.as_slice() {
+        [] => {
+            let unseen = whole.steps[added.unwrap_or(0)..place].iter().any(|step| may_write_unseen(&step.operation));
+            if unseen {
+                return None;
+            }
+            let whole_later = later.into_iter().find(|fill| fill.filter.is_empty());
+            match (whole_later, added) {
+                (Some(fill), _) => Some(Gap::Later(fill)),
+                // Added NOT NULL it fails there already.
+                (None, Some(added)) => {
+                    (!is_added_not_null(&whole.steps[added].operation, &column.name)).then_some(Gap::Never)
+                }
+                // In an earlier release: the application may have filled it.
+                (None, None) => None,
+            }
+        }
+        [only] if !only.filter.is_empty() && !only.partial && only.certain => {
+            let plain = only.filter.iter().all(is_plain);
+            (plain && !is_known(whole, place, table, &column.name)).then_some(Gap::Filtered(only))
+        }
+        _ => None,
+    }
+}
+
+fn is_added_not_null(operation: &Operation, name: &Ident) -> bool {
+    let Operation::AlterTable(alter) = operation else { return false };
+    alter.actions.iter().any(|action| match &action.kind {
+        TableActionKind::AddColumn { column, .. } => column.name == *name && column.not_null.is_some(),
+        _ => false,
+    })
+}
+
+/// Columns compared with constants: subqueries and variables may stand for every row that has no value.
+fn is_plain(condition: &Expr) -> bool {
+    let mut plain = true;
+    condition.walk(&mut |expr| {
+        plain &= matches!(
+            expr,
+            Expr::Column { .. }
+                | Expr::Constant(_)
+                | Expr::Binary { .. }
+                | Expr::And(_)
+                | Expr::Or(_)
+                | Expr::Not(_)
+                | Expr::IsNull(_)
+                | Expr::In { .. }
+                | Expr::Cast { .. }
+        );
+    });
+    plain
+}
+
+/// A CHECK says for which rows the column may be empty, or the rows without a value are deleted.
+fn is_known(whole: &Whole, place: usize, table: RelationId, name: &Ident) -> bool {
+    let schema = &whole.before.schema;
+    let checked = schema.constraints_of(table).any(|constraint| match &constraint.kind {
+        ConstraintRow::Check { expression } => expression.tree.columns().contains(&name),
+        _ => false,
+    });
+    let deleted = |step: &Passed| match &step.operation {
+        Operation::Write(write) => {
+            write.kind == WriteKind::Delete && schema.find(&write.target).is_some_and(|one| one.id == table)
+        }
+        _ => false,
+    };
+    checked || whole.steps[..place].iter().any(deleted)
+}
+
+/// What a step runs that does not show which rows it writes.
+fn may_write_unseen(operation: &Operation) -> bool {
+    match operation {
+        Operation::Unread(_) | Operation::Call { .. } | Operation::Do(_) => true,
+        Operation::Query(query) => !query.called().is_empty(),
+        _ => false,
+    }
+}
+
+fn report(whole: &Whole, place: usize, table: RelationId, column: &Ident, gap: &Gap, findings: &mut Findings) {
+    let step: &Passed = &whole.steps[place];
+    let schema = &whole.after.schema;
+    let table_name = say::name(schema, table);
+    let why = match gap {
+        Gap::Filtered(_) => "the backfill leaves rows without a value",
+        Gap::Later(_) => "the backfill stands after it",
+        Gap::Never => "nothing gives the old rows one",
+    };
+    let message = match is_unchecked(&step.operation) {
+        true => format!("every UPDATE of an old row of `{table_name}` fails: `{column}` must have a value, and {why}"),
+        false => format!("this fails where `{table_name}` has rows: `{column}` must have a value, and {why}"),
+    };
+    let certain = step.certain;
+    let finding: &mut Finding = findings.report(&step.origin, step.operation.word(), certain, message);
+    finding.one_per(format!("{table_name} {column}"));
+    // Until the end of the migration, not until the next release.
+    if matches!(gap, Gap::Later(_)) && is_unchecked(&step.operation) {
+        finding.severity = finding.severity.min(Severity::Warning);
+    }
+    let relation = schema.relation(table);
+    finding.object(&relation.name);
+    finding.object(format!("{}.{column}", relation.name));
+    let made = relation.as_table().and_then(|table| table.column(column)).map(|column| column.existence.origin().span);
+    if let Some(made) = made {
+        finding.because(made, format!("`{column}` is added here without a value for the rows that are there"));
+    }
+    match gap {
+        Gap::Filtered(fill) => {
+            finding.because(fill.origin.span, "this backfill has a filter");
+        }
+        Gap::Later(fill) => {
+            finding.because(fill.origin.span, "this backfill comes too late");
+        }
+        Gap::Never => {}
+    }
+    let name = &relation.name;
+    finding.instead(format!(
+        "-- before it, batch by batch, until no row is left:\n\
+         UPDATE {name} SET {column} = :value WHERE {column} IS NULL AND id > :last AND id <= :last + 1000;"
+    ));
+    finding.verify(format!("SELECT count(*) FROM {name} WHERE {column} IS NULL"));
+}
+
+/// A CHECK that is NOT VALID: old rows are not read, and every UPDATE of one meets it.
+fn is_unchecked(operation: &Operation) -> bool {
+    let Operation::AlterTable(alter) = operation else { return false };
+    alter.actions.iter().all(|action| match &action.kind {
+        TableActionKind::AddConstraint(constraint) => constraint.not_valid,
+        _ => false,
+    })
+}
+
+/// The columns that a step asks a value of.
+fn required(operation: &Operation, after: &Schema) -> Vec<(RelationId, Ident)> {
+    let Operation::AlterTable(alter) = operation else { return Vec::new() };
+    let Some(relation) = after.find(&alter.table) else { return Vec::new() };
+    let Some(table) = relation.as_table() else { return Vec::new() };
+    let asked_by = |check: &Expr| -> Vec<Ident> {
+        let names = table.columns.iter().map(|column| column.name.clone());
+        names.filter(|name| check.columns().contains(&name) && wants_value(check, name)).collect()
+    };
+    let mut found = Vec::new();
+    for action in &alter.actions {
+        match &action.kind {
+            TableActionKind::SetNotNull { column } => found.push(column.clone()),
+            TableActionKind::AddConstraint(constraint) => match &constraint.kind {
+                ConstraintKind::Check(expression) => found.extend(asked_by(&expression.tree)),
+                ConstraintKind::NotNull(column) => found.push(column.clone()),
+                ConstraintKind::Primary(key) => found.extend(key.columns.iter().cloned()),
+                ConstraintKind::Unique(_) | ConstraintKind::Exclude { .. } | ConstraintKind::Foreign(_) => {}
+            },
+            TableActionKind::ValidateConstraint { name } => {
+                if let Some(ConstraintRow::Check { expression }) =
+                    after.find_constraint(relation.id, name).map(|constraint| &constraint.kind)
+                {
+                    found.extend(asked_by(&expression.tree));
+                }
+            }
+            _ => {}
+        }
+    }
+    // A column that comes with its own value, or with its own NOT NULL, is another rule's.
+    let added = |name: &Ident| {
+        alter.actions.iter().any(|action| match &action.kind {
+            TableActionKind::AddColumn { column, .. } => {
+                let column: &ColumnDefinition = column;
+                column.name == *name
+            }
+            _ => false,
+        })
+    };
+    found.into_iter().filter(|name| !added(name)).map(|name| (relation.id, name)).collect()
+}
+
+fn wants_value(check: &Expr, name: &Ident) -> bool {
+    let column = Expr::Column { qualifier: None, name: name.clone() };
+    let present = Expr::Not(Box::new(Expr::IsNull(Box::new(column))));
+    check_implies_check(check, &present) == Answer::Yes
+}
