@@ -68,15 +68,20 @@ impl Placeholders {
     /// Each `open … close` of a text.
     fn everywhere(&mut self, text: &str, open: &str, close: &str, path: &str) -> Vec<Replaced> {
         let mut replaced = Vec::new();
-        let mut at = 0;
+        let (mut at, mut closes) = (0, 0);
         while let Some(start) = text[at..].find(open).map(|found| at + found) {
             let inside = start + open.len();
-            let window = &text.as_bytes()[inside..text.len().min(inside + LONGEST)];
-            let Some(length) = window.windows(close.len()).position(|part| part == close.as_bytes()) else {
+            // Looked for once: a row of openings would be walked through again for each.
+            if closes < inside {
+                let Some(found) = text[inside..].find(close) else { break };
+                closes = inside + found;
+            }
+            let length = closes - inside;
+            if length > LONGEST {
                 at = inside;
                 continue;
-            };
-            let end = inside + length + close.len();
+            }
+            let end = closes + close.len();
             let by = if open.starts_with('/') {
                 // Without a schema River puts nothing there.
                 let value = self.values.get(text[inside..inside + length].trim());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::layout::Search;
+use super::super::layout::{Layout, Search};
 use super::super::order::by_text;
 use super::super::place::{below, is_below};
 use super::super::template::Style;
@@ -24,9 +24,6 @@ pub const TOOL: Tool = Tool {
     templates: Style::Psql,
     ..ORDINARY
 };
-
-/// A change that is reworked keeps its older script under one of the tags between.
-const TAGS_TRIED: usize = 1000;
 
 /// What undoes and what checks a change lies in folders of its own: neither runs forward.
 fn detect(search: &mut Search<'_>) {
@@ -63,11 +60,13 @@ fn list(context: &mut Context<'_>) -> Entries {
     let (changes, tags, undone) = plan(&text);
     let by_path: BTreeMap<&str, &Found> = context.layout.files.iter().map(|file| (file.path.as_str(), file)).collect();
     let script = |kind: &str, name: &str| by_path.get(context.inside(&format!("{kind}/{name}.sql")).as_str()).copied();
+    let reworked = reworked(context, &tags);
     let mut taken = BTreeSet::new();
     let mut missing = Vec::new();
     for change in &changes {
-        let own = tags.get(change.tags.clone().unwrap_or_default()).unwrap_or_default().iter().take(TAGS_TRIED);
-        let tagged = own.map(|tag| format!("{}@{tag}", change.name)).find(|name| script("deploy", name).is_some());
+        let between = change.tags.clone().unwrap_or_default();
+        let tagged = reworked.range((change.name, between.start)..(change.name, between.end)).next();
+        let tagged = tagged.map(|(name, tag)| format!("{name}@{}", tags[*tag]));
         let name = match (&change.tags, tagged) {
             (Some(_), Some(name)) => name,
             (Some(tags_between), None) => {
@@ -93,6 +92,19 @@ fn list(context: &mut Context<'_>) -> Entries {
     found.remarks.extend(undone.map(|name| format!("{path}: `-{name}` reverts a change, which is not read")));
     unplanned(context, &taken, &mut found);
     found
+}
+
+/// Older scripts of reworked changes, `deploy/name@tag.sql`, by name and the tag's place in the plan.
+fn reworked<'a>(context: &Context<'a>, tags: &[&str]) -> BTreeSet<(&'a str, usize)> {
+    let places: BTreeMap<&str, usize> = tags.iter().enumerate().map(|(at, tag)| (*tag, at)).collect();
+    let layout: &'a Layout = context.layout;
+    let deploy = format!("{}/", context.inside("deploy"));
+    let scripts = layout.files.iter().filter_map(|file| {
+        let stem = file.path.strip_prefix(deploy.as_str())?.strip_suffix(".sql")?;
+        let (name, tag) = stem.rsplit_once('@')?;
+        Some((name, *places.get(tag)?))
+    });
+    scripts.collect()
 }
 
 /// Scripts that the plan does not name never run; without a plan that can be read, they are all there is.
