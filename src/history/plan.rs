@@ -19,6 +19,7 @@ pub struct Plan<'a> {
     releases: Vec<usize>,
     /// By file and the place where its script begins: one file may hold several migrations.
     by_place: BTreeMap<(SourceId, u32), usize>,
+    limits_lock_waits: bool,
 }
 
 impl<'a> Plan<'a> {
@@ -26,13 +27,20 @@ impl<'a> Plan<'a> {
     pub fn new(history: &'a History, index: usize, settings: &'a Settings, facts: Vec<Vec<Fact>>) -> Plan<'a> {
         let migrations = history.migrations.iter().enumerate();
         let by_place = migrations.map(|(number, one)| ((one.source, one.starts), number)).collect();
-        Plan { history, index, settings, facts, releases: release_numbers(&history.migrations), by_place }
+        let limits_lock_waits = history.migrations.iter().any(sets_lock_timeout);
+        let releases = release_numbers(&history.migrations);
+        Plan { history, index, settings, facts, releases, by_place, limits_lock_waits }
     }
 
     /// The migration whose script holds a place.
     pub fn migration_of(&self, span: Span) -> Option<usize> {
         let before = self.by_place.range((span.source, 0)..=(span.source, span.start)).next_back();
         before.map(|(_, number)| *number)
+    }
+
+    /// Some migration of this history sets `lock_timeout`: the project leaves it to its migrations.
+    pub fn limits_lock_waits(&self) -> bool {
+        self.limits_lock_waits
     }
 
     /// Migrations of one release reach production in one deploy; the base is never one with what is judged.
@@ -76,6 +84,16 @@ impl<'a> Plan<'a> {
     pub fn facts_of(&self, migration: usize) -> &[Fact] {
         self.facts.get(migration).map_or(&[], Vec::as_slice)
     }
+}
+
+fn sets_lock_timeout(migration: &Migration) -> bool {
+    let mut sets = false;
+    for node in &migration.up.nodes {
+        node.statements(&mut |statement| {
+            sets |= matches!(&statement.operation, Operation::Set(set) if &*set.name == "lock_timeout" && set.values.is_some());
+        });
+    }
+    sets
 }
 
 /// The release of each migration, as the number of its first one: the one it is known to belong to, else the judged

@@ -56,6 +56,13 @@ pub fn after(histories: &mut [DraftHistory], version: &str) -> Result<Vec<String
             };
             repeatable += usize::from(migration.repeatable);
         }
+        for file in &mut history.unread {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            let number = name.trim_start_matches(['V', 'v']);
+            let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+            // A file without a version may be anything, and old.
+            file.judged = end > 0 && compare_versions(framework, &number[..end], version) == Ordering::Greater;
+        }
         if repeatable > 0 {
             remarks
                 .push(format!("{repeatable} repeatable migrations have no version and are not judged; use `--since`"));

@@ -2,7 +2,7 @@
 
 use super::Findings;
 use super::in_use::is_in_use;
-use crate::finding::ONCE;
+use crate::finding::{ONCE, Severity};
 use crate::history::Step;
 use crate::operation::LockMode;
 use crate::schema::RelationId;
@@ -22,6 +22,10 @@ pub fn check(step: &Step, findings: &mut Findings) {
         "waits without limit for its lock on `{name}`; behind it all {stops} of `{name}` wait for the longest running query"
     );
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
+    // Where no migration ever sets it, a role or the runner may: nothing in the files can tell.
+    if !step.context.plan.limits_lock_waits() {
+        finding.severity = finding.severity.min(Severity::Note);
+    }
     finding.one_per(ONCE);
     finding.object(&step.before.schema.relation(table).name);
     finding.instead("SET lock_timeout = '5s'; -- and run the migration again where it gives up");

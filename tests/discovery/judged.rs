@@ -94,6 +94,19 @@ fn unread_files_are_judged_where_they_are_new() {
 }
 
 #[test]
+fn unread_files_are_judged_by_the_version_in_their_names() {
+    let tree = Tree::new(&[("m/1_a.up.sql", SQL), ("m/2_b.go", "package m"), ("m/3_c.up.sql", SQL), ("m/4_d.go", "")]);
+    let flags = Flags { after: Some("1".to_owned()), ..Flags::default() };
+    let judged = |flags: &Flags| {
+        let project = tree.load_with(&["m"], flags).unwrap();
+        project.unread_files.iter().map(|file| (file.path.clone(), file.judged)).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(&flags), [("m/2_b.go".to_owned(), true), ("m/4_d.go".to_owned(), true)]);
+    let flags = Flags { after: Some("3".to_owned()), ..Flags::default() };
+    assert_eq!(judged(&flags), [("m/2_b.go".to_owned(), false), ("m/4_d.go".to_owned(), true)]);
+}
+
+#[test]
 fn a_base_that_is_not_here_says_which_fetch_is_needed() {
     let tree = Tree::committed(&[("m/1_a.up.sql", SQL)]);
     let help = |revision: &str| match tree.load_with(&["m"], &since(revision)) {
