@@ -50,6 +50,7 @@ mod swap_loses_guarantee;
 mod sync;
 mod sync_misses_column;
 mod transaction_control;
+mod trigger_cycle;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
 mod validation;
@@ -127,9 +128,9 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("drop-view-or-function", Check::Whole(gone::view_or_function)),
     rule!("duplicate-fk", Check::Whole(key_indexes::duplicate)),
     rule!("duplicate-object", Check::Step(duplicate_object::check)),
+    rule!("dynamic-sql-unread", Check::Unit(dynamic_sql_unread::check)),
     rule!("enum-value-removed", Check::Whole(labels::removed)),
     rule!("enum-value-used-in-transaction", Check::Unit(labels::used_in_transaction)),
-    rule!("dynamic-sql-unread", Check::Unit(dynamic_sql_unread::check)),
     rule!("exclusion-constraint", Check::Step(constraint_scan::exclusion)),
     rule!("explicit-lock-table", Check::Step(transaction_control::explicit_lock)),
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
@@ -184,6 +185,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("sync-misses-operation", Check::Whole(sync::misses_operation)),
     rule!("sync-unfiltered-but-backfill-filtered", Check::Unit(backfill::unfiltered_sync)),
     rule!("table-rewrite", Check::Step(other_locks::rewrite)),
+    rule!("trigger-cycle", Check::Unit(trigger_cycle::check)),
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
     rule!("triggers-disabled", Check::Whole(transaction_control::triggers_disabled)),
     rule!("truncate", Check::Step(emptied::truncate)),
