@@ -158,7 +158,8 @@ impl Placeholders {
         let first = inside.split(|next: char| next.is_whitespace() || next == '(').next().unwrap_or_default();
         if BLOCKS.contains(&first) {
             self.blocks.insert(path.to_owned());
-            return None;
+            // The statement where a block opens is the one that is not read: its end belongs to none.
+            return (first == "end").then(|| " ".to_owned());
         }
         let name = name(inside);
         if let Some(value) = self.values.get(name).or_else(|| self.values.get(inside)) {
@@ -184,7 +185,8 @@ impl Placeholders {
         if let Some(first) = self.blocks.first() {
             let count = self.blocks.len();
             let remark = "templates have blocks (`if`, `range`, `template`); statements with one are not read";
-            remarks.push(format!("{root}: {remark}: {count} files, such as `{first}`"));
+            let files = if count == 1 { "file" } else { "files" };
+            remarks.push(format!("{root}: {remark}: {count} {files}, such as `{first}`"));
         }
         remarks
     }
@@ -334,7 +336,7 @@ mod tests {
             (Style::Dollar, "select ${a.b} from t_${c} where x = '${d}'", "select b from t_c where x = 'd'"),
             (Style::Dollar, "${flyway:defaultSchema}.a ${", "public.a ${"),
             (Style::Go, "{{ index .Options \"Namespace\" }}.u {{/* x */}}{{- .Té }}", "namespace.u t_"),
-            (Style::Go, "{{ if .A }} x {{ end }}", "{{ if .A }} x {{ end }}"),
+            (Style::Go, "{{ if .A }} x {{ end }}", "{{ if .A }} x  "),
             (Style::Marks, "select '${a}', ${b}, :c", "select '${a}', b, :c"),
             (
                 Style::Psql,

@@ -44,7 +44,7 @@ pub(super) fn leftover(cursor: &Cursor<'_>) -> Option<String> {
     };
     let token = cursor.rest().iter().find(mark)?;
     let shown = crate::operation::cut(token.text(text), 60);
-    Some(format!("`{shown}` was not replaced: its value is not known here"))
+    Some(format!("`{shown}` is filled in by a tool that is not known here"))
 }
 
 pub(super) fn unread(cursor: &Cursor<'_>, reason: String) -> Unread {
