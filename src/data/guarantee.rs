@@ -100,7 +100,7 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn all(&self) -> Vec<Stricter> {
-        if self.target_is_base() {
+        if self.target_is_base() || !self.adds_rows() {
             return Vec::new();
         }
         let mut tables = vec![self.feed.target];
@@ -131,6 +131,14 @@ impl Judge<'_> {
             }
         }
         found
+    }
+
+    /// Some trigger of the source adds rows to the target: an UPDATE of a parent's counter or audit columns alone makes
+    /// no copy.
+    fn adds_rows(&self) -> bool {
+        let into = || self.data.feeds_into(self.schema, self.feed.target);
+        self.feed.adds_rows_on_insert()
+            || into().any(|other| other.source == self.feed.source && other.adds_rows_on_insert())
     }
 
     /// The source's rows refer to the target's by the values that the trigger puts there: the target is the base of a
@@ -370,6 +378,8 @@ impl Judge<'_> {
         };
         let true_checks = checks.into_iter().filter(|check| is_never_null(check, &not_null)).cloned();
         let mut given: Vec<Expr> = true_checks.chain(self.write.guards.iter().cloned()).chain(bound).collect();
+        let refused = super::feed::refused_before(self.schema, self.feed.source, self.write.events);
+        given.extend(refused.into_iter().map(|condition| Expr::Not(Box::new(condition))));
         for name in asked.columns().into_iter().filter(|name| not_null(name)) {
             given.push(Expr::Not(Box::new(Expr::IsNull(Box::new(plain(name))))));
         }

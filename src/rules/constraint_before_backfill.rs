@@ -8,7 +8,7 @@ use crate::finding::{Finding, Severity};
 use crate::history::{Passed, Whole};
 use crate::operation::{ColumnDefinition, ConstraintKind, Expr, Ident, Operation, TableActionKind, WriteKind};
 use crate::predicate::{Answer, check_implies_check};
-use crate::schema::{Column, ConstraintRow, RelationId, Schema};
+use crate::schema::{Column, ConstraintRow, Existence, RelationId, Schema};
 
 /// Why old rows have no value.
 enum Gap<'a> {
@@ -39,8 +39,9 @@ fn judge(whole: &Whole, place: usize, table: RelationId, name: &Ident, findings:
     let Some(relation) = whole.before.schema.get_relation(table) else { return false };
     let column = schema.get_relation(table).and_then(|relation| relation.as_table()?.column(name));
     let Some(column) = column else { return false };
-    // A column as old as its table has rows that the application wrote.
-    let is_late = column.existence.is_certain() && column.existence.origin().span != relation.existence.origin().span;
+    // A column as old as its table has rows that the application wrote; when one that was only named came is not known.
+    let is_late = matches!(column.existence, Existence::Created { .. })
+        && column.existence.origin().span != relation.existence.origin().span;
     let is_fed = whole.after.data.feeds_into(schema, table).next().is_some();
     let is_empty = whole.after.data.emptied(table).is_some() || whole.before.data.emptied(table).is_some();
     if !is_late || is_empty || is_fed || whole.context.is_new(whole.before, table) {

@@ -2,32 +2,34 @@
 
 use super::{Findings, say};
 use crate::data::{Demand, Stricter};
-use crate::history::{Passed, Unit};
+use crate::history::{Passed, Whole};
 use crate::operation::Ident;
 use crate::schema::{RelationId, Schema};
 use crate::source::Span;
 
-pub fn check(unit: &Unit, findings: &mut Findings) {
-    if unit.after.data.is_like(&unit.before.data) {
+/// Judged when the migration is over: a file may loosen first what its trigger then spares, and most runners make it
+/// one transaction.
+pub fn check(whole: &Whole, findings: &mut Findings) {
+    if whole.after.data.is_like(&whole.before.data) {
         return;
     }
-    let (before, after) = (unit.before, unit.after);
+    let (before, after) = (whole.before, whole.after);
     let changed = after.data.changed_since(&before.data);
     let known: Vec<&Stricter> =
         changed.iter().flat_map(|trigger| before.data.stricter_of(*trigger, &before.schema)).collect();
     for stricter in changed.iter().flat_map(|trigger| after.data.stricter_of(*trigger, &after.schema)) {
         // Nothing that worked before stops working where the source itself is made in this release.
         let source = after.schema.relation(stricter.feed.source);
-        let is_young = unit.context.is_of_this_release(&source.existence);
+        let is_young = whole.context.is_of_this_release(&source.existence);
         if !is_young && !known.iter().any(|other| other.is_same(stricter)) {
-            report(unit, stricter, findings);
+            report(whole, stricter, findings);
         }
     }
 }
 
-fn report(unit: &Unit, stricter: &Stricter, findings: &mut Findings) {
-    let schema = &unit.after.schema;
-    let Some(step) = completing_step(unit, stricter) else { return };
+fn report(whole: &Whole, stricter: &Stricter, findings: &mut Findings) {
+    let schema = &whole.after.schema;
+    let Some(step) = completing_step(whole, stricter) else { return };
     let source = say::name(schema, stricter.feed.source);
     let table = say::name(schema, stricter.table);
     let (demand, verify) = words(schema, stricter);
@@ -57,22 +59,22 @@ fn report(unit: &Unit, stricter: &Stricter, findings: &mut Findings) {
     }
 }
 
-/// The step that brings demand, trigger and function together: the last of them that is in this unit.
-fn completing_step<'a>(unit: &Unit<'a>, stricter: &Stricter) -> Option<&'a Passed> {
-    let schema = &unit.after.schema;
+/// The step that brings demand, trigger and function together: the last of them that is in this whole.
+fn completing_step<'a>(whole: &Whole<'a>, stricter: &Stricter) -> Option<&'a Passed> {
+    let schema = &whole.after.schema;
     let mut parts: Vec<Span> = vec![
         schema.trigger(stricter.feed.trigger).existence.origin().span,
         schema.function(stricter.feed.function).existence.origin().span,
     ];
     parts.extend(demanded_at(schema, stricter));
-    let last = unit.steps.iter().rfind(|step| parts.contains(&step.origin.span));
+    let last = whole.steps.iter().rfind(|step| parts.contains(&step.origin.span));
     // NOT NULL and types are changed in place: the last step that names the table.
     let root = schema.partition_root(stricter.table);
     let names = |step: &&Passed| {
         let crate::operation::Operation::AlterTable(alter) = &step.operation else { return false };
         schema.find(&alter.table).is_some_and(|relation| schema.partition_root(relation.id) == root)
     };
-    last.or_else(|| unit.steps.iter().rfind(names)).or(unit.steps.last())
+    last.or_else(|| whole.steps.iter().rfind(names)).or(whole.steps.last())
 }
 
 fn constraint_of(demand: &Demand) -> Option<crate::schema::ConstraintId> {

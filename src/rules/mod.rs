@@ -109,7 +109,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
     rule!("constraint-before-backfill", Check::Whole(constraint_before_backfill::check)),
     rule!("copy-partition-gap", Check::Unit(copy_partition_gap::check)),
-    rule!("copy-stricter-than-source", Check::Unit(copy_stricter_than_source::check)),
+    rule!("copy-stricter-than-source", Check::Whole(copy_stricter_than_source::check)),
     rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),
     rule!("detach-partition-blocks", Check::Step(partition_locks::detach)),
     rule!("domain-scan", Check::Step(other_locks::domain)),

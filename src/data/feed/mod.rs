@@ -288,3 +288,68 @@ fn collect_assigned(nodes: &[Node], found: &mut Vec<Ident>) {
         }
     }
 }
+
+/// What BEFORE triggers of a table refuse on all of these events: `IF NEW.column IS NULL THEN RAISE EXCEPTION`.
+pub fn refused_before(schema: &Schema, table: RelationId, events: Events) -> Vec<Expr> {
+    let mut found = Vec::new();
+    for trigger in schema.triggers_of(table) {
+        let on = &trigger.events;
+        let always = (on.insert || !events.insert)
+            && (on.update && trigger.update_columns.is_empty() || !events.update)
+            && (on.delete || !events.delete);
+        let function = trigger.function.and_then(|id| schema.get_function(id));
+        if always && trigger.timing == TriggerTiming::Before && trigger.when.is_none() && fires(trigger) {
+            function.into_iter().for_each(|function| {
+                collect_refused(&function.body.nodes, &mut found);
+            });
+        }
+    }
+    found
+}
+
+/// Follows a body while every way through it comes by; false where one may have left.
+fn collect_refused(nodes: &[Node], found: &mut Vec<Expr>) -> bool {
+    for node in nodes {
+        match node {
+            Node::Guard { branches, otherwise } => {
+                let refusing = branches
+                    .iter()
+                    .take_while(|branch| walk::raises(&branch.body) && is_of_new(&branch.condition.tree));
+                found.extend(refusing.map(|branch| strip_qualifiers(&branch.condition.tree)));
+                let mut ways = branches.iter().map(|branch| &branch.body).chain([otherwise]);
+                if ways.any(|body| !walk::raises(body) && may_leave(body)) {
+                    return false;
+                }
+            }
+            Node::Block { body, handlers } if handlers.is_empty() => {
+                if !collect_refused(body, found) {
+                    return false;
+                }
+            }
+            Node::Statement(_) | Node::Assign { .. } | Node::Raise { fails: false, .. } => {}
+            Node::Block { .. }
+            | Node::Loop(_)
+            | Node::Dynamic { .. }
+            | Node::Leave { .. }
+            | Node::Return { .. }
+            | Node::Raise { .. } => return false,
+        }
+    }
+    true
+}
+
+fn may_leave(body: &[Node]) -> bool {
+    body.iter().any(|node| !matches!(node, Node::Statement(_) | Node::Assign { .. } | Node::Raise { .. }))
+}
+
+fn is_of_new(condition: &Expr) -> bool {
+    let mut own = true;
+    condition.walk(&mut |expr| {
+        own &= match expr {
+            Expr::Column { qualifier, .. } => qualifier.as_ref().is_some_and(|row| *row == "new"),
+            Expr::Subquery(_) | Expr::Exists(_) | Expr::InQuery { .. } | Expr::Other { .. } => false,
+            _ => true,
+        }
+    });
+    own
+}

@@ -64,7 +64,9 @@ impl Walk<'_> {
         match &write.rows {
             Rows::Values { first, .. } => {
                 for value in first {
-                    self.expand(value, &[], false, scope, &mut values);
+                    if !self.expand(value, &[], false, scope, &mut values) {
+                        return unknown(&write.columns, target);
+                    }
                 }
             }
             Rows::Query(query) => {
@@ -76,7 +78,11 @@ impl Walk<'_> {
                 }
                 for output in &query.outputs {
                     match output {
-                        Output::Value { value, .. } => self.expand(value, &rows, alone, scope, &mut values),
+                        Output::Value { value, .. } => {
+                            if !self.expand(value, &rows, alone, scope, &mut values) {
+                                return unknown(&write.columns, target);
+                            }
+                        }
                         Output::All { qualifier } => {
                             let ours = match qualifier {
                                 Some(name) => rows.contains(name) || name == "new",
@@ -117,14 +123,18 @@ impl Walk<'_> {
         columns.iter().map(|column| column.name.clone())
     }
 
-    fn expand(&self, value: &Expr, rows: &[Ident], alone: bool, scope: &Scope, values: &mut Vec<Value>) {
+    /// The values that an expression stands for; false where their number is not known: a row variable's `*`.
+    fn expand(&self, value: &Expr, rows: &[Ident], alone: bool, scope: &Scope, values: &mut Vec<Value>) -> bool {
         match value {
             Expr::Row { qualifier } if qualifier == "new" || rows.contains(qualifier) => {
                 values.extend(self.source_columns().map(Value::Source));
             }
-            Expr::List(items) => items.iter().for_each(|item| self.expand(item, rows, alone, scope, values)),
+            Expr::Row { qualifier } if qualifier == "old" => values.extend(self.source_columns().map(Value::Old)),
+            Expr::Row { .. } => return false,
+            Expr::List(items) => return items.iter().all(|item| self.expand(item, rows, alone, scope, values)),
             other => values.push(self.value(other, rows, alone, scope)),
         }
+        true
     }
 
     fn value(&self, value: &Expr, rows: &[Ident], alone: bool, scope: &Scope) -> Value {

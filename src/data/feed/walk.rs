@@ -319,7 +319,7 @@ fn only_reads(sql: &Expr) -> bool {
     }
 }
 
-fn raises(body: &[Node]) -> bool {
+pub(super) fn raises(body: &[Node]) -> bool {
     body.iter().any(|node| matches!(node, Node::Raise { fails: true, .. }))
 }
 
