@@ -22,6 +22,8 @@ pub struct Layout {
     /// Migrations in other languages.
     pub other: Vec<Found>,
     pub beside: BTreeSet<String>,
+    /// Nothing but the names of its files says which runner it is.
+    pub is_guess: bool,
 }
 
 /// What a tree holds.
@@ -133,8 +135,10 @@ pub struct Search<'a> {
 impl Search<'_> {
     /// Opens a history.
     pub fn add(&mut self, root: impl Into<String>, framework: Framework, files: Vec<Found>) {
-        let (other, beside) = (Vec::new(), BTreeSet::new());
-        self.found.layouts.push(Layout { root: root.into(), framework, files, other, beside });
+        let (root, other, beside) = (root.into(), Vec::new(), BTreeSet::new());
+        let is_named = self.surroundings.wanted.is_some() || !tool(framework).by_names;
+        let is_guess = !is_named && !self.is_named(&root, framework);
+        self.found.layouts.push(Layout { root, framework, files, other, beside, is_guess });
     }
 
     pub fn remark(&mut self, remark: String) {

@@ -326,7 +326,8 @@ impl<'a> Search<'a> {
         }
         for (root, files) in by_folder {
             let framework = Framework::Plain;
-            let layout = Layout { root: root.clone(), framework, files, other: Vec::new(), beside: BTreeSet::new() };
+            let (other, beside) = (Vec::new(), BTreeSet::new());
+            let layout = Layout { root: root.clone(), framework, files, other, beside, is_guess: false };
             self.layouts.insert((root, framework), layout);
         }
     }

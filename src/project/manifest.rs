@@ -20,6 +20,8 @@ const SIGNS: &[(&str, &str, Framework)] = &[
     ("build.gradle.kts", "flyway", Framework::Flyway),
     ("gradle/libs.versions.toml", "flyway", Framework::Flyway),
     ("go.mod", "golang-migrate/migrate", Framework::GolangMigrate),
+    ("go.mod", "maragudk/migrate", Framework::MaragudkMigrate),
+    ("go.mod", "maragu.dev/migrate", Framework::MaragudkMigrate),
     ("go.mod", "pressly/goose", Framework::Goose),
     ("go.mod", "gobuffalo/pop", Framework::Pop),
     ("go.mod", "ory/pop", Framework::Pop),

@@ -200,7 +200,7 @@ pub fn outside_transaction(framework: Framework) -> &'static str {
     match framework {
         Framework::Plain => "-- outside of a transaction",
         Framework::Atlas => "-- in a migration of its own, below `-- atlas:txmode none` and an empty line",
-        Framework::Concourse | Framework::Pop => {
+        Framework::Concourse | Framework::MaragudkMigrate | Framework::Pop => {
             "-- by hand before the deploy: the runner wraps every file in a transaction; the migration then takes IF NOT EXISTS"
         }
         Framework::Dbmate => "-- in a migration of its own, below `-- migrate:up transaction:false`",

@@ -18,6 +18,7 @@ pub enum Framework {
     Hasura,
     /// Its formatted SQL.
     Liquibase,
+    MaragudkMigrate,
     /// Its SQL files.
     NodePgMigrate,
     PlayEvolutions,
@@ -40,7 +41,7 @@ pub enum Framework {
 }
 
 impl Framework {
-    pub const ALL: [Framework; 27] = [
+    pub const ALL: [Framework; 28] = [
         Framework::Plain,
         Framework::Atlas,
         Framework::Concourse,
@@ -53,6 +54,7 @@ impl Framework {
         Framework::GraphileMigrate,
         Framework::Hasura,
         Framework::Liquibase,
+        Framework::MaragudkMigrate,
         Framework::NodePgMigrate,
         Framework::PlayEvolutions,
         Framework::Pop,
@@ -85,6 +87,7 @@ impl Framework {
             Framework::GraphileMigrate => "graphile-migrate",
             Framework::Hasura => "hasura",
             Framework::Liquibase => "liquibase",
+            Framework::MaragudkMigrate => "maragudk-migrate",
             Framework::NodePgMigrate => "node-pg-migrate",
             Framework::PlayEvolutions => "play-evolutions",
             Framework::Pop => "pop",
@@ -118,6 +121,7 @@ impl Framework {
             Framework::GraphileMigrate => "graphile-migrate",
             Framework::Hasura => "Hasura",
             Framework::Liquibase => "Liquibase",
+            Framework::MaragudkMigrate => "maragudk/migrate",
             Framework::NodePgMigrate => "node-pg-migrate",
             Framework::PlayEvolutions => "Play",
             Framework::Pop => "pop",

@@ -73,14 +73,59 @@ fn sqlx_is_told_from_golang_migrate_by_its_manifest() {
 
 #[test]
 fn duplicate_versions_are_refused_as_the_runner_refuses_them() {
-    let tree =
-        Tree::new(&[("m/3_a.up.sql", SQL), ("m/003_b.up.sql", SQL), ("m/4_c.down.sql", SQL), ("m/5_d.up.sql", SQL)]);
+    let tree = Tree::new(&[
+        ("go.mod", "require github.com/golang-migrate/migrate/v4 v4.1.0\n"),
+        ("m/3_a.up.sql", SQL),
+        ("m/003_b.up.sql", SQL),
+        ("m/4_c.down.sql", SQL),
+        ("m/5_d.up.sql", SQL),
+    ]);
     let project = tree.load(&["m"]).unwrap();
     assert_eq!(names(only(&project)), ["b", "d"]);
     assert_eq!(project.unread_files.len(), 1);
     assert!(project.unread_files[0].reason.contains("same version"));
     assert!(says(&project, "4_c.down.sql"));
     assert!(!only(&project).complete);
+}
+
+#[test]
+fn a_runner_that_is_a_guess_refuses_nothing() {
+    let pairs = [
+        ("m/0000_btree.up.sql", SQL),
+        ("m/0000_citext.up.sql", SQL),
+        ("m/0001_a.down.sql", SQL),
+        ("m/0001_a.up.sql", SQL),
+        ("m/0002_b_down.sql", SQL),
+        ("m/0002_b_up.sql", SQL),
+    ];
+    let tree = Tree::new(&pairs);
+    let project = tree.load(&[]).unwrap();
+    let history = only(&project);
+    assert_eq!((history.framework, names(history)), (Framework::Plain, vec!["btree", "citext", "a", "b_up"]));
+    assert!(project.unread_files.is_empty() && says(&project, "it is not golang-migrate"));
+    assert!(history.migrations[2].down.is_some() && history.migrations[3].down.is_some());
+
+    let named = Flags { framework: Some(Framework::GolangMigrate), ..Flags::default() };
+    assert_eq!(tree.load_with(&["m"], &named).unwrap().unread_files.len(), 1);
+
+    // Both are required: the numbers tell which it is.
+    tree.write(&[(
+        "go.mod",
+        "github.com/golang-migrate/migrate/v4 v4.1.0 // indirect\ngithub.com/maragudk/migrate v0.4.3\n",
+    )]);
+    let project = tree.load(&[]).unwrap();
+    let history = only(&project);
+    assert_eq!((history.framework, versions(history)[0]), (Framework::MaragudkMigrate, "0000_btree"));
+    assert_eq!((names(history), units(history)), (vec!["btree", "citext", "a", "b"], vec![TransactionUnit::File; 4]));
+    assert!(history.migrations[2].down.is_some() && history.migrations[3].down.is_some());
+    assert!(project.unread_files.is_empty());
+
+    let tree = Tree::new(&[("m/V1__a.sql", SQL), ("m/V2__b.sql", SQL), ("m/V2__c.sql", SQL)]);
+    let project = tree.load(&[]).unwrap();
+    assert_eq!((only(&project).framework, only(&project).migrations.len()), (Framework::Flyway, 3));
+    assert!(project.unread_files.is_empty() && says(&project, "would refuse `m/V2__c.sql` beside `m/V2__b.sql`"));
+    tree.write(&[("flyway.conf", "")]);
+    assert_eq!(tree.load(&[]).unwrap().unread_files.len(), 1);
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub const TOOL: Tool = Tool {
     checksums: true,
     also: &[(".java", "Java"), (".kt", "Kotlin")],
     templates: Style::Dollar,
+    by_names: true,
     ..ORDINARY
 };
 

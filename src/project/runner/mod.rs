@@ -7,6 +7,7 @@ mod flyway;
 mod goose;
 mod graphile_migrate;
 mod liquibase;
+mod maragudk_migrate;
 mod numbered;
 mod plain;
 mod pop;
@@ -53,6 +54,8 @@ pub struct Tool {
     pub also: &'static [(&'static str, &'static str)],
     /// What is replaced in a text before the server sees it.
     pub templates: Style,
+    /// Its folders may be known by the names of their files alone, which other runners take too.
+    pub by_names: bool,
     /// Files beside the migrations by which a folder above a file is known to be the root.
     pub manifests: &'static [&'static str],
 }
@@ -82,6 +85,7 @@ const ORDINARY: Tool = Tool {
     one_per_version: true,
     also: &[],
     templates: Style::Marks,
+    by_names: false,
     manifests: &[],
 };
 
@@ -112,6 +116,7 @@ pub const TOOLS: [&Tool; Framework::ALL.len()] = [
     &numbered::RIVER,
     &numbered::CONCOURSE,
     &numbered::SQLX,
+    &maragudk_migrate::TOOL,
     &numbered::GOLANG_MIGRATE,
     &postgres_migrations::TOOL,
     &plain::TOOL,
@@ -234,14 +239,13 @@ fn refuse_duplicates(layout: &Layout, tool: &Tool, found: &mut Entries) {
     if !tool.one_per_version {
         return;
     }
+    if layout.is_guess {
+        found.remarks.extend(doubtful(layout, tool, &found.entries));
+        return;
+    }
     let mut kept: Vec<Entry> = Vec::with_capacity(found.entries.len());
     for entry in std::mem::take(&mut found.entries) {
-        let same = |before: &&Entry| {
-            before.repeatable == entry.repeatable
-                && (tool.compare)(&before.version, &entry.version).is_eq()
-                && (!entry.repeatable || before.name == entry.name)
-        };
-        match kept.last().filter(same) {
+        match kept.last().filter(|before| is_twin(tool, before, &entry)) {
             Some(before) => {
                 let runner = layout.framework.name();
                 let reason = format!("{runner} refuses it: `{}` has the same version", before.up.path);
@@ -251,6 +255,24 @@ fn refuse_duplicates(layout: &Layout, tool: &Tool, found: &mut Entries) {
         }
     }
     found.entries = kept;
+}
+
+/// The runner would count both as one.
+fn is_twin(tool: &Tool, before: &Entry, entry: &Entry) -> bool {
+    before.repeatable == entry.repeatable
+        && (tool.compare)(&before.version, &entry.version).is_eq()
+        && (!entry.repeatable || before.name == entry.name)
+}
+
+/// Where nothing but names says which runner it is, twins are no fault of the files: perhaps it is another one.
+fn doubtful(layout: &Layout, tool: &Tool, entries: &[Entry]) -> Option<String> {
+    let twins = entries.windows(2).find(|pair| is_twin(tool, &pair[0], &pair[1]))?;
+    let (root, runner) = (named(&layout.root), layout.framework.name());
+    let (first, second) = (&twins[0].up.path, &twins[1].up.path);
+    Some(format!(
+        "{root}: {runner} would refuse `{second}` beside `{first}`, which have one version: both are read, since nothing \
+         but their names says that {runner} runs them; `framework` names the runner"
+    ))
 }
 
 /// Migrations in other languages stand in the same order and are not SQL.

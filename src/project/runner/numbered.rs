@@ -28,6 +28,7 @@ pub const GOLANG_MIGRATE: Tool = Tool {
     unit: TransactionUnit::SimpleQuery,
     after_failure: AfterFailure::MarkedDirty,
     also: &[(".go", "Go")],
+    by_names: true,
     ..ORDINARY
 };
 
@@ -122,6 +123,15 @@ fn detect_golang_migrate(search: &mut Search<'_>) {
             continue;
         }
         if !search.is_named(&path, Framework::GolangMigrate) {
+            // It refuses to start with a number used twice: whoever runs these, it is another one.
+            if has_twins(search.files(&path)) {
+                let remark = "a number stands before several names, so that it is not golang-migrate: read in the order \
+                              of their names; `framework` names the runner";
+                search.remark(format!("{}: {remark}", named(&path)));
+                let files = search.take(&path);
+                search.add(path, Framework::Plain, files);
+                continue;
+            }
             let remark = "named as golang-migrate names them, and no go.mod requires it: if another runner runs them, \
                           set `framework`";
             search.remark(format!("{}: {remark}", named(&path)));
@@ -129,6 +139,13 @@ fn detect_golang_migrate(search: &mut Search<'_>) {
         let files = search.take(&path);
         search.add(path, Framework::GolangMigrate, files);
     }
+}
+
+/// Two files have one number and one direction.
+pub(super) fn has_twins(files: &[Found]) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut parts = files.iter().filter_map(|file| up_down(file.name()));
+    parts.any(|parts| !seen.insert((parts.version.trim_start_matches('0').to_owned(), parts.direction)))
 }
 
 fn units(mut found: Entries, context: &mut Context<'_>, unit: Unit) -> Entries {
