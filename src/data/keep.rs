@@ -99,6 +99,7 @@ impl Data {
     /// Reads a trigger's body.
     fn read(&mut self, schema: &Schema, id: TriggerId) {
         let own = schema.get_trigger(id).filter(|trigger| trigger.parent.is_none());
+        let function = own.and_then(|trigger| trigger.function);
         let Some(written) = own.map(|trigger| feed::written_by(schema, trigger)) else {
             self.entries.remove(&id);
             self.uses.remove(&id);
@@ -107,6 +108,9 @@ impl Data {
         if let Some(uses) = written.uses {
             for name in uses.names() {
                 self.users.entry(name.clone()).or_default().insert(id);
+            }
+            if !uses.unread.is_empty() {
+                self.unfollowed.extend(function);
             }
             self.uses.insert(id, Arc::new(uses));
         }

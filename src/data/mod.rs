@@ -33,7 +33,7 @@ use imbl::ordmap::DiffItem;
 use imbl::{OrdMap, OrdSet};
 
 use crate::operation::{Ident, LockMode, Name, Operation, Origin, Rows, WriteKind};
-use crate::schema::{ColumnId, RelationId, Schema, TriggerId};
+use crate::schema::{ColumnId, FunctionId, RelationId, Schema, TriggerId};
 use crate::settings::Fact;
 
 /// A point of the history: the number of the step, of the unit (what others see at once), of the release.
@@ -77,6 +77,8 @@ pub struct Data {
     /// All that each trigger's function names, and triggers by those names.
     uses: OrdMap<TriggerId, Arc<Uses>>,
     users: OrdMap<Ident, OrdSet<TriggerId>>,
+    /// Functions with writes that could not be followed, for some trigger at some time.
+    unfollowed: OrdSet<FunctionId>,
     /// Names and bounds that tables lost not long ago.
     left: Arc<Vec<Arc<swap::Left>>>,
     swaps: Arc<Vec<Arc<Swap>>>,
@@ -224,6 +226,11 @@ impl Data {
         self.uses.get(&trigger).map(|uses| &**uses)
     }
 
+    /// Some write of a trigger function could not be followed already.
+    pub fn is_unfollowed(&self, function: FunctionId) -> bool {
+        self.unfollowed.contains(&function)
+    }
+
     /// Triggers whose functions came, changed, or name something that was taken away, between another state and this.
     pub fn shaken_since(&self, other: &Data, schema: &Schema, before: &Schema) -> BTreeSet<TriggerId> {
         let changes = other.uses.diff(&self.uses).filter_map(|change| match change {
@@ -288,6 +295,7 @@ impl Data {
             *own = own.clone().union(triggers.clone());
         }
         joined.entries = joined.entries.union(other.entries.clone());
+        joined.unfollowed = joined.unfollowed.union(other.unfollowed.clone());
         joined.uses = joined.uses.union(other.uses.clone());
         for (name, triggers) in &other.users {
             let own = joined.users.entry(name.clone()).or_default();

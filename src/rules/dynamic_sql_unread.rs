@@ -13,8 +13,8 @@ pub fn check(unit: &Unit, findings: &mut Findings) {
         let Some(trigger) = after.schema.get_trigger(id).filter(|trigger| trigger.parent.is_none()) else { continue };
         let Some(function) = trigger.function.and_then(|id| after.schema.get_function(id)) else { continue };
         let Some((span, how)) = after.data.uses_of(id).and_then(|uses| uses.unread.first()) else { continue };
-        let known = before.data.uses_of(id).is_some_and(|uses| !uses.unread.is_empty());
-        if known || !told.insert(function.id) {
+        // One function may serve a hundred tables: it is said once.
+        if before.data.is_unfollowed(function.id) || !told.insert(function.id) {
             continue;
         }
         let parts = [trigger.existence.origin().span, function.existence.origin().span];

@@ -212,6 +212,10 @@ pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
     scope.texts.set("tg_table_name".into(), Some(source.name.name.as_str().into()));
     scope.texts.set("tg_relname".into(), Some(source.name.name.as_str().into()));
     scope.texts.set("tg_table_schema".into(), Some(source.name.schema.as_str().into()));
+    // As regclass prints it, the schema left out where the search path names it.
+    if walk.path.contains(&source.name.schema) {
+        scope.texts.set("tg_relid".into(), Some(source.name.name.as_str().into()));
+    }
     scope.texts.set_list("tg_argv".into(), trigger.arguments.clone());
     if let Some(when) = &trigger.when {
         scope.guards.extend(plain(&when.tree));

@@ -241,7 +241,7 @@ impl Walk<'_> {
 
     fn dynamic(&mut self, sql: &Expr, using: &[Expr], span: Span, scope: &mut Scope) {
         let Some(text) = evaluate(sql, &scope.texts) else {
-            if !only_reads(sql) {
+            if !writes_nothing(sql) {
                 self.unread.push((span, "runs a text that is made at run time"));
             }
             return;
@@ -305,16 +305,17 @@ fn operation_test(condition: &Expr) -> Option<Events> {
     }
 }
 
-/// A text that begins with SELECT, whatever comes after.
-fn only_reads(sql: &Expr) -> bool {
+/// A text whose first word is of a statement that writes no rows, whatever comes after.
+fn writes_nothing(sql: &Expr) -> bool {
+    const WORDS: [&str; 6] = ["select", "notify", "create", "drop", "alter", "analyze"];
     match sql {
         Expr::Constant(Constant::String(text)) => {
-            let word = text.trim_start().get(..6);
-            word.is_some_and(|word| word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("notify"))
+            let first = text.split_whitespace().next();
+            first.is_some_and(|first| WORDS.iter().any(|word| word.eq_ignore_ascii_case(first)))
         }
-        Expr::Binary { left, .. } => only_reads(left),
-        Expr::Call { arguments, .. } => arguments.first().is_some_and(only_reads),
-        Expr::Cast { value, .. } => only_reads(value),
+        Expr::Binary { left, .. } => writes_nothing(left),
+        Expr::Call { arguments, .. } => arguments.first().is_some_and(writes_nothing),
+        Expr::Cast { value, .. } => writes_nothing(value),
         _ => false,
     }
 }
