@@ -182,6 +182,8 @@ struct Run {
 fn run(project: &Project, plan: &Plan, majors: &[Major]) -> Run {
     let settings = plan.settings;
     let mut run = Run::default();
+    // Which rules speak, and how loud: the same for all of a migration.
+    let (mut asked, mut asked_at): (Vec<(&Rule, Severity)>, Option<MigrationRef>) = (Vec::new(), None);
     let mut tell = |event: Event| {
         let context = match event {
             Event::Step(step) => &step.context,
@@ -192,22 +194,14 @@ fn run(project: &Project, plan: &Plan, majors: &[Major]) -> Run {
                 return;
             }
         };
-        let path = project.sources.path(context.migration.source);
-        for rule in BUILT_IN {
-            let asked = matches!(
-                (rule.check, event),
-                (Check::Step(_), Event::Step(_))
-                    | (Check::Unit(_), Event::Unit(_))
-                    | (Check::Whole(_), Event::Whole(_))
-            );
-            if !asked {
-                continue;
-            }
-            let severity = rule.severity(settings, path);
-            if severity == Severity::Off {
-                continue;
-            }
-            let mut findings = Findings::new(rule.id, severity, context);
+        if asked_at != Some(context.at) {
+            let path = project.sources.path(context.migration.source);
+            asked = BUILT_IN.iter().map(|rule| (rule, rule.severity(settings, path))).collect();
+            asked.retain(|(_, severity)| *severity > Severity::Off);
+            asked_at = Some(context.at);
+        }
+        for (rule, severity) in &asked {
+            let mut findings = Findings::new(rule.id, *severity, context);
             match (rule.check, event) {
                 (Check::Step(check), Event::Step(step)) => check(step, &mut findings),
                 (Check::Unit(check), Event::Unit(unit)) => check(unit, &mut findings),

@@ -205,6 +205,8 @@ impl Finding {
         if other.severity > self.severity {
             std::mem::swap(self, &mut other);
         }
+        self.also_at(&other);
+        self.join_advice(&other);
         self.certain |= other.certain;
         for object in other.objects {
             self.object(object);
@@ -221,6 +223,30 @@ impl Finding {
             }
         }
         self.hold_on(&other.postgres);
+    }
+
+    /// Where the fault stands again: what is said there, if it is another thing.
+    fn also_at(&mut self, other: &Finding) {
+        let known = self.because.iter().any(|because| because.span == other.span);
+        if known || self.span == other.span {
+            return;
+        }
+        let text = if self.message == other.message { "this does the same" } else { &other.message };
+        self.because(other.span, text);
+    }
+
+    /// What to run instead, and the query that counts, are for both; a statement for each, one query for all.
+    fn join_advice(&mut self, other: &Finding) {
+        if let (Some(own), Some(more)) = (&mut self.instead, &other.instead)
+            && !own.contains(more.as_str())
+        {
+            *own = format!("{own}\n{more}");
+        }
+        if let (Some(own), Some(more)) = (&mut self.verify, &other.verify)
+            && !own.contains(more.as_str())
+        {
+            *own = format!("SELECT ({own}) + ({more})");
+        }
     }
 
     /// One level less where `certain` is false.

@@ -37,6 +37,8 @@ pub struct OpenTransaction {
     pub savepoints: Vec<(Ident, State, usize, usize)>,
     /// In the order they were taken; ROLLBACK TO releases those after the savepoint.
     pub locks: Vec<HeldLock>,
+    /// The strongest of them on each relation.
+    strongest: BTreeMap<RelationId, LockMode>,
 }
 
 /// A lock that an open transaction holds, with the step that took it.
@@ -48,11 +50,24 @@ pub struct HeldLock {
 }
 
 impl OpenTransaction {
+    pub fn new(since: Origin, implied: bool, before: State) -> OpenTransaction {
+        let (savepoints, locks, strongest) = (Vec::new(), Vec::new(), BTreeMap::new());
+        OpenTransaction { since, implied, before, savepoints, locks, strongest }
+    }
+
+    /// ROLLBACK TO: only the first locks are held still.
+    pub fn release_after(&mut self, locks: usize) {
+        self.locks.truncate(locks);
+        // A lock is kept anew only where it is stronger: the last on a relation is the strongest.
+        self.strongest = self.locks.iter().map(|held| (held.relation, held.mode)).collect();
+    }
+
     /// Keeps a lock that others can feel: not on what this transaction made, nor one no stronger than it holds.
     pub fn hold(&mut self, lock: HeldLock) {
         let seen = self.before.schema.get_relation(lock.relation).is_some();
-        let known = self.locks.iter().any(|held| held.relation == lock.relation && held.mode >= lock.mode);
+        let known = self.strongest.get(&lock.relation).is_some_and(|held| *held >= lock.mode);
         if seen && !known {
+            self.strongest.insert(lock.relation, lock.mode);
             self.locks.push(lock);
         }
     }
@@ -157,13 +172,7 @@ mod tests {
         session.set(&set(SetScope::Local, Some("5s")), &at);
         assert!(!session.has_lock_timeout(), "SET LOCAL outside a transaction does nothing");
         let before = State::new(crate::version::Major::NEWEST);
-        session.transaction = Some(Box::new(OpenTransaction {
-            since: at.clone(),
-            implied: false,
-            before,
-            savepoints: Vec::new(),
-            locks: Vec::new(),
-        }));
+        session.transaction = Some(Box::new(OpenTransaction::new(at.clone(), false, before)));
         session.set(&set(SetScope::Local, Some("5s")), &at);
         assert!(session.has_lock_timeout());
         session.end_transaction();

@@ -31,6 +31,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
         };
         let message = format!("adding this foreign key reads all of `{table}` while {waits}");
         let finding = findings.report(step.origin, "add-foreign-key", step.certain, message);
+        finding.one_per(relation.name.to_string());
         finding.because(
             relation.existence.origin().span,
             format!("`{table}` is older than this release and may hold rows"),

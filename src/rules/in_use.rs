@@ -152,6 +152,8 @@ impl<'a> Altered<'a> {
         let finding = findings.report(&self.place(at), word, self.step.certain && certain, message);
         finding.postgres = majors.to_vec();
         finding.object(&self.relation.name);
+        // One table is locked and read for all of them: one fault, however many actions.
+        finding.one_per(self.relation.name.to_string());
         soften_small(self.step, finding, self.relation.id);
         because_in_use(finding, self.relation);
         finding

@@ -36,6 +36,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
         format!("writes to `{table}` wait while the index is built")
     };
     let finding = findings.report(step.origin, "create-index", step.certain, message);
+    finding.one_per(relation.name.to_string());
     if step.context.is_small(schema, relation.id) {
         finding.severity = finding.severity.min(Severity::Warning);
     }

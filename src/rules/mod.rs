@@ -210,7 +210,7 @@ static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
 
 impl Rule {
     pub fn find(id: &str) -> Option<&'static Rule> {
-        BUILT_IN.iter().find(|rule| rule.id == id)
+        BUILT_IN.binary_search_by(|rule| rule.id.cmp(id)).ok().map(|place| &BUILT_IN[place])
     }
 
     /// The page as written.
@@ -219,7 +219,7 @@ impl Rule {
     }
 
     pub fn page(&self) -> &'static Page {
-        let place = PAGES.iter().position(|page| page.id == self.id);
+        let place = PAGES.binary_search_by(|page| page.id.as_str().cmp(self.id)).ok();
         // Every built-in page reads: `tests/catalogue.rs`.
         &PAGES[place.unwrap_or_default()]
     }
@@ -227,17 +227,17 @@ impl Rule {
 
 /// Where a rule puts its findings.
 #[derive(Debug)]
-pub struct Findings {
+pub struct Findings<'a> {
     rule: &'static str,
     severity: Severity,
     migration: MigrationRef,
-    majors: Vec<Major>,
+    majors: &'a [Major],
     found: Vec<Finding>,
 }
 
-impl Findings {
-    pub fn new(rule: &'static str, severity: Severity, context: &Context) -> Findings {
-        Findings { rule, severity, migration: context.at, majors: context.majors.to_vec(), found: Vec::new() }
+impl<'a> Findings<'a> {
+    pub fn new(rule: &'static str, severity: Severity, context: &Context<'a>) -> Findings<'a> {
+        Findings { rule, severity, migration: context.at, majors: context.majors, found: Vec::new() }
     }
 
     /// A finding at a step; what is uncertain softens it by one level.
@@ -252,7 +252,7 @@ impl Findings {
         self.found.push(finding);
         let last = self.found.len() - 1;
         let finding = &mut self.found[last];
-        finding.postgres = self.majors.clone();
+        finding.postgres = self.majors.to_vec();
         finding.if_certain(certain);
         finding
     }

@@ -101,7 +101,6 @@ fn lock_held<'a>(step: &'a Step, relation: &Relation) -> Option<&'a HeldLock> {
 
 /// A backfill of a table under the lock that this transaction took on it.
 pub fn backfill_in_schema_transaction(step: &Step, findings: &mut Findings) {
-    let Some(open) = &step.session.transaction else { return };
     let Some((_, relation)) = whole_table(step) else { return };
     if step.context.is_small(&step.before.schema, relation.id) {
         return;
@@ -113,8 +112,7 @@ pub fn backfill_in_schema_transaction(step: &Step, findings: &mut Findings) {
         format!("all {waits} of `{table}` wait while every row of it is changed: this transaction has locked it");
     let finding = findings.report(step.origin, "write", step.certain, message);
     finding.object(&relation.name);
-    // One transaction is one fault.
-    finding.one_per(format!("{table} {}", open.since.span.start));
+    finding.one_per(&table);
     finding.because(held.by.span, format!("takes {} on `{table}` until the transaction ends", held.mode));
     finding.instead(format!("{}\n-- the change of rows, in batches, after this one is through", own_migration(step)));
 }

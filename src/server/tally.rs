@@ -1,5 +1,7 @@
 //! Collects one statement's effects: takes the rows of `facts` and the relations that play their roles.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::facts::{self, Form, Role};
 use super::{DataCheck, DataCheckKind, Effects, IndexBuild, Rewrite, RewriteKind, Scan, SessionFacts};
 use crate::operation::{Ident, LockMode, Name};
@@ -13,6 +15,11 @@ pub(super) struct Tally<'a> {
     pub effects: Effects,
     /// Which action of an ALTER TABLE is looked at.
     pub action: Option<usize>,
+    // Where each relation stands in the lists of effects: trees of thousands of partitions are ordinary.
+    locked: BTreeMap<RelationId, usize>,
+    scanned: BTreeSet<(RelationId, Option<usize>)>,
+    rewritten: BTreeMap<RelationId, usize>,
+    built: BTreeSet<RelationId>,
 }
 
 /// Who plays which role in one statement.
@@ -25,7 +32,17 @@ fn playing<'a>(role: Role, cast: Cast<'a>) -> impl Iterator<Item = RelationId> +
 
 impl<'a> Tally<'a> {
     pub fn new(schema: &'a Schema, major: Major, session: &'a SessionFacts) -> Tally<'a> {
-        Tally { schema, major, session, effects: Effects::default(), action: None }
+        Tally {
+            schema,
+            major,
+            session,
+            effects: Effects::default(),
+            action: None,
+            locked: BTreeMap::new(),
+            scanned: BTreeSet::new(),
+            rewritten: BTreeMap::new(),
+            built: BTreeSet::new(),
+        }
     }
 
     /// Takes over what the fact of `form` says, for the relations that play its roles.
@@ -56,16 +73,21 @@ impl<'a> Tally<'a> {
 
     /// Keeps the strongest lock on each relation, in the order of the first.
     pub fn lock(&mut self, relation: RelationId, mode: LockMode) {
-        match self.effects.locks.iter_mut().find(|(locked, _)| *locked == relation) {
-            Some((_, held)) => *held = mode.max(*held),
-            None => self.effects.locks.push((relation, mode)),
+        match self.locked.get(&relation) {
+            Some(place) => {
+                let (_, held) = &mut self.effects.locks[*place];
+                *held = mode.max(*held);
+            }
+            None => {
+                self.locked.insert(relation, self.effects.locks.len());
+                self.effects.locks.push((relation, mode));
+            }
         }
     }
 
     /// Only what has storage can be read: the partitioned parent has none.
     pub fn scan(&mut self, relation: RelationId) {
-        let known = self.effects.scans.iter().any(|scan| scan.relation == relation && scan.action == self.action);
-        if self.has_rows(relation) && !known {
+        if self.has_rows(relation) && self.scanned.insert((relation, self.action)) {
             let scan = Scan { relation, held: LockMode::AccessShare, action: self.action };
             self.effects.scans.push(scan);
         }
@@ -82,15 +104,19 @@ impl<'a> Tally<'a> {
                 self.build(relation, Some(index));
             }
         }
-        match self.effects.rewrites.iter_mut().find(|rewrite| rewrite.relation == relation) {
-            Some(known) => known.certain |= certain,
-            None => self.effects.rewrites.push(Rewrite { relation, kind, certain, action: self.action }),
+        match self.rewritten.get(&relation) {
+            Some(place) => self.effects.rewrites[*place].certain |= certain,
+            None => {
+                self.rewritten.insert(relation, self.effects.rewrites.len());
+                self.effects.rewrites.push(Rewrite { relation, kind, certain, action: self.action });
+            }
         }
     }
 
     pub fn build(&mut self, table: RelationId, index: Option<RelationId>) {
-        let known = index.is_some() && self.effects.index_builds.iter().any(|build| build.index == index);
+        let known = index.is_some_and(|index| self.built.contains(&index));
         if self.has_rows(table) && !known {
+            self.built.extend(index);
             self.effects.index_builds.push(IndexBuild { table, index, action: self.action });
         }
     }
@@ -119,14 +145,14 @@ impl<'a> Tally<'a> {
 
     /// The scans learn which lock is held in the end: an ALTER TABLE takes its strongest at once.
     pub fn finish(mut self) -> Effects {
-        let held = |effects: &Effects, relation| effects.lock_on(relation).unwrap_or(LockMode::AccessShare);
         let mut scans = std::mem::take(&mut self.effects.scans);
         scans.retain(|scan| {
-            let rewritten = self.effects.rewrites.iter().find(|rewrite| rewrite.relation == scan.relation);
+            let rewritten = self.rewritten.get(&scan.relation).map(|place| &self.effects.rewrites[*place]);
             rewritten.is_none_or(|rewrite| rewrite.kind != RewriteKind::Rows)
         });
         for scan in &mut scans {
-            scan.held = held(&self.effects, scan.relation);
+            let lock = self.locked.get(&scan.relation).map(|place| self.effects.locks[*place].1);
+            scan.held = lock.unwrap_or(LockMode::AccessShare);
         }
         self.effects.scans = scans;
         self.effects
@@ -174,12 +200,14 @@ impl<'a> Tally<'a> {
     /// All tables below, at every level: partitions, or children by INHERITS.
     pub fn below(&self, relation: RelationId) -> Vec<RelationId> {
         let mut found: Vec<RelationId> = Vec::new();
+        let mut seen = BTreeSet::new();
         let mut open = vec![relation];
         while let Some(next) = open.pop() {
-            let children = self.table(next).map(|table| table.children.as_slice()).unwrap_or_default();
-            for child in children.iter().rev().filter(|child| !found.contains(child) && **child != relation) {
-                open.push(*child);
+            if !seen.insert(next) {
+                continue;
             }
+            let children = self.table(next).map(|table| table.children.as_slice()).unwrap_or_default();
+            open.extend(children.iter().rev());
             if next != relation {
                 found.push(next);
             }

@@ -179,7 +179,7 @@ impl<'a> Replay<'a> {
                 {
                     let (_, state, steps, locks) = open.savepoints[place].clone();
                     open.savepoints.truncate(place + 1);
-                    open.locks.truncate(locks);
+                    open.release_after(locks);
                     let undone = self.unit_steps.len() - steps.min(self.unit_steps.len());
                     self.unit_steps.truncate(steps);
                     self.migration_steps.truncate(self.migration_steps.len() - undone);
@@ -196,13 +196,8 @@ impl<'a> Replay<'a> {
             Some(open) => open.implied &= implied,
             None => {
                 self.end_unit();
-                self.session.transaction = Some(Box::new(OpenTransaction {
-                    since: origin.clone(),
-                    implied,
-                    before: self.state.clone(),
-                    savepoints: Vec::new(),
-                    locks: Vec::new(),
-                }));
+                let open = OpenTransaction::new(origin.clone(), implied, self.state.clone());
+                self.session.transaction = Some(Box::new(open));
             }
         }
     }

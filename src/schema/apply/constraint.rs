@@ -1,5 +1,7 @@
 //! CHECK, keys and what ALTER TABLE does to constraints of any kind. Foreign keys are made in `foreign_key`.
 
+use std::collections::BTreeSet;
+
 use super::index::{KeyRole, NewIndex, empty_index, key_columns};
 use super::names::addition;
 use super::resolve::quoted;
@@ -611,9 +613,10 @@ impl Change<'_> {
     /// All partitions or inheritance children, at every level.
     pub(super) fn descendants(&self, table: RelationId) -> Vec<RelationId> {
         let mut found = Vec::new();
+        let mut seen = BTreeSet::new();
         let mut open = self.children_in_order(table);
         while let Some(next) = open.pop() {
-            if found.contains(&next) {
+            if !seen.insert(next) {
                 continue;
             }
             found.push(next);
