@@ -78,7 +78,6 @@ fn time(history: &str) -> Duration {
 fn factor(short: &str, long: &str) -> f64 {
     let best = |history| (0..2).map(|_| time(history)).min().unwrap();
     let (short, long) = (best(short), best(long));
-    println!("{short:?}, {long:?}");
     long.as_secs_f64() / short.as_secs_f64()
 }
 
