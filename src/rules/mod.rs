@@ -18,6 +18,7 @@ mod constraint_before_backfill;
 mod constraint_scan;
 mod copy_partition_gap;
 mod copy_stricter_than_source;
+mod copy_traffic;
 mod duplicate_object;
 mod dynamic_sql_unread;
 mod emptied;
@@ -101,6 +102,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("backfill-before-parent-backfill", Check::Step(backfill::before_parent)),
     rule!("backfill-before-sync", Check::Unit(backfill_before_sync::check)),
     rule!("backfill-in-schema-transaction", Check::Step(row_changes::backfill_in_schema_transaction)),
+    rule!("backfill-without-row-lock", Check::Step(copy_traffic::backfill_without_lock)),
     rule!("bundled-validate", Check::Step(validation::bundled)),
     rule!("check-validated-on-add", Check::Step(constraint_scan::check)),
     rule!("column-check-scan", Check::Step(column_added::check)),
@@ -111,6 +113,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("copy-partition-gap", Check::Unit(copy_partition_gap::check)),
     rule!("copy-stricter-than-source", Check::Whole(copy_stricter_than_source::check)),
     rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),
+    rule!("ddl-on-copy-blocks-source", Check::Step(copy_traffic::ddl_blocks_source)),
     rule!("detach-partition-blocks", Check::Step(partition_locks::detach)),
     rule!("domain-scan", Check::Step(other_locks::domain)),
     rule!("drop-cascade", Check::Whole(cascade::drop_cascade)),

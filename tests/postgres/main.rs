@@ -2,6 +2,7 @@
 
 #[path = "../command/mod.rs"]
 mod command;
+mod copies;
 mod effects;
 mod fixtures;
 mod incident;
