@@ -242,8 +242,9 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
             }
         }
     }
-    let mut findings = one_per_fault(findings);
+    // First of all: a finding that took others in stands at one of their places only.
     most_specific(&mut findings, &|rule| Rule::find(rule).map_or(&[][..], |rule| &rule.page().over));
+    let mut findings = one_per_fault(findings);
     let of = |id: &'static str| Rule::find(id).map_or(Severity::Off, |rule| rule.severity(settings, ""));
     findings.extend(reading::unread_statements(&unread, of("unread-statement"), settings.strict_reading));
     findings.extend(reading::unread_files(&project.unread_files, of("unread-file")));

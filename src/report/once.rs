@@ -8,16 +8,15 @@ use crate::version::Major;
 
 /// The same finding on other majors is one finding that holds on all of them.
 pub fn merge_majors(findings: &mut Vec<Finding>, more: Vec<Finding>) {
-    let mut places: BTreeMap<(&'static str, u32, u32, String), usize> = BTreeMap::new();
-    let key = |finding: &Finding| (finding.rule, finding.span.start, finding.span.end, finding.message.clone());
+    let mut places: BTreeMap<(&'static str, Span, String), usize> = BTreeMap::new();
+    let key = |finding: &Finding| (finding.rule, finding.span, finding.message.clone());
     for (place, finding) in findings.iter().enumerate() {
         places.insert(key(finding), place);
     }
     for finding in more {
-        let known = places.get(&key(&finding)).copied();
-        match known.filter(|place| findings[*place].span == finding.span) {
+        match places.get(&key(&finding)) {
             Some(place) => {
-                let known = &mut findings[place];
+                let known = &mut findings[*place];
                 known.severity = known.severity.max(finding.severity);
                 known.hold_on(&finding.postgres);
             }
@@ -122,6 +121,25 @@ mod tests {
         finding.object(object);
         finding.hold_on(majors);
         finding
+    }
+
+    #[test]
+    fn findings_that_look_alike_in_two_files_hold_on_all_majors() {
+        let mut sources = Sources::default();
+        let files = [sources.add("001.sql", ""), sources.add("002.sql", "")];
+        let on = |major: Major| {
+            let both = files.map(|source| {
+                let mut finding = finding("index", 0, "public.t", &[major]);
+                finding.span.source = source;
+                finding
+            });
+            both.to_vec()
+        };
+        let mut findings = Vec::new();
+        for major in Major::all() {
+            merge_majors(&mut findings, on(major));
+        }
+        assert_eq!(findings.iter().map(|one| one.postgres.len()).collect::<Vec<_>>(), [7, 7]);
     }
 
     #[test]

@@ -76,7 +76,13 @@ pub fn without_index(whole: &Whole, findings: &mut Findings) {
         let relation = end.relation(table);
         let name = relation.name.short();
         let Some((step, _, first)) = keys.first() else { continue };
-        let columns: Vec<String> = keys.iter().map(|(_, key, _)| names(end, table, &key.columns).join(", ")).collect();
+        let mut columns: Vec<String> = Vec::new();
+        for (_, key, _) in &keys {
+            let named = names(end, table, &key.columns).join(", ");
+            if !columns.contains(&named) {
+                columns.push(named);
+            }
+        }
         let targets: BTreeSet<String> = keys.iter().map(|(_, _, one)| say::name(end, one.references)).collect();
         let targets: Vec<String> = targets.into_iter().collect();
         let message = format!(

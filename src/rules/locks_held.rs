@@ -129,6 +129,10 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
         finding.object(&schema.relation(*table).name);
     }
     if let Some(open) = &step.session.transaction {
+        // Tables dropped meanwhile no longer count: the number may be reached twice in one transaction.
+        if let Some(first) = open.locks.first() {
+            finding.one_per(format!("{}", first.by.span.start));
+        }
         let held = open.locks.iter().filter(|held| held.mode == LockMode::AccessExclusive);
         for held in held.filter(|held| before.contains(&schema.partition_root(held.relation))).take(MANY) {
             let name = super::say::name(schema, held.relation);

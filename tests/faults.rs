@@ -1,0 +1,169 @@
+//! One fault, one finding: over all bad fixtures, with all rules on, findings whose places overlap and which share an
+//! object are either told by one rule (`over` in its page, `one_per`), or stand below with what else must be repaired.
+
+#![allow(clippy::unwrap_used)]
+
+mod command;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use command::plimsoll;
+use serde_json::Value;
+
+/// Rules whose findings never say what another's says, with the reason.
+const APART: &[(&str, &str)] = &[
+    ("lock-timeout-missing", "one setting at the top of the file, whatever the statement does"),
+    ("fk-without-index", "an index of its own, whatever becomes of the table"),
+    ("sync-misses-operation", "another operation in the trigger, whatever the copy is used for"),
+    ("drop-constraint", "a decision about what the table takes from now on; its lock and its place are others' matter"),
+];
+
+/// Pairs of rules that tell two faults at one place, sorted, with the two repairs.
+const TWO_FAULTS: &[(&str, &str, &str)] = &[
+    ("constraint-before-backfill", "unbatched-update", "the order of the two statements; the size of one"),
+    ("copy-partition-gap", "detach-partition-blocks", "a partition for the rows; DETACH CONCURRENTLY"),
+    ("copy-stricter-than-source", "copy-stricter-than-source", "each about another column"),
+    ("copy-stricter-than-source", "swap-before-backfill", "the copy's constraint; its old rows"),
+    ("detach-partition-blocks", "many-tables-locked", "DETACH CONCURRENTLY; a transaction for each table"),
+    ("detach-partition-blocks", "swap-before-backfill", "DETACH CONCURRENTLY; a backfill"),
+    ("drop-cascade", "drop-column", "what goes along unnamed; code that names the column"),
+    ("drop-cascade", "drop-table", "what goes along unnamed; the table's own rows"),
+    ("drop-column", "lock-held-while-scanning", "a release for the code; a transaction for the scan"),
+    ("drop-column", "replica-identity-lost", "a release for the code; another replica identity"),
+    ("drop-column", "serial-or-identity-rewrite", "another column in the same statement"),
+    ("drop-column", "trigger-uses-missing-object", "a release for the code; the trigger's function"),
+    ("drop-constraint", "drop-constraint", "each about another constraint"),
+    ("drop-default", "drop-not-null", "another action of the same statement"),
+    ("drop-schema", "missing-object", "whether it goes at all; a later statement that names it"),
+    ("enum-value-removed", "type-change-rewrite", "rows with the label; a way without the rewrite"),
+    (
+        "fk-before-backfill",
+        "fk-validated-on-add",
+        "rows that are missing; the read under lock that is left when they are there",
+    ),
+    ("fk-before-backfill", "partition-fk-cannot-merge", "rows that are missing; the definitions of the keys"),
+    ("fk-before-backfill", "partition-fk-survives-drop", "rows that are missing; the keys that the revert forgets"),
+    ("fk-breaks-source-delete", "fk-validated-on-add", "the key's action; the read under lock"),
+    ("lock-held-while-scanning", "swap-loses-rows", "where the copy runs; which rows it takes"),
+    ("many-tables-locked", "swap-before-backfill", "a transaction for each table; a backfill"),
+    ("missing-object", "rename-column", "a later statement with the old name; code with the old name"),
+    (
+        "partition-fk-cannot-merge",
+        "partition-fk-survives-drop",
+        "the definitions; the DROP that forgets the partitions",
+    ),
+    ("rename-column", "trigger-uses-missing-object", "a release for the code; the trigger's function"),
+    ("replica-identity-lost", "serial-or-identity-rewrite", "another action of the same statement"),
+    ("swap-before-backfill", "swap-loses-guarantee", "rows that are missing; a constraint that is missing"),
+    ("swap-loses-guarantee", "swap-loses-rows", "a constraint that is missing; rows that are missing"),
+];
+
+#[test]
+fn one_fault_is_one_finding() {
+    let mut unused: BTreeSet<(&str, &str)> = TWO_FAULTS.iter().map(|(one, other, _)| (*one, *other)).collect();
+    let mut cases = folders(Path::new("fixtures/_whole"));
+    cases.extend(folders(Path::new("fixtures")).iter().flat_map(|rule| folders(&rule.join("bad"))));
+    assert!(cases.len() > 200, "the fixtures are missing: {}", cases.len());
+    let mut faults = Vec::new();
+    for case in &cases {
+        for (one, other) in pairs(&findings(case)) {
+            let (one_rule, other_rule) = (one.rule.min(other.rule), one.rule.max(other.rule));
+            let apart =
+                one_rule != other_rule && APART.iter().any(|(rule, _)| *rule == one_rule || *rule == other_rule);
+            let known = TWO_FAULTS.iter().find(|(one, other, _)| (*one, *other) == (one_rule, other_rule));
+            match known {
+                Some((one, other, _)) => drop(unused.remove(&(*one, *other))),
+                None if apart => {}
+                None => faults.push(format!("{}:\n  {}\n  {}", case.display(), one.told(), other.told())),
+            }
+        }
+    }
+    faults.extend(unused.iter().map(|(one, other)| format!("no fixture shows {one} beside {other}: take it out")));
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+}
+
+/// What a finding is about and where.
+struct Finding<'a> {
+    rule: &'a str,
+    place: Place<'a>,
+    reasons: Vec<Place<'a>>,
+    objects: BTreeSet<&'a str>,
+    majors: BTreeSet<u64>,
+    message: &'a str,
+}
+
+#[derive(PartialEq)]
+struct Place<'a> {
+    path: &'a str,
+    start: (u64, u64),
+    end: (u64, u64),
+}
+
+impl<'a> Place<'a> {
+    fn of(value: &'a Value) -> Place<'a> {
+        let number = |field: &str| value[field].as_u64().unwrap_or_default();
+        Place {
+            path: value["path"].as_str().unwrap_or_default(),
+            start: (number("line"), number("column")),
+            end: (number("end_line"), number("end_column")),
+        }
+    }
+
+    fn contains(&self, other: &Place) -> bool {
+        self.path == other.path && self.start <= other.start && other.end <= self.end
+    }
+}
+
+impl<'a> Finding<'a> {
+    fn of(value: &'a Value) -> Finding<'a> {
+        let list = |field: &str| value[field].as_array().into_iter().flatten();
+        Finding {
+            rule: value["rule"].as_str().unwrap(),
+            place: Place::of(value),
+            reasons: list("because").map(Place::of).collect(),
+            objects: list("objects").filter_map(Value::as_str).collect(),
+            majors: list("postgres").filter_map(Value::as_u64).collect(),
+            message: value["message"].as_str().unwrap_or_default(),
+        }
+    }
+
+    fn meets(&self, other: &Finding) -> bool {
+        let same = self.place.contains(&other.place) || other.place.contains(&self.place);
+        let linked = self.reasons.contains(&other.place) || other.reasons.contains(&self.place);
+        (same || linked) && !self.objects.is_disjoint(&other.objects) && !self.majors.is_disjoint(&other.majors)
+    }
+
+    fn told(&self) -> String {
+        format!("{}, line {}: {}", self.rule, self.place.start.0, self.message)
+    }
+}
+
+fn findings(case: &Path) -> Value {
+    let shown = case.display().to_string().replace('\\', "/");
+    let given = std::fs::read_to_string(case.join("arguments.txt")).unwrap_or_default();
+    let mut arguments = vec!["check", &shown, "--notes", "--format=json"];
+    arguments.extend(given.lines().map(str::trim).filter(|line| !line.is_empty()));
+    plimsoll(&arguments).json()["findings"].take()
+}
+
+fn pairs(findings: &Value) -> Vec<(Finding<'_>, Finding<'_>)> {
+    let all = findings.as_array().unwrap();
+    let mut found = Vec::new();
+    for (place, one) in all.iter().enumerate() {
+        for other in &all[place + 1..] {
+            let (one, other) = (Finding::of(one), Finding::of(other));
+            if one.meets(&other) {
+                found.push((one, other));
+            }
+        }
+    }
+    found
+}
+
+fn folders(below: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(below) else { return Vec::new() };
+    let mut folders: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
