@@ -41,6 +41,7 @@ mod outside_transaction;
 mod parent_fk_over_unvalidated;
 mod partition_fk_cannot_merge;
 mod partition_fk_survives_drop;
+mod partition_keys;
 mod partition_locks;
 mod recipe;
 mod refused;
@@ -114,6 +115,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("copy-stricter-than-source", Check::Whole(copy_stricter_than_source::check)),
     rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),
     rule!("ddl-on-copy-blocks-source", Check::Step(copy_traffic::ddl_blocks_source)),
+    rule!("detach-loses-fk", Check::Whole(partition_keys::detach_loses)),
     rule!("detach-partition-blocks", Check::Step(partition_locks::detach)),
     rule!("domain-scan", Check::Step(other_locks::domain)),
     rule!("drop-cascade", Check::Whole(cascade::drop_cascade)),
@@ -143,6 +145,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("fk-breaks-source-delete", Check::Unit(fk_breaks_source_delete::check)),
     rule!("fk-index-dropped", Check::Whole(key_indexes::index_dropped)),
     rule!("fk-target-not-unique", Check::Step(refused::fk_target_not_unique)),
+    rule!("fk-to-single-partition", Check::Step(partition_keys::to_single_partition)),
     rule!("fk-type-mismatch", Check::Whole(key_indexes::type_mismatch)),
     rule!("fk-validated-on-add", Check::Step(fk_validated_on_add::check)),
     rule!("fk-without-index", Check::Whole(key_indexes::without_index)),
@@ -163,6 +166,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("not-null-scan", Check::Step(constraint_scan::not_null)),
     rule!("not-valid-fk-on-partitioned", Check::Step(not_valid_fk_on_partitioned::check)),
     rule!("parent-fk-over-unvalidated", Check::Step(parent_fk_over_unvalidated::check)),
+    rule!("partition-drop-loses-fk", Check::Whole(partition_keys::drop_loses)),
     rule!("partition-fk-cannot-merge", Check::Whole(partition_fk_cannot_merge::check)),
     rule!("partition-fk-survives-drop", Check::Whole(partition_fk_survives_drop::check)),
     rule!("primary-key-builds-index", Check::Step(key_builds_index::primary_key)),
@@ -176,6 +180,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("replication-role-changed", Check::Step(transaction_control::replication_role)),
     rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
+    rule!("statement-trigger-on-parent-only", Check::Step(partition_keys::statement_trigger)),
     rule!("stored-generated-rewrite", Check::Step(column_added::generated)),
     rule!("swap-before-backfill", Check::Unit(swap_before_backfill::check)),
     rule!("swap-leaves-references", Check::Whole(swap_leftovers::check_references)),
@@ -194,6 +199,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("truncate", Check::Step(emptied::truncate)),
     rule!("truncate-cascade", Check::Step(emptied::cascade)),
     rule!("type-change-rewrite", Check::Step(type_change_rewrite::check)),
+    rule!("unattached-partition-index", Check::Whole(partition_keys::unattached_index)),
     rule!("unbatched-update", Check::Step(row_changes::unbatched)),
     rule!("unclosed-transaction", Check::Whole(transaction_control::unclosed)),
     rule!("unique-builds-index", Check::Step(key_builds_index::unique)),
