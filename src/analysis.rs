@@ -6,6 +6,7 @@ use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{Event, History, Migration, Plan, State, UnreadStep, replay};
 use crate::operation::Node;
 use crate::project::{Base, Project};
+use crate::read::STACK;
 use crate::read::directives::{Directives, directives};
 use crate::report::{
     BaseSummary, HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Report, UnreadStatement, fingerprint,
@@ -14,9 +15,6 @@ use crate::report::{
 use crate::rules::{BUILT_IN, Check, Findings, Rule, reading, stated};
 use crate::settings::{Allow, Settings};
 use crate::version::Major;
-
-/// Trees of expressions are walked by recursion: replays run on stacks that hold the deepest that is read.
-const STACK: usize = 256 << 20;
 
 /// Works out what every judged migration does, and says what is wrong with it.
 pub fn analyze(project: &Project, settings: &Settings) -> Report {

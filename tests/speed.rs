@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -91,4 +91,62 @@ fn a_longer_history_takes_longer_in_proportion() {
 fn more_partitions_take_longer_in_proportion() {
     let factor = factor(&partitions(100), &partitions(400));
     assert!(factor < 10.0, "four times the partitions take {factor:.1} times as long");
+}
+
+/// Files of one table each, so many sessions and transactions.
+fn time_files(count: usize, write: &dyn Fn(&Path)) -> Duration {
+    let folder: PathBuf = std::env::temp_dir().join(format!("plimsoll-speed-files-{}-{count}", std::process::id()));
+    fs::create_dir_all(folder.join("migrations")).unwrap();
+    write(&folder.join("migrations"));
+    let settings = Settings::default();
+    let start = Instant::now();
+    let request = Request {
+        paths: vec![folder.clone()],
+        working_directory: folder.clone(),
+        settings: &settings,
+        sources: Sources::default(),
+        since: None,
+        after: None,
+        stdin: None,
+    };
+    let report = analyze(&load(request).unwrap(), &settings);
+    let took = start.elapsed();
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(report.statements, count, "all of it was read");
+    took
+}
+
+/// Four times as many cost less than ten times as much.
+fn grows_in_proportion(what: &str, short: usize, time: &dyn Fn(usize) -> Duration) {
+    let best = |count| (0..3).map(|_| time(count)).min().unwrap();
+    let (few, many) = (best(short), best(4 * short));
+    let factor = many.as_secs_f64() / few.as_secs_f64();
+    assert!(factor < 10.0, "four times as many {what} take {factor:.1} times as long ({few:?}, {many:?})");
+}
+
+#[test]
+fn many_files_take_longer_in_proportion() {
+    grows_in_proportion("files", 750, &|count| {
+        time_files(count, &|folder| {
+            for number in 0..count {
+                fs::write(folder.join(format!("{number:06}_a.sql")), format!("CREATE TABLE t{number} ();\n")).unwrap();
+            }
+        })
+    });
+}
+
+/// Changelogs that include one another in a circle, and one file with all changesets.
+#[test]
+fn many_changesets_take_longer_in_proportion() {
+    grows_in_proportion("changesets", 500, &|count| {
+        time_files(count, &|folder| {
+            let include = |file: &str| format!("  - include:\n      file: {file}\n");
+            let root = (0..count).map(|at| include(["a.yaml", "root.yaml", "all.sql"][at % 3])).collect::<String>();
+            fs::write(folder.join("root.yaml"), format!("databaseChangeLog:\n{root}")).unwrap();
+            fs::write(folder.join("a.yaml"), format!("databaseChangeLog:\n{}", include("root.yaml"))).unwrap();
+            let sets = (0..count).map(|number| format!("--changeset a:{number}\nCREATE TABLE t{number} ();\n"));
+            let text = format!("--liquibase formatted sql\n{}", sets.collect::<String>());
+            fs::write(folder.join("all.sql"), text).unwrap();
+        })
+    });
 }

@@ -1,8 +1,10 @@
 //! Entries become migrations: texts enter the sources, sections are told apart, scripts are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use super::layout::Layout;
 use super::place::named;
@@ -12,6 +14,7 @@ use super::texts::Texts;
 use super::walk::Found;
 use crate::history::{Framework, Migration, UnreadFile};
 use crate::operation::{Comment, Script};
+use crate::read::STACK;
 use crate::read::dialect::{Spoken, spoken};
 use crate::read::sql;
 use crate::source::{Piece, PieceBuilder, SourceId, Sources};
@@ -70,9 +73,10 @@ pub fn assemble(
     };
     history.other_database = history.other_database.or_else(|| spoken_by(&entries, texts));
     if history.other_database.is_none() {
-        for entry in entries {
-            history.read(entry, texts, sources);
-        }
+        let pending: Vec<Pending> =
+            entries.into_iter().filter_map(|entry| history.prepare(entry, texts, sources)).collect();
+        let read = scripts(&pending);
+        history.drafts.extend(pending.into_iter().zip(read).map(|(pending, read)| pending.draft(read)));
         let root = named(&history.layout.root).to_owned();
         history.remarks.extend(history.placeholders.remarks(&root));
     }
@@ -83,7 +87,9 @@ pub fn assemble(
 /// among many that anybody takes decide nothing.
 fn spoken_by(entries: &[Entry], texts: &mut Texts) -> Option<&'static str> {
     let (mut other, mut others, mut read) = (None, 0, 0);
-    for entry in entries {
+    // One file may hold thousands of entries.
+    let mut seen = BTreeSet::new();
+    for entry in entries.iter().filter(|entry| seen.insert(entry.up.path.as_str())) {
         let text = texts.get(&entry.up);
         let Ok(text) = (*text).as_ref() else { continue };
         match spoken(&text.text) {
@@ -99,29 +105,36 @@ fn spoken_by(entries: &[Entry], texts: &mut Texts) -> Option<&'static str> {
     other.filter(|_| others * 5 >= read)
 }
 
-impl DraftHistory {
-    fn read(&mut self, entry: Entry, texts: &mut Texts, sources: &mut Sources) {
-        let Some(source) = self.source(&entry.up, texts, sources) else { return };
-        let whole = sources.piece(source);
-        let (up, down) = match (&entry.parts, &entry.down) {
-            (Some(parts), _) => (parts_of(&whole, &parts.up, "\n;\n"), Some(parts_of(&whole, &parts.down, ""))),
-            (None, Some(down)) => {
-                let down = self.source(down, texts, sources);
-                (whole, down.map(|down| sources.piece(down)))
-            }
-            (None, None) => (whole, None),
-        };
-        let many = self.layout.framework == Framework::Liquibase;
-        let part = many.then(|| up.text().replace("\r\n", "\n"));
-        let style = runner::tool(self.layout.framework).templates;
-        let up = self.placeholders.fill(up, style, &entry.up.path);
-        let down = down.map(|down| self.placeholders.fill(down, style, &entry.up.path));
-        let (up, mut comments) = script(&up);
-        let down = down.map(|down| {
-            let (script, more) = script(&down);
+/// An entry with its texts as the server sees them.
+struct Pending {
+    entry: Entry,
+    source: SourceId,
+    up: Piece,
+    down: Option<Piece>,
+    part: Option<String>,
+}
+
+/// What a pending entry's texts say.
+struct Read {
+    up: Script,
+    down: Option<Script>,
+    comments: Vec<Comment>,
+}
+
+impl Pending {
+    fn read(&self) -> Read {
+        let (up, mut comments) = script(&self.up);
+        let down = self.down.as_ref().map(|down| {
+            let (script, more) = script(down);
             comments.extend(more);
             script
         });
+        Read { up, down, comments }
+    }
+
+    fn draft(self, read: Read) -> Draft {
+        let Pending { entry, source, part, .. } = self;
+        let Read { up, down, comments } = read;
         let migration = Migration {
             version: entry.version,
             name: entry.name,
@@ -136,7 +149,67 @@ impl DraftHistory {
             comments,
             repeatable: entry.repeatable,
         };
-        self.drafts.push(Draft { migration, up: entry.up, down: entry.down, part });
+        Draft { migration, up: entry.up, down: entry.down, part }
+    }
+
+    fn length(&self) -> usize {
+        self.up.text().len() + self.down.as_ref().map_or(0, |down| down.text().len())
+    }
+}
+
+/// Less text than this is read sooner than threads start.
+const WORTH_THREADS: usize = 32 * 1024;
+
+/// Reads all texts, as many at once as the machine has processors; in their order.
+fn scripts(pending: &[Pending]) -> Vec<Read> {
+    let threads = thread::available_parallelism().map_or(1, |count| count.get()).min(pending.len());
+    if threads < 2 || pending.iter().map(Pending::length).sum::<usize>() < WORTH_THREADS {
+        return pending.iter().map(Pending::read).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        std::iter::from_fn(|| {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            pending.get(at).map(|one| (at, one.read()))
+        })
+        .collect::<Vec<_>>()
+    };
+    let mut read = thread::scope(|scope| {
+        let start = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).ok();
+        let threads: Vec<_> = (0..threads).filter_map(start).collect();
+        // No thread to be had: this one does it.
+        let mut read = if threads.is_empty() { work() } else { Vec::new() };
+        for thread in threads {
+            match thread.join() {
+                Ok(part) => read.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        read
+    });
+    read.sort_unstable_by_key(|(at, _)| *at);
+    read.into_iter().map(|(_, read)| read).collect()
+}
+
+impl DraftHistory {
+    /// Finds an entry's texts and fills their placeholders.
+    fn prepare(&mut self, entry: Entry, texts: &mut Texts, sources: &mut Sources) -> Option<Pending> {
+        let source = self.source(&entry.up, texts, sources)?;
+        let whole = sources.piece(source);
+        let (up, down) = match (&entry.parts, &entry.down) {
+            (Some(parts), _) => (parts_of(&whole, &parts.up, "\n;\n"), Some(parts_of(&whole, &parts.down, ""))),
+            (None, Some(down)) => {
+                let down = self.source(down, texts, sources);
+                (whole, down.map(|down| sources.piece(down)))
+            }
+            (None, None) => (whole, None),
+        };
+        let many = self.layout.framework == Framework::Liquibase;
+        let part = many.then(|| up.text().replace("\r\n", "\n"));
+        let style = runner::tool(self.layout.framework).templates;
+        let up = self.placeholders.fill(up, style, &entry.up.path);
+        let down = down.map(|down| self.placeholders.fill(down, style, &entry.up.path));
+        Some(Pending { entry, source, up, down, part })
     }
 
     fn source(&mut self, file: &Found, texts: &mut Texts, sources: &mut Sources) -> Option<SourceId> {

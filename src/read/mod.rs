@@ -6,3 +6,6 @@ pub mod dynamic;
 pub mod foreign;
 pub mod plpgsql;
 pub mod sql;
+
+/// Trees of expressions are walked by recursion: threads that read or replay have stacks for the deepest that is read.
+pub const STACK: usize = 256 << 20;
