@@ -1,13 +1,18 @@
 //! Names as PostgreSQL understands them: folded, quoted only where they must be.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// One identifier after folding: unquoted names are lower case, quoted ones as written,
 /// both cut to 63 bytes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone)]
 pub struct Ident(Arc<str>);
+
+/// Of a name that is cut so much is kept, to show it.
+const WRITTEN_BYTES: usize = 4 * IDENT_BYTES;
 
 /// `NAMEDATALEN - 1`: the bytes an identifier can hold.
 pub const IDENT_BYTES: usize = 63;
@@ -16,11 +21,43 @@ impl Ident {
     /// Takes the name as it is; the reader has folded it.
     pub fn new(name: impl AsRef<str>) -> Ident {
         let name = name.as_ref();
-        Ident(cut(name, IDENT_BYTES).into())
+        Ident(cut(name, WRITTEN_BYTES).into())
     }
 
     pub fn as_str(&self) -> &str {
-        &self.0
+        cut(&self.0, IDENT_BYTES)
+    }
+
+    /// The name as it was written, where PostgreSQL cuts it.
+    pub fn written(&self) -> Option<&str> {
+        (self.0.len() > IDENT_BYTES).then_some(&*self.0)
+    }
+}
+
+/// What PostgreSQL makes of it counts.
+impl PartialEq for Ident {
+    fn eq(&self, other: &Ident) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Ident {}
+
+impl PartialOrd for Ident {
+    fn partial_cmp(&self, other: &Ident) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Ident {
+    fn cmp(&self, other: &Ident) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for Ident {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
     }
 }
 
@@ -38,7 +75,7 @@ pub fn cut(text: &str, bytes: usize) -> &str {
 
 impl Borrow<str> for Ident {
     fn borrow(&self) -> &str {
-        &self.0
+        self.as_str()
     }
 }
 
@@ -50,13 +87,13 @@ impl From<&str> for Ident {
 
 impl PartialEq<str> for Ident {
     fn eq(&self, other: &str) -> bool {
-        &*self.0 == other
+        self.as_str() == other
     }
 }
 
 impl PartialEq<&str> for Ident {
     fn eq(&self, other: &&str) -> bool {
-        &*self.0 == *other
+        self.as_str() == *other
     }
 }
 
@@ -69,14 +106,14 @@ impl fmt::Debug for Ident {
 /// Prints as `quote_ident()` does.
 impl fmt::Display for Ident {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = self.0.bytes();
+        let mut bytes = self.as_str().bytes();
         let plain = bytes.next().is_some_and(|first| first.is_ascii_lowercase() || first == b'_')
             && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
-            && !must_be_quoted(&self.0);
+            && !must_be_quoted(self.as_str());
         if plain {
-            return formatter.write_str(&self.0);
+            return formatter.write_str(self.as_str());
         }
-        write!(formatter, "\"{}\"", self.0.replace('"', "\"\""))
+        write!(formatter, "\"{}\"", self.as_str().replace('"', "\"\""))
     }
 }
 

@@ -26,6 +26,7 @@ mod fk_before_backfill;
 mod fk_breaks_source_delete;
 mod fk_validated_on_add;
 mod gone;
+mod identifier_too_long;
 mod in_use;
 mod index_not_concurrent;
 mod key_builds_index;
@@ -149,6 +150,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("fk-type-mismatch", Check::Whole(key_indexes::type_mismatch)),
     rule!("fk-validated-on-add", Check::Step(fk_validated_on_add::check)),
     rule!("fk-without-index", Check::Whole(key_indexes::without_index)),
+    rule!("identifier-too-long", Check::Step(identifier_too_long::check)),
     rule!("index-behind-constraint", Check::Step(refused::index_behind_constraint)),
     rule!("index-not-concurrent", Check::Step(index_not_concurrent::check)),
     rule!("inherited-object-on-partition", Check::Step(refused::inherited_object_on_partition)),
