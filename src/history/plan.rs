@@ -19,7 +19,8 @@ pub struct Plan<'a> {
     releases: Vec<usize>,
     /// By file and the place where its script begins: one file may hold several migrations.
     by_place: BTreeMap<(SourceId, u32), usize>,
-    limits_lock_waits: bool,
+    /// How many of the migrations before each set `lock_timeout`; one more entry than migrations.
+    lock_timeouts_before: Vec<usize>,
 }
 
 impl<'a> Plan<'a> {
@@ -27,9 +28,13 @@ impl<'a> Plan<'a> {
     pub fn new(history: &'a History, index: usize, settings: &'a Settings, facts: Vec<Vec<Fact>>) -> Plan<'a> {
         let migrations = history.migrations.iter().enumerate();
         let by_place = migrations.map(|(number, one)| ((one.source, one.starts), number)).collect();
-        let limits_lock_waits = history.migrations.iter().any(sets_lock_timeout);
+        let mut lock_timeouts_before = vec![0];
+        for migration in &history.migrations {
+            let before = lock_timeouts_before.last().copied().unwrap_or(0);
+            lock_timeouts_before.push(before + usize::from(sets_lock_timeout(migration)));
+        }
         let releases = release_numbers(&history.migrations);
-        Plan { history, index, settings, facts, releases, by_place, limits_lock_waits }
+        Plan { history, index, settings, facts, releases, by_place, lock_timeouts_before }
     }
 
     /// The migration whose script holds a place.
@@ -38,9 +43,13 @@ impl<'a> Plan<'a> {
         before.map(|(_, number)| *number)
     }
 
-    /// Some migration of this history sets `lock_timeout`: the project leaves it to its migrations.
-    pub fn limits_lock_waits(&self) -> bool {
-        self.limits_lock_waits
+    /// Of the migrations just before one a good part sets `lock_timeout`: the project leaves it to its migrations. A
+    /// few among hundreds are no such habit.
+    pub fn limits_lock_waits(&self, migration: usize) -> bool {
+        const WINDOW: usize = 20;
+        let first = migration.saturating_sub(WINDOW);
+        let set = self.lock_timeouts_before[migration] - self.lock_timeouts_before[first];
+        set > 0 && set * 4 >= migration - first
     }
 
     /// Migrations of one release reach production in one deploy; the base is never one with what is judged.

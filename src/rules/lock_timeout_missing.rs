@@ -22,8 +22,8 @@ pub fn check(step: &Step, findings: &mut Findings) {
         "waits without limit for its lock on `{name}`; behind it all {stops} of `{name}` wait for the longest running query"
     );
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
-    // Where no migration ever sets it, a role or the runner may: nothing in the files can tell.
-    if !step.context.plan.limits_lock_waits() {
+    // Where the migrations before do not, a role or the runner may: nothing in the files can tell.
+    if !step.context.plan.limits_lock_waits(step.context.at.migration) {
         finding.severity = finding.severity.min(Severity::Note);
     }
     finding.one_per(ONCE);

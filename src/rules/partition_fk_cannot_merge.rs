@@ -1,11 +1,23 @@
 //! A partition's own foreign key that no key of its parent can take over: another target, other columns or actions.
 
 use super::{Findings, say};
-use crate::history::Whole;
+use crate::history::{Passed, Whole};
+use crate::operation::{Operation, TableActionKind};
 use crate::schema::{Constraint, RelationId, Schema};
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
     let (before, after) = (&whole.before.schema, &whole.after.schema);
+    // Without a new key or partition there is nothing new to merge.
+    let adds = |operation: &Operation| match operation {
+        Operation::AlterTable(alter) => {
+            alter.actions.iter().any(|action| matches!(action.kind, TableActionKind::AttachPartition { .. }))
+        }
+        _ => false,
+    };
+    let concerns = |step: &Passed| !step.operation.added_foreign_keys().is_empty() || adds(&step.operation);
+    if !whole.steps.iter().any(concerns) {
+        return;
+    }
     // In the order they were made.
     for key in after.constraints() {
         let on_partition = after.relation(key.table).as_table().is_some_and(|table| table.partition_of.is_some());
