@@ -231,7 +231,7 @@ impl Finding {
         if known || self.span == other.span {
             return;
         }
-        let text = if self.message == other.message { "this does the same" } else { &other.message };
+        let text = if self.message == other.message { "this is the same fault again" } else { &other.message };
         self.because(other.span, text);
     }
 

@@ -6,8 +6,12 @@ use crate::history::Step;
 use crate::operation::{ConstraintKind, Ident, TableActionKind};
 use crate::version::Major;
 
+/// Checks of one statement are tested in one reading: one finding, with one way out for all of them.
 pub fn check(step: &Step, findings: &mut Findings) {
     let Some(altered) = Altered::of(step) else { return };
+    let mut first: Option<(usize, Vec<Major>)> = None;
+    let (mut adds, mut validates, mut wrong, mut names) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let table = altered.full_name();
     for (at, action) in altered.actions() {
         let TableActionKind::AddConstraint(definition) = action else { continue };
         let ConstraintKind::Check(expression) = &definition.kind else { continue };
@@ -15,20 +19,38 @@ pub fn check(step: &Step, findings: &mut Findings) {
         if majors.is_empty() {
             continue;
         }
-        let message = format!("adding this check reads all of `{}` while reads and writes wait", altered.name());
-        let finding = altered.report(findings, at, &majors, true, message);
+        first.get_or_insert((at, majors));
         let name = recipe::name_of(definition, &step.before.schema, altered.relation.id);
         let inherit = if definition.no_inherit { " NO INHERIT" } else { "" };
-        let condition = format!("CHECK ({}){inherit}", expression.text);
-        finding.object(&name);
-        // The old check goes in the same statement that brings the new one, which then reads nothing.
-        let drops = dropped(&altered);
-        let recipe = recipe::validated_later(&altered.full_name(), &name, &condition);
-        finding.instead(match drops.is_empty() {
-            true => recipe,
-            false => recipe.replacen(" ADD CONSTRAINT", &format!(" {drops}ADD CONSTRAINT"), 1),
-        });
-        finding.verify(format!("SELECT count(*) FROM {} WHERE NOT ({})", altered.full_name(), expression.text));
+        adds.push(format!("ADD CONSTRAINT {name} CHECK ({}){inherit} NOT VALID", expression.text));
+        validates.push(format!("\nALTER TABLE {table} VALIDATE CONSTRAINT {name};"));
+        names.push(name);
+        // A column that this statement or release makes holds nothing yet that could be wrong.
+        let holds_rows = |column: &&Ident| {
+            let found = altered.relation.as_table().and_then(|table| table.column(column));
+            found.is_some_and(|column| !step.context.is_of_this_release(&column.existence))
+        };
+        if expression.tree.columns().iter().all(holds_rows) {
+            wrong.push(format!("NOT ({})", expression.text));
+        }
+    }
+    let Some((at, majors)) = first else { return };
+    let what = if names.len() == 1 { "this check".to_owned() } else { format!("these {} checks", names.len()) };
+    let message = format!("adding {what} reads all of `{}` while reads and writes wait", altered.name());
+    let finding = altered.report(findings, at, &majors, true, message);
+    for name in &names {
+        finding.object(name);
+    }
+    // The old check goes in the same statement that brings the new one, which then reads nothing.
+    finding.instead(format!(
+        "ALTER TABLE {table} {}{};\n{}{}",
+        dropped(&altered),
+        adds.join(", "),
+        recipe::OWN_TRANSACTION,
+        validates.concat()
+    ));
+    if !wrong.is_empty() {
+        finding.verify(format!("SELECT count(*) FROM {table} WHERE {}", wrong.join(" OR ")));
     }
 }
 

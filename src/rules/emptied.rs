@@ -40,10 +40,19 @@ pub fn truncate(step: &Step, findings: &mut Findings) {
             table.existence.origin().span,
             format!("`{}` is in use since before this release", table.name.short()),
         );
+        // A ctid names a row of one partition only.
+        let leaves = if table.is_partitioned() { step.before.schema.partitions(table.id) } else { vec![table.id] };
+        let leaves = leaves.into_iter().filter_map(|id| step.before.schema.get_relation(id));
+        let batches: Vec<String> = leaves
+            .filter(|leaf| !leaf.is_partitioned())
+            .map(|leaf| {
+                let leaf = &leaf.name;
+                format!("DELETE FROM {leaf} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {leaf} LIMIT 1000));")
+            })
+            .collect();
         finding.instead(format!(
-            "-- where the rows are no longer wanted, in batches, so that others go on working:\n\
-             DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} LIMIT 1000));",
-            table = table.name
+            "-- where the rows are no longer wanted, in batches, so that others go on working:\n{}",
+            batches.join("\n")
         ));
     }
 }

@@ -40,9 +40,9 @@ pub fn table(whole: &Whole, findings: &mut Findings) {
     // One migration that clears away is one fault, however many tables it drops.
     if let Some((step, first)) = tables.first() {
         let names: Vec<String> = tables.iter().map(|(_, one)| one.name.short()).collect();
-        let (go, fail) = if names.len() == 1 { ("goes", "it") } else { ("go", "them") };
+        let (go, their, fail) = if names.len() == 1 { ("goes", "its", "it") } else { ("go", "their", "them") };
         let message = format!(
-            "{} {go} with all rows; code of the release before that names {fail} fails from here on",
+            "{} {go} with all {their} rows; code of the previous release that names {fail} fails from here on",
             say::list(&names)
         );
         let certain = step.certain && first.existence.is_certain();
@@ -111,7 +111,7 @@ fn dropped_columns(whole: &Whole, step: &Passed, relation: &Relation, dropped: &
     let message = if dropped.iter().all(|column| again(column)) {
         format!("all values of {list} of `{table}` are lost: the column is dropped and made anew")
     } else {
-        format!("code of the release before that names {list} of `{table}` fails from here on")
+        format!("code of the previous release that names {list} of `{table}` fails from here on")
     };
     let certain = step.certain && dropped.iter().all(|column| column.existence.is_certain());
     let finding = findings.report(&step.origin, "drop-column", certain, message);
@@ -153,7 +153,7 @@ fn view(whole: &Whole, step: &Passed, before: &State, name: &Name, findings: &mu
         return;
     }
     let name = relation.name.short();
-    let message = format!("code of the release before that reads view `{name}` fails from here on");
+    let message = format!("code of the previous release that reads view `{name}` fails from here on");
     let finding = findings.report(&step.origin, "drop-view", step.certain, message);
     finding.object(&relation.name);
     finding.because(relation.existence.origin().span, format!("`{name}` is older than this release"));
@@ -169,7 +169,7 @@ fn function(whole: &Whole, step: &Passed, before: &State, name: &Name, findings:
         return;
     }
     let name = first.name.short();
-    let message = format!("code of the release before that calls `{name}` fails from here on");
+    let message = format!("code of the previous release that calls `{name}` fails from here on");
     let finding = findings.report(&step.origin, "drop-function", step.certain, message);
     finding.object(&first.name);
     finding.because(first.existence.origin().span, format!("`{name}` can be called since before this release"));

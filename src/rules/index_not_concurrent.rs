@@ -18,8 +18,8 @@ pub fn check(step: &Step, findings: &mut Findings) {
         return;
     }
     let partitioned = relation.is_partitioned();
-    // ON ONLY a partitioned table builds nothing: the first step of the way out.
-    if partitioned && create.only {
+    // ON ONLY a partitioned table builds nothing: the first step of the way out. Nobody writes it of another table.
+    if create.only {
         return;
     }
     if partitioned && schema.partitions(relation.id).iter().all(|partition| !is_in_use(step, *partition)) {

@@ -86,9 +86,9 @@ pub fn without_index(whole: &Whole, findings: &mut Findings) {
         let targets: BTreeSet<String> = keys.iter().map(|(_, _, one)| say::name(end, one.references)).collect();
         let targets: Vec<String> = targets.into_iter().collect();
         let message = format!(
-            "every row deleted from {} has PostgreSQL read all of `{name}`: no index of it begins with {}",
-            say::list(&targets),
-            say::list(&columns)
+            "each DELETE of a row of {} reads all of `{name}`: no index of it begins with {}",
+            say::any_of(&targets),
+            say::any_of(&columns)
         );
         let finding = findings.report(&step.origin, "add-foreign-key", step.certain, message);
         if !keys.iter().any(|(_, _, one)| deletes(one)) {

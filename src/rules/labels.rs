@@ -172,7 +172,7 @@ pub fn renamed(step: &Step, findings: &mut Findings) {
         return;
     }
     let message = format!(
-        "code of the release before that writes '{from}' to `{name}` fails from here on, and reads '{to}' back"
+        "code of the previous release that writes '{from}' to `{name}` fails from here on, and reads '{to}' back"
     );
     let finding = findings.report(step.origin, "alter-type", step.certain, message);
     finding.object(name);

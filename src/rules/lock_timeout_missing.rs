@@ -19,7 +19,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
     let name = super::say::name(&step.before.schema, table);
     let stops = if mode == LockMode::AccessExclusive { "reads and writes" } else { "writes" };
     let message = format!(
-        "waits without limit for its lock on `{name}`; behind it all {stops} of `{name}` wait for the longest running query"
+        "waits without limit for its lock on `{name}`; behind it all {stops} of `{name}` wait for the longest open transaction that uses it"
     );
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
     // Where the migrations before do not, a role or the runner may: nothing in the files can tell.

@@ -140,8 +140,8 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
         }
     }
     finding.instead(format!(
-        "SET lock_timeout = '5s';\n\
-         -- and a transaction for each table: {}",
+        "{}-- a transaction of its own for each table: {}",
+        if step.session.has_lock_timeout() { "" } else { "SET lock_timeout = '5s';\n" },
         match step.context.migration.transaction {
             TransactionUnit::Statement => "BEGIN and COMMIT around what belongs to one, or neither",
             TransactionUnit::SimpleQuery | TransactionUnit::File => "a migration of its own",

@@ -41,9 +41,9 @@ fn renamed_table(whole: &Whole, step: &Passed, around: (&State, &State), relatio
     let moved = matches!(step.operation, Operation::SetSchema(_));
     let certain = step.certain && relation.existence.is_certain() && !moved;
     let message = if moved {
-        format!("code of the release before that names `{old}` fails, unless its search_path leads to `{new}`")
+        format!("code of the previous release that names `{old}` fails, unless its search_path leads to `{new}`")
     } else {
-        format!("code of the release before that names `{old}` fails from here on: it is `{new}` now")
+        format!("code of the previous release that names `{old}` fails from here on: it is `{new}` now")
     };
     let finding = findings.report(&step.origin, "rename-table", certain, message);
     finding.object(&relation.name);
@@ -98,7 +98,7 @@ fn renamed_columns(one: &Renamed, findings: &mut Findings) {
     let new: Vec<String> = columns.iter().map(|(_, to)| to.to_string()).collect();
     let it_is = if columns.len() == 1 { "it is" } else { "they are" };
     let message = format!(
-        "code of the release before that names {} of `{name}` fails from here on: {it_is} {} now",
+        "code of the previous release that names {} of `{name}` fails from here on: {it_is} {} now",
         say::list(&old),
         say::list(&new)
     );

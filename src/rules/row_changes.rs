@@ -47,13 +47,19 @@ pub fn unbatched(step: &Step, findings: &mut Findings) {
     }
     let table = relation.name.short();
     let what = verb(write);
+    // A join may find few partners, or many: nothing in the files tells.
+    let joined = !write.from.is_empty();
+    let rows = if joined { "every row that the join finds" } else { "every row" };
     let message =
-        format!("{what} every row of `{table}` in one go; each stays locked against other writers until the end");
-    // A join may find few partners.
-    let finding = findings.report(step.origin, "write", step.certain && write.from.is_empty(), message);
+        format!("{what} {rows} of `{table}` in one go; each stays locked against other writers until the end");
+    let finding = findings.report(step.origin, "write", step.certain && !joined, message);
     finding.one_per(&table);
     tell(finding, relation);
-    finding.instead(batches(write, relation));
+    if joined {
+        finding.instead(format!("-- the same, for one range of the key of {} at a time", relation.name));
+    } else {
+        finding.instead(batches(write, relation));
+    }
 }
 
 fn verb(write: &Write) -> &'static str {
