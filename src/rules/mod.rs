@@ -44,6 +44,7 @@ mod partition_fk_cannot_merge;
 mod partition_fk_survives_drop;
 mod partition_keys;
 mod partition_locks;
+mod partition_parts;
 mod recipe;
 mod refused;
 mod renamed;
@@ -112,6 +113,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("concurrent-index-on-partitioned", Check::Step(partition_locks::concurrent_index)),
     rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
     rule!("constraint-before-backfill", Check::Whole(constraint_before_backfill::check)),
+    rule!("constraint-on-some-partitions", Check::Whole(partition_parts::on_some)),
     rule!("copy-partition-gap", Check::Unit(copy_partition_gap::check)),
     rule!("copy-stricter-than-source", Check::Whole(copy_stricter_than_source::check)),
     rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),
@@ -171,6 +173,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("partition-drop-loses-fk", Check::Whole(partition_keys::drop_loses)),
     rule!("partition-fk-cannot-merge", Check::Whole(partition_fk_cannot_merge::check)),
     rule!("partition-fk-survives-drop", Check::Whole(partition_fk_survives_drop::check)),
+    rule!("partition-without-constraint", Check::Whole(partition_parts::without)),
     rule!("primary-key-builds-index", Check::Step(key_builds_index::primary_key)),
     rule!("primary-key-nullable-scan", Check::Step(key_builds_index::nullable)),
     rule!("reindex-not-concurrent", Check::Step(other_locks::reindex)),
