@@ -22,9 +22,11 @@ const APART: &[(&str, &str)] = &[
 /// Pairs of rules that tell two faults at one place, sorted, with the two repairs.
 const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("constraint-before-backfill", "unbatched-update", "the order of the two statements; the size of one"),
+    ("constraint-on-some-partitions", "fk-before-backfill", "the partitions that lack the key; rows that are missing"),
     ("copy-partition-gap", "detach-partition-blocks", "a partition for the rows; DETACH CONCURRENTLY"),
     ("copy-stricter-than-source", "copy-stricter-than-source", "each about another column"),
     ("copy-stricter-than-source", "swap-before-backfill", "the copy's constraint; its old rows"),
+    ("create-partition-blocks-parent", "partition-without-constraint", "CREATE and ATTACH; the key that it lacks"),
     ("detach-loses-fk", "detach-partition-blocks", "a key of the partition's own; DETACH CONCURRENTLY"),
     ("detach-loses-fk", "fk-to-single-partition", "the DETACH; the table that the key refers to"),
     ("detach-partition-blocks", "many-tables-locked", "DETACH CONCURRENTLY; a transaction for each table"),
@@ -44,6 +46,8 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("fk-before-backfill", "partition-fk-cannot-merge", "rows that are missing; the definitions of the keys"),
     ("fk-before-backfill", "partition-fk-survives-drop", "rows that are missing; the keys that the revert forgets"),
     ("ddl-on-copy-blocks-source", "fk-breaks-source-delete", "the read under lock; the key's action"),
+    ("fk-index-dropped", "primary-key-builds-index", "the index that goes; the index that comes"),
+    ("fk-sets-null-on-not-null", "not-null-scan", "the key's action; the read under lock"),
     ("lock-held-while-scanning", "swap-loses-rows", "where the copy runs; which rows it takes"),
     ("many-tables-locked", "swap-before-backfill", "a transaction for each table; a backfill"),
     ("missing-object", "rename-column", "a later statement with the old name; code with the old name"),

@@ -111,13 +111,27 @@ fn deletes(key: &ForeignRow) -> bool {
     !matches!(key.on_delete, Action::NoAction | Action::Restrict)
 }
 
+/// Indexes that a DROP names, or that go with a constraint or a column.
+fn lost_indexes<'a>(operation: &Operation, before: &'a Schema, after: &Schema) -> Vec<&'a Relation> {
+    let gone = |id: &RelationId| after.get_relation(*id).is_none();
+    match operation {
+        Operation::Drop(drop) if drop.kind == ObjectKind::Index => {
+            drop.targets.iter().filter_map(|target| before.find(&target.name)).collect()
+        }
+        Operation::AlterTable(alter) => {
+            let table = before.find(&alter.table).and_then(Relation::as_table);
+            let indexes = table.into_iter().flat_map(|table| &table.indexes).filter(|id| gone(id));
+            indexes.filter_map(|id| before.get_relation(*id)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 pub fn index_dropped(whole: &Whole, findings: &mut Findings) {
     let end = &whole.after.schema;
     for step in whole.steps {
-        let Operation::Drop(drop) = &step.operation else { continue };
-        let Some((before, _)) = step.change().filter(|_| drop.kind == ObjectKind::Index) else { continue };
-        for target in &drop.targets {
-            let Some(index) = before.schema.find(&target.name) else { continue };
+        let Some((before, after)) = step.change() else { continue };
+        for index in lost_indexes(&step.operation, &before.schema, &after.schema) {
             let Some(row) = index.as_index() else { continue };
             let lost = before.schema.constraints_of(row.table).find(|key| {
                 key.as_foreign().is_some_and(|foreign| !foreign.referenced_side)
@@ -129,7 +143,7 @@ pub fn index_dropped(whole: &Whole, findings: &mut Findings) {
             let table = &before.schema.relation(row.table).name;
             let target = say::name(end, foreign.references);
             let message = format!(
-                "from here on every row deleted from `{target}` has PostgreSQL read all of `{}`: `{}` served foreign key `{}`",
+                "from here on each DELETE of a row of `{target}` reads all of `{}`: `{}` served foreign key `{}`",
                 table.short(),
                 index.name.short(),
                 key.name

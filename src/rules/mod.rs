@@ -24,6 +24,7 @@ mod dynamic_sql_unread;
 mod emptied;
 mod fk_before_backfill;
 mod fk_breaks_source_delete;
+mod fk_sets_not_null;
 mod fk_validated_on_add;
 mod gone;
 mod identifier_too_long;
@@ -147,6 +148,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check)),
     rule!("fk-breaks-source-delete", Check::Unit(fk_breaks_source_delete::check)),
     rule!("fk-index-dropped", Check::Whole(key_indexes::index_dropped)),
+    rule!("fk-sets-null-on-not-null", Check::Whole(fk_sets_not_null::check)),
     rule!("fk-target-not-unique", Check::Step(refused::fk_target_not_unique)),
     rule!("fk-to-single-partition", Check::Step(partition_keys::to_single_partition)),
     rule!("fk-type-mismatch", Check::Whole(key_indexes::type_mismatch)),

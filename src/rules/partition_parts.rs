@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Findings, say};
-use crate::history::{Passed, Whole};
+use crate::history::{Passed, State, Whole};
 use crate::operation::{Operation, Statement, TableActionKind};
 use crate::schema::{ConstraintRow, RelationId, Schema};
 
 /// What a partition has of its own: its shape, as messages name it, and how many partitions must have it to make it a rule for all.
-fn shapes(schema: &Schema, table: RelationId) -> BTreeMap<String, usize> {
+fn shapes(state: &State, table: RelationId) -> BTreeMap<String, usize> {
+    let schema = &state.schema;
     let mut found = BTreeMap::new();
     for constraint in schema.constraints_of(table) {
         let columns = constraint.columns.iter().map(|column| schema.column_name(table, *column).to_string());
@@ -25,7 +26,10 @@ fn shapes(schema: &Schema, table: RelationId) -> BTreeMap<String, usize> {
             _ => {}
         }
     }
-    for trigger in schema.triggers_of(table).into_iter().filter(|trigger| trigger.for_each_row) {
+    // What a sync trigger of one partition keeps is that partition's replacement.
+    let keeps_a_copy = |id| !state.data.feeds_of(id).is_empty();
+    let triggers = schema.triggers_of(table).into_iter().filter(|trigger| trigger.for_each_row);
+    for trigger in triggers.filter(|trigger| !keeps_a_copy(trigger.id)) {
         found.insert(format!("a trigger that runs `{}`", trigger.function_name.short()), 1);
     }
     found
@@ -38,7 +42,7 @@ fn family(schema: &Schema, partition: RelationId) -> Option<(RelationId, &[Relat
 }
 
 pub fn on_some(whole: &Whole, findings: &mut Findings) {
-    let (before, after) = (&whole.before.schema, &whole.after.schema);
+    let after = &whole.after.schema;
     // One look at all partitions for each shape, however many steps spread it.
     let mut judged: BTreeSet<(RelationId, String)> = BTreeSet::new();
     for step in whole.steps.iter().filter(|step| step.applied.failure().is_none()) {
@@ -51,14 +55,14 @@ pub fn on_some(whole: &Whole, findings: &mut Findings) {
         let Some((parent, children)) = family(after, partition.id).filter(|(_, children)| children.len() > 1) else {
             continue;
         };
-        let (known, common) = (shapes(before, partition.id), shapes(after, parent));
-        for (shape, habit) in shapes(after, partition.id) {
+        let (known, common) = (shapes(whole.before, partition.id), shapes(whole.after, parent));
+        for (shape, habit) in shapes(whole.after, partition.id) {
             let settled = known.contains_key(&shape) || common.contains_key(&shape);
             if settled || !judged.insert((parent, shape.clone())) {
                 continue;
             }
             let (having, lacking): (Vec<RelationId>, Vec<RelationId>) =
-                children.iter().partition(|child| shapes(after, **child).contains_key(&shape));
+                children.iter().partition(|child| shapes(whole.after, **child).contains_key(&shape));
             if having.len() >= habit && !lacking.is_empty() && !is_completed_later(whole, step, parent, &lacking) {
                 report_some(whole, step, parent, &shape, &having, &lacking, findings);
             }
@@ -137,9 +141,9 @@ pub fn without(whole: &Whole, findings: &mut Findings) {
             });
             let older: Vec<RelationId> = older.copied().collect();
             let Some(first) = older.first() else { continue };
-            let (own, common) = (shapes(after, partition.id), shapes(after, parent));
-            for shape in shapes(after, *first).into_keys() {
-                let all = older.iter().all(|child| shapes(after, *child).contains_key(&shape));
+            let (own, common) = (shapes(whole.after, partition.id), shapes(whole.after, parent));
+            for shape in shapes(whole.after, *first).into_keys() {
+                let all = older.iter().all(|child| shapes(whole.after, *child).contains_key(&shape));
                 if all && older.len() > 1 && !own.contains_key(&shape) && !common.contains_key(&shape) {
                     report_without(whole, step, parent, partition.id, &shape, &older, findings);
                 }
