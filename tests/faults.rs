@@ -48,6 +48,7 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("ddl-on-copy-blocks-source", "fk-breaks-source-delete", "the read under lock; the key's action"),
     ("fk-index-dropped", "primary-key-builds-index", "the index that goes; the index that comes"),
     ("fk-sets-null-on-not-null", "not-null-scan", "the key's action; the read under lock"),
+    ("key-from-incomplete-table", "not-null-scan", "rows that are missing; the read under lock"),
     ("lock-held-while-scanning", "swap-loses-rows", "where the copy runs; which rows it takes"),
     ("many-tables-locked", "swap-before-backfill", "a transaction for each table; a backfill"),
     ("missing-object", "rename-column", "a later statement with the old name; code with the old name"),

@@ -152,3 +152,21 @@ pub fn unique_keys(schema: &Schema, table: RelationId) -> Vec<Vec<ColumnId>> {
     }
     keys
 }
+
+impl Copy {
+    /// A row of the source that is not in the copy is not found there by these columns, nor another one in its stead.
+    pub fn is_found_by(&self, schema: &Schema, columns: &[&Ident]) -> bool {
+        let asked: Vec<&Ident> =
+            self.key.iter().filter(|(column, _)| columns.contains(&column)).map(|(_, source)| source).collect();
+        let source_keys = unique_keys(schema, self.source);
+        asked.len() == self.key.len()
+            || source_keys.iter().any(|key| {
+                !key.is_empty() && key.iter().all(|column| asked.contains(&&schema.column_name(self.source, *column)))
+            })
+    }
+
+    /// A foreign key refers to the copy from one of these columns: no row gets by without its row there.
+    pub fn is_referred_from(&self, schema: &Schema, table: RelationId, columns: &[&Ident]) -> bool {
+        super::coverage::refers_by(schema, table, self.table, columns, false)
+    }
+}

@@ -226,6 +226,11 @@ impl Data {
         self.uses.get(&trigger).map(|uses| &**uses)
     }
 
+    /// The triggers whose functions name something so, or did.
+    pub fn triggers_naming(&self, name: &Ident) -> impl Iterator<Item = TriggerId> {
+        self.users.get(name).into_iter().flatten().copied()
+    }
+
     /// Some write of a trigger function could not be followed already.
     pub fn is_unfollowed(&self, function: FunctionId) -> bool {
         self.unfollowed.contains(&function)

@@ -231,7 +231,7 @@ fn required(operation: &Operation, after: &Schema) -> Vec<(RelationId, Ident)> {
     found.into_iter().filter(|name| !added(name)).map(|name| (relation.id, name)).collect()
 }
 
-fn wants_value(check: &Expr, name: &Ident) -> bool {
+pub(super) fn wants_value(check: &Expr, name: &Ident) -> bool {
     let column = Expr::Column { qualifier: None, name: name.clone() };
     let present = Expr::Not(Box::new(Expr::IsNull(Box::new(column))));
     check_implies_check(check, &present) == Answer::Yes

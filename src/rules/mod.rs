@@ -31,6 +31,7 @@ mod identifier_too_long;
 mod in_use;
 mod index_not_concurrent;
 mod key_builds_index;
+mod key_from_incomplete_table;
 mod key_indexes;
 mod labels;
 mod lock_timeout_missing;
@@ -158,6 +159,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("index-behind-constraint", Check::Step(refused::index_behind_constraint)),
     rule!("index-not-concurrent", Check::Step(index_not_concurrent::check)),
     rule!("inherited-object-on-partition", Check::Step(refused::inherited_object_on_partition)),
+    rule!("key-from-incomplete-table", Check::Unit(key_from_incomplete_table::check)),
     rule!("lock-held-while-scanning", Check::Step(locks_held::while_scanning)),
     rule!("lock-timeout-disabled", Check::Step(transaction_control::lock_timeout_disabled)),
     rule!("lock-timeout-missing", Check::Step(lock_timeout_missing::check)),

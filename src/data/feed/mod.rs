@@ -3,10 +3,12 @@
 //! Bodies are resolved against the schema at the step that asks, as PostgreSQL does when they run: names,
 //! `NEW.*`, TG_ARGV, `format()`.
 
+mod lookup;
 mod used;
 mod value;
 mod walk;
 
+pub use lookup::{Lookup, lookups_of};
 pub use used::{Missing, MissingObject, Place, Use, Used, Uses};
 pub use value::strip_qualifiers;
 
@@ -284,6 +286,7 @@ fn collect_assigned(nodes: &[Node], found: &mut Vec<Ident>) {
                     query
                         .into
                         .iter()
+                        .chain(&query.into_rest)
                         .filter(|into| into.schema.as_ref().is_some_and(|row| *row == "new"))
                         .map(|into| into.name.clone()),
                 );

@@ -266,7 +266,7 @@ impl Walk<'_> {
 }
 
 /// `TG_OP = 'INSERT'`, `TG_OP IN (…)`, `TG_OP <> 'DELETE'`, and OR of those.
-fn operation_test(condition: &Expr) -> Option<Events> {
+pub(super) fn operation_test(condition: &Expr) -> Option<Events> {
     let is_operation = |expr: &Expr| matches!(expr.as_column(), Some((None, name)) if name == "tg_op");
     let word = |expr: &Expr| match expr {
         Expr::Constant(Constant::String(text)) => Some(Events::named(text)),
