@@ -28,6 +28,10 @@ impl PartialEq for Entry {
 impl Data {
     /// Triggers on a table or writing it, or another of its partition tree.
     pub(super) fn around(&self, schema: &Schema, table: RelationId) -> BTreeSet<TriggerId> {
+        // Most projects have no such trigger; their trees of partitions need not be walked.
+        if self.by_table.is_empty() {
+            return BTreeSet::new();
+        }
         let on = |table: RelationId| self.by_table.get(&table).into_iter().flatten().copied();
         let mut found: BTreeSet<TriggerId> = on(table).collect();
         let known = schema.get_relation(table).and_then(|relation| relation.as_table());

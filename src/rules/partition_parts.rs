@@ -121,7 +121,9 @@ fn report_some(
 
 /// A partition that comes without what all the others have by themselves.
 pub fn without(whole: &Whole, findings: &mut Findings) {
-    let after = &whole.after.schema;
+    let (before, after) = (&whole.before.schema, &whole.after.schema);
+    // The partitions that each parent had before, looked up once: a migration may add hundreds.
+    let mut had: BTreeMap<RelationId, Vec<RelationId>> = BTreeMap::new();
     for step in whole.steps.iter().filter(|step| step.applied.failure().is_none()) {
         let names = match &step.operation {
             Operation::CreateTable(create) if create.partition_of.is_some() => vec![&create.name],
@@ -136,16 +138,19 @@ pub fn without(whole: &Whole, findings: &mut Findings) {
         };
         for partition in names.into_iter().filter_map(|name| after.find_table(name)) {
             let Some((parent, children)) = family(after, partition.id) else { continue };
-            let older = children.iter().filter(|child| {
-                **child != partition.id && family(&whole.before.schema, **child).is_some_and(|(of, _)| of == parent)
+            let older = had.entry(parent).or_insert_with(|| {
+                let was_there = |child: &&RelationId| family(before, **child).is_some_and(|(of, _)| of == parent);
+                children.iter().filter(was_there).copied().collect()
             });
-            let older: Vec<RelationId> = older.copied().collect();
+            if older.contains(&partition.id) {
+                continue;
+            }
             let Some(first) = older.first() else { continue };
             let (own, common) = (shapes(whole.after, partition.id), shapes(whole.after, parent));
             for shape in shapes(whole.after, *first).into_keys() {
                 let all = older.iter().all(|child| shapes(whole.after, *child).contains_key(&shape));
                 if all && older.len() > 1 && !own.contains_key(&shape) && !common.contains_key(&shape) {
-                    report_without(whole, step, parent, partition.id, &shape, &older, findings);
+                    report_without(whole, step, parent, partition.id, &shape, older, findings);
                 }
             }
         }

@@ -27,7 +27,7 @@ fn queries(major: u32) -> Vec<String> {
 fn tables() -> String {
     format!(
         "SELECT format('table %I.%I', n.nspname, c.relname), concat_ws(', ',
-            CASE WHEN c.relispartition THEN 'partition' WHEN c.relkind = 'p' THEN 'partitioned'
+            CASE WHEN c.relkind = 'p' THEN 'partitioned' WHEN c.relispartition THEN 'partition'
                  WHEN c.relkind = 'f' THEN 'foreign' ELSE 'table' END,
             CASE WHEN c.relkind = 'p' THEN 'has partitions' END,
             (SELECT string_agg('below ' || format('%I.%I', pn.nspname, p.relname), ', ' ORDER BY i.inhseqno)

@@ -144,7 +144,10 @@ fn fixtures_are_replayed_as_a_server_runs_them() {
         }
     });
     let (mut wrong, mut compared) = (Vec::new(), 0);
-    for case in cases {
+    // A script that leaves its transaction open is rolled back where psql runs it alone; runners go on in it, and the replay
+    // takes what it did.
+    let left_open = Path::new("fixtures/unclosed-transaction/bad");
+    for case in cases.filter(|case| !case.starts_with(left_open)) {
         let folder = case.join("migrations").display().to_string();
         // What a server refuses or cannot be sent leaves nothing to compare; what is said to be unread may do anything.
         let Ok(comparison) = compare(server, &folder) else { continue };
