@@ -3,9 +3,6 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-/// Readers bound how deep they go; this leaves every walk over their trees room for it.
-const STACK: usize = 256 * 1024 * 1024;
-
 /// As the shell reports a program that aborted for a fault of its own.
 const BUG: u8 = 101;
 
@@ -34,7 +31,7 @@ fn main() -> ExitCode {
         };
         plimsoll::cli::run(std::env::args_os(), console)
     };
-    match std::thread::Builder::new().stack_size(STACK).spawn(run).map(|thread| thread.join()) {
+    match std::thread::Builder::new().stack_size(plimsoll::read::STACK).spawn(run).map(|thread| thread.join()) {
         Ok(Ok(code)) => ExitCode::from(code),
         Ok(Err(_)) | Err(_) => ExitCode::from(BUG),
     }
