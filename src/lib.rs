@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A module uses only what stands above it in this order: `source`, `error`, `version`, `finding`, `operation`,
-//! `settings`, `read`, `schema`, `predicate`, `data`, `server`, `graph`, `history`, `rules`, `report`, `project`,
+//! `settings`, `read`, `schema`, `predicate`, `data`, `server`, `graph`, `rails`, `history`, `rules`, `report`, `project`,
 //! `output`, `cli`. The middle is pure: [`analyze`] does no I/O and gives the same report for the same input.
 
 pub mod cli;
@@ -19,6 +19,7 @@ pub mod operation;
 pub mod output;
 pub mod predicate;
 pub mod project;
+pub mod rails;
 pub mod read;
 pub mod report;
 pub mod rules;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "source",
     "error",
     "version",
@@ -19,6 +19,7 @@ const ORDER: [&str; 18] = [
     "data",
     "server",
     "graph",
+    "rails",
     "history",
     "rules",
     "report",

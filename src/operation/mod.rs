@@ -5,6 +5,7 @@ mod expression;
 mod name;
 mod print;
 mod question;
+mod ruby;
 mod script;
 mod types;
 mod word;
@@ -13,6 +14,7 @@ pub use expression::*;
 pub use name::*;
 pub use print::quoted;
 pub use question::*;
+pub use ruby::*;
 pub use script::*;
 pub use types::*;
 
