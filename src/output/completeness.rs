@@ -9,7 +9,7 @@ use crate::operation::Expr;
 use crate::schema::{RelationId, Schema};
 use crate::source::{Sources, Span};
 
-use super::definition::relation_name;
+use crate::schema::definition::relation_name;
 
 /// One source of a table's rows.
 #[derive(Serialize)]

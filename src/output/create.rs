@@ -5,14 +5,11 @@
 
 use std::io::{self, Write};
 
-use super::definition::{
-    arguments, bound, constraint as definition, index_body, owner, partition_key, relation_name, type_name,
-};
-use super::schema::{events, update_columns};
-use crate::operation::{Ident, Name, Persistence, RoutineKind, TriggerState, TriggerTiming, quoted};
+use crate::operation::{Ident, Name};
+use crate::schema::definition::owner;
+use crate::schema::statement::{self, IndexForm};
 use crate::schema::{
-    Column, ColumnId, Constraint, ConstraintRow, Function, IdentityKind, IndexKey, Relation, RelationId, RelationKind,
-    Schema, Sequence, Table, TableKind, Trigger, TypeKind, View,
+    ConstraintRow, Function, Relation, RelationId, RelationKind, Schema, Sequence, Table, Trigger, TypeKind, View,
 };
 
 pub(super) fn render(schema: &Schema, into: &mut dyn Write) -> io::Result<()> {
@@ -67,42 +64,15 @@ impl<'a> Dump<'a> {
 
     fn types(&mut self) -> io::Result<()> {
         for one in self.schema.types() {
-            match &one.kind {
-                TypeKind::Enum { labels } => {
-                    let labels: Vec<String> = labels.iter().map(|label| quoted(&label.text)).collect();
-                    writeln!(self.into, "CREATE TYPE {} AS ENUM ({});", one.name, labels.join(", "))?;
+            match (&one.kind, statement::create_type(self.schema, one)) {
+                (_, Some(statements)) => self.all(statements)?,
+                (TypeKind::Range, None) => {
+                    writeln!(self.into, "-- A range type is left out: its subtype is not known.")?
                 }
-                TypeKind::Composite { attributes } => {
-                    let attributes: Vec<String> = attributes
-                        .iter()
-                        .map(|(name, data_type)| format!("{name} {}", type_name(self.schema, data_type)))
-                        .collect();
-                    writeln!(self.into, "CREATE TYPE {} AS ({});", one.name, attributes.join(", "))?;
+                (TypeKind::Base, None) => {
+                    writeln!(self.into, "-- A base type is left out: its functions are not known.")?;
                 }
-                TypeKind::Domain(domain) => {
-                    write!(self.into, "CREATE DOMAIN {} AS {}", one.name, type_name(self.schema, &domain.data_type))?;
-                    if let Some(default) = &domain.default {
-                        write!(self.into, " DEFAULT {}", default.text)?;
-                    }
-                    if domain.not_null {
-                        write!(self.into, " NOT NULL")?;
-                    }
-                    for check in domain.checks.iter().filter(|check| check.validated) {
-                        write!(self.into, " CONSTRAINT {} CHECK ({})", check.name, check.check.text)?;
-                    }
-                    writeln!(self.into, ";")?;
-                    for check in domain.checks.iter().filter(|check| !check.validated) {
-                        let (name, text) = (&check.name, &check.check.text);
-                        writeln!(
-                            self.into,
-                            "ALTER DOMAIN {} ADD CONSTRAINT {name} CHECK ({text}) NOT VALID;",
-                            one.name
-                        )?;
-                    }
-                }
-                TypeKind::Range => writeln!(self.into, "-- A range type is left out: its subtype is not known.")?,
-                TypeKind::Base => writeln!(self.into, "-- A base type is left out: its functions are not known.")?,
-                TypeKind::Unknown => {}
+                (_, None) => {}
             }
         }
         Ok(())
@@ -110,10 +80,13 @@ impl<'a> Dump<'a> {
 
     fn sequences(&mut self) -> io::Result<()> {
         for (relation, sequence) in self.all_sequences() {
-            let unlogged = if sequence.persistence == Persistence::Unlogged { "UNLOGGED " } else { "" };
-            writeln!(self.into, "CREATE {unlogged}SEQUENCE {} AS {};", relation.name, sequence.data_type)?;
+            writeln!(self.into, "{};", statement::create_sequence(relation, sequence))?;
         }
         Ok(())
+    }
+
+    fn all(&mut self, statements: impl IntoIterator<Item = String>) -> io::Result<()> {
+        statements.into_iter().try_for_each(|statement| writeln!(self.into, "{statement};"))
     }
 
     fn owned_sequences(&mut self) -> io::Result<()> {
@@ -149,44 +122,17 @@ impl<'a> Dump<'a> {
             Some((schema, name)) => Name { schema: Some(Ident::new(schema)), name: Ident::new(name) },
             None => Name::bare(returned),
         };
-        let atomic = function.body.text.trim_start().get(..12).is_some_and(|word| {
-            // A body in SQL's own form is parsed when the function is made.
-            word.eq_ignore_ascii_case("begin atomic")
-        });
         let rows = |name: &Name| self.schema.find(name).is_some();
-        atomic || rows(&returned) || function.arguments.iter().any(|argument| rows(&argument.data_type.name))
+        statement::is_atomic(function)
+            || rows(&returned)
+            || function.arguments.iter().any(|argument| rows(&argument.data_type.name))
     }
 
     fn function(&mut self, function: &Function) -> io::Result<()> {
-        let kind = match function.kind {
-            RoutineKind::Function => "FUNCTION",
-            RoutineKind::Procedure => "PROCEDURE",
-            RoutineKind::Aggregate => {
-                return writeln!(self.into, "-- An aggregate is left out: its functions are not known.");
-            }
-        };
-        write!(self.into, "CREATE {kind} {}({})", function.name, arguments(&function.arguments))?;
-        if !function.returns.is_empty() {
-            write!(self.into, " RETURNS {}", function.returns)?;
+        match statement::create_function(function, false) {
+            Some(statement) => writeln!(self.into, "{statement};"),
+            None => writeln!(self.into, "-- An aggregate is left out: its functions are not known."),
         }
-        write!(self.into, " LANGUAGE {}", function.language)?;
-        if function.kind == RoutineKind::Function {
-            write!(self.into, " {}", format!("{:?}", function.volatility).to_uppercase())?;
-        }
-        if function.security_definer {
-            write!(self.into, " SECURITY DEFINER")?;
-        }
-        if let Some(path) = &function.search_path {
-            let path: Vec<String> = path.iter().map(|schema| quoted(schema.as_str())).collect();
-            let path = if path.is_empty() { "''".to_owned() } else { path.join(", ") };
-            write!(self.into, " SET search_path = {path}")?;
-        }
-        let text = &function.body.text;
-        if text.trim_start().get(..12).is_some_and(|word| word.eq_ignore_ascii_case("begin atomic")) {
-            return writeln!(self.into, " {text};");
-        }
-        let tag = dollar_tag(text);
-        writeln!(self.into, " AS {tag}{text}{tag};")
     }
 
     /// Parents before children, else by name.
@@ -214,92 +160,15 @@ impl<'a> Dump<'a> {
     }
 
     fn table(&mut self, relation: &Relation, table: &Table) -> io::Result<()> {
-        if table.kind == TableKind::Foreign {
+        let Some(statement) = statement::create_table(self.schema, relation, table) else {
             return writeln!(self.into, "-- A foreign table is left out: its server is not known.");
-        }
-        let persistence = match table.persistence {
-            Persistence::Permanent => "",
-            Persistence::Unlogged => "UNLOGGED ",
-            Persistence::Temporary => "TEMPORARY ",
         };
-        let mut lines: Vec<String> = Vec::new();
-        for column in table.columns.iter().filter(|column| column.local || table.inherits.is_empty()) {
-            lines.push(self.column(relation.id, column));
-        }
-        for check in self.schema.constraints_of(relation.id) {
-            let own = check.local || table.inherits.is_empty();
-            if matches!(check.kind, ConstraintRow::Check { .. }) && own && check.validated {
-                lines.push(format!("CONSTRAINT {} {}", check.name, definition(self.schema, check)));
-            }
-        }
-        let name = match table.persistence {
-            Persistence::Temporary => relation.name.name.to_string(),
-            Persistence::Permanent | Persistence::Unlogged => relation.name.to_string(),
-        };
-        write!(self.into, "CREATE {persistence}TABLE {name} (\n    {}\n)", lines.join(",\n    "))?;
-        if !table.inherits.is_empty() {
-            let parents: Vec<String> = table.inherits.iter().map(|id| relation_name(self.schema, *id)).collect();
-            write!(self.into, " INHERITS ({})", parents.join(", "))?;
-        }
-        if let Some(key) = &table.partition_by {
-            write!(self.into, " PARTITION BY {}", partition_key(key))?;
-        }
-        writeln!(self.into, ";")?;
-        self.late_checks(relation)
-    }
-
-    /// A CHECK within CREATE TABLE is valid at once, whatever it says; one on an empty table needs the second step.
-    fn late_checks(&mut self, relation: &Relation) -> io::Result<()> {
-        for check in self.schema.constraints_of(relation.id) {
-            let late = matches!(check.kind, ConstraintRow::Check { .. } | ConstraintRow::NotNull) && !check.validated;
-            if late && check.local {
-                self.add_constraint(relation, "", check)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn column(&self, table: RelationId, column: &Column) -> String {
-        let data_type = column.data_type.as_ref().map(|one| type_name(self.schema, one));
-        // Only an assumed table has a column without a type; PostgreSQL needs one.
-        let mut text = format!("{} {}", column.name, data_type.as_deref().unwrap_or("text"));
-        if let Some(collation) = &column.collation {
-            text.push_str(&format!(" COLLATE {collation}"));
-        }
-        if let Some(generated) = &column.generated {
-            let stored = if generated.stored { "STORED" } else { "VIRTUAL" };
-            text.push_str(&format!(" GENERATED ALWAYS AS ({}) {stored}", generated.expression.text));
-        } else if let Some(identity) = column.identity {
-            let words = match identity {
-                IdentityKind::Always => "ALWAYS",
-                IdentityKind::ByDefault => "BY DEFAULT",
-            };
-            text.push_str(&format!(" GENERATED {words} AS IDENTITY"));
-            if let Some(sequence) = column.sequence {
-                text.push_str(&format!(" (SEQUENCE NAME {})", relation_name(self.schema, sequence)));
-            }
-        } else if let Some(default) = &column.default {
-            text.push_str(&format!(" DEFAULT {}", default.text));
-        }
-        let named = self.schema.constraints_of(table).find(|constraint| {
-            matches!(constraint.kind, ConstraintRow::NotNull) && constraint.columns.as_slice() == [column.id]
-        });
-        match named {
-            Some(row) if row.validated => {
-                let inherit = if row.no_inherit { " NO INHERIT" } else { "" };
-                text.push_str(&format!(" CONSTRAINT {} NOT NULL{inherit}", row.name));
-            }
-            None if column.not_null => text.push_str(" NOT NULL"),
-            Some(_) | None => {}
-        }
-        text
+        writeln!(self.into, "{statement};")?;
+        self.all(statement::late_checks(self.schema, relation.id))
     }
 
     fn attach(&mut self, relation: &Relation, table: &Table) -> io::Result<()> {
-        let Some(place) = &table.partition_of else { return Ok(()) };
-        let Some(parent) = self.schema.get_relation(place.parent) else { return Ok(()) };
-        let bound = bound(&place.bound, parent.as_table());
-        writeln!(self.into, "ALTER TABLE ONLY {} ATTACH PARTITION {} {bound};", parent.name, relation.name)
+        self.all(statement::attach(self.schema, relation, table))
     }
 
     fn keys_and_indexes(&mut self, tables: &Tables) -> io::Result<()> {
@@ -311,7 +180,7 @@ impl<'a> Dump<'a> {
                     | ConstraintRow::Exclude { index } => index,
                     ConstraintRow::Check { .. } | ConstraintRow::NotNull | ConstraintRow::Foreign(_) => continue,
                 };
-                self.add_constraint(relation, "ONLY ", row)?;
+                writeln!(self.into, "{};", statement::add_constraint(self.schema, row, true))?;
                 self.attach_index(index)?;
             }
             for id in &table.indexes {
@@ -333,21 +202,17 @@ impl<'a> Dump<'a> {
         if !index.valid && !table.is_partitioned() {
             return writeln!(self.into, "-- An invalid index is left out: only a failed build makes one.");
         }
-        let unknown = index.parts.iter().any(|part| matches!(part.key, IndexKey::Column(ColumnId(0))));
-        if unknown {
+        let Some(statement) = statement::create_index(self.schema, relation, index, IndexForm::Only) else {
             return writeln!(self.into, "-- An index is left out: its view's columns are not known.");
-        }
-        let unique = if index.unique { "UNIQUE " } else { "" };
-        let body = index_body(self.schema, index, "");
-        writeln!(self.into, "CREATE {unique}INDEX {} ON ONLY {} {body};", relation.name.name, table.name)?;
+        };
+        writeln!(self.into, "{statement};")?;
         self.attach_index(id)
     }
 
     fn attach_index(&mut self, id: RelationId) -> io::Result<()> {
-        let Some(relation) = self.schema.get_relation(id) else { return Ok(()) };
-        let Some(parent) = relation.as_index().and_then(|index| index.parent) else { return Ok(()) };
-        let parent = relation_name(self.schema, parent);
-        writeln!(self.into, "ALTER INDEX {parent} ATTACH PARTITION {};", relation.name)
+        let statement =
+            self.schema.get_relation(id).and_then(|relation| statement::attach_index(self.schema, relation));
+        self.all(statement)
     }
 
     /// Parents' keys first: PostgreSQL gives them to the partitions, whose own ones then stay their own.
@@ -355,16 +220,11 @@ impl<'a> Dump<'a> {
         for (relation, _) in tables {
             for row in self.schema.constraints_of(relation.id) {
                 if row.as_foreign().is_some() && row.parent.is_none() {
-                    self.add_constraint(relation, "", row)?;
+                    writeln!(self.into, "{};", statement::add_constraint(self.schema, row, false))?;
                 }
             }
         }
         Ok(())
-    }
-
-    fn add_constraint(&mut self, relation: &Relation, only: &str, row: &Constraint) -> io::Result<()> {
-        let definition = definition(self.schema, row);
-        writeln!(self.into, "ALTER TABLE {only}{} ADD CONSTRAINT {} {definition};", relation.name, row.name)
     }
 
     /// Views after those they read.
@@ -388,22 +248,12 @@ impl<'a> Dump<'a> {
     }
 
     fn view(&mut self, relation: &Relation, view: &View) -> io::Result<()> {
-        let (kind, data) = match (view.materialized, view.populated) {
-            (false, _) => ("VIEW", ""),
-            (true, true) => ("MATERIALIZED VIEW", " WITH DATA"),
-            (true, false) => ("MATERIALIZED VIEW", " WITH NO DATA"),
-        };
-        let columns: Vec<String> = view.columns.iter().map(Ident::to_string).collect();
-        let columns = match view.columns_known && !columns.is_empty() {
-            true => format!(" ({})", columns.join(", ")),
-            false => String::new(),
-        };
-        writeln!(self.into, "CREATE {kind} {}{columns} AS {}{data};", relation.name, view.text)?;
+        writeln!(self.into, "{};", statement::create_view(relation, view))?;
         for id in &view.indexes {
             self.index(relation, *id)?;
         }
         for trigger in self.schema.triggers_of(relation.id) {
-            self.trigger(relation, trigger)?;
+            self.trigger(trigger)?;
         }
         Ok(())
     }
@@ -411,68 +261,18 @@ impl<'a> Dump<'a> {
     fn triggers(&mut self, tables: &Tables) -> io::Result<()> {
         for (relation, _) in tables {
             for trigger in self.schema.triggers_of(relation.id) {
-                self.trigger(relation, trigger)?;
+                self.trigger(trigger)?;
             }
         }
         Ok(())
     }
 
     /// Clones on partitions come with the parent's trigger.
-    fn trigger(&mut self, relation: &Relation, trigger: &Trigger) -> io::Result<()> {
+    fn trigger(&mut self, trigger: &Trigger) -> io::Result<()> {
         if trigger.parent.is_none() {
-            self.create_trigger(relation, trigger)?;
+            writeln!(self.into, "{};", statement::create_trigger(self.schema, trigger))?;
         }
-        let state = match trigger.enabled {
-            TriggerState::Origin => return Ok(()),
-            TriggerState::Disabled => "DISABLE",
-            TriggerState::Replica => "ENABLE REPLICA",
-            TriggerState::Always => "ENABLE ALWAYS",
-        };
-        writeln!(self.into, "ALTER TABLE ONLY {} {state} TRIGGER {};", relation.name, trigger.name)
-    }
-
-    fn create_trigger(&mut self, relation: &Relation, trigger: &Trigger) -> io::Result<()> {
-        let timing = match trigger.timing {
-            TriggerTiming::Before => "BEFORE",
-            TriggerTiming::After => "AFTER",
-            TriggerTiming::InsteadOf => "INSTEAD OF",
-        };
-        let columns = update_columns(self.schema, trigger);
-        let words: Vec<String> = events(&trigger.events)
-            .into_iter()
-            .map(|event| match event {
-                "update" if !columns.is_empty() => format!("UPDATE OF {columns}"),
-                event => event.to_uppercase(),
-            })
-            .collect();
-        let constraint = if trigger.constraint { "CONSTRAINT " } else { "" };
-        let head = format!("CREATE {constraint}TRIGGER {} {timing} {}", trigger.name, words.join(" OR "));
-        write!(self.into, "{head} ON {}", relation.name)?;
-        if trigger.deferrable {
-            write!(self.into, " DEFERRABLE")?;
-        }
-        if trigger.initially_deferred {
-            write!(self.into, " INITIALLY DEFERRED")?;
-        }
-        let tables = [("OLD", &trigger.old_table), ("NEW", &trigger.new_table)];
-        if tables.iter().any(|(_, table)| table.is_some()) {
-            write!(self.into, " REFERENCING")?;
-        }
-        for (word, table) in tables {
-            if let Some(table) = table {
-                write!(self.into, " {word} TABLE AS {table}")?;
-            }
-        }
-        write!(self.into, " FOR EACH {}", if trigger.for_each_row { "ROW" } else { "STATEMENT" })?;
-        if let Some(when) = &trigger.when {
-            write!(self.into, " WHEN ({})", when.text)?;
-        }
-        let function = match trigger.function {
-            Some(id) => self.schema.function(id).name.to_string(),
-            None => trigger.function_name.to_string(),
-        };
-        let given: Vec<String> = trigger.arguments.iter().map(|argument| quoted(argument)).collect();
-        writeln!(self.into, " EXECUTE FUNCTION {function}({});", given.join(", "))
+        self.all(statement::trigger_state(self.schema, trigger))
     }
 
     fn row_security(&mut self, tables: &Tables) -> io::Result<()> {
@@ -486,15 +286,4 @@ impl<'a> Dump<'a> {
         }
         Ok(())
     }
-}
-
-/// A dollar quote that the text does not hold.
-fn dollar_tag(text: &str) -> String {
-    let mut tag = "$$".to_owned();
-    let mut number = 0;
-    while text.contains(&tag) || text.ends_with('$') && tag == "$$" {
-        number += 1;
-        tag = format!("$body{number}$");
-    }
-    tag
 }

@@ -5,10 +5,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::definition::relation_name;
 use super::json;
 use super::text::visible;
 use crate::graph::{Edge, Graph, Node, Part};
+use crate::schema::definition::relation_name;
 use crate::schema::{Relation, TableKind};
 
 const VERSION: u32 = 1;

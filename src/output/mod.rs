@@ -2,7 +2,6 @@
 
 mod completeness;
 mod create;
-mod definition;
 mod excerpt;
 mod graph;
 mod human;

@@ -4,10 +4,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::definition::{constraint as definition, index_body};
 use super::{json, visible};
 use crate::graph::{Met, Risk, What, WritePath};
 use crate::operation::{Action, TriggerTiming, WriteKind};
+use crate::schema::definition::{constraint as definition, index_body};
 use crate::schema::{RelationId, Schema, Trigger};
 use crate::source::{Sources, Span};
 

@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::completeness::{Completeness, CopyRow};
-use super::definition::{
-    action, arguments, bound, column_list, constraint as definition, owner, partition_key, relation_name, type_name,
-};
 use super::{create, json};
 use crate::data::Data;
-use crate::operation::{Persistence, QualifiedName, RoutineKind, TriggerEvents, TriggerState, TriggerTiming};
+use crate::operation::{Persistence, QualifiedName, RoutineKind, TriggerState, TriggerTiming};
+use crate::schema::definition::{
+    action, arguments, bound, constraint as definition, owner, partition_key, relation_name, type_name,
+};
+use crate::schema::statement::events;
 use crate::schema::{
     ColumnId, Constraint, ConstraintRow, IdentityKind, Index, IndexKey, Relation, RelationId, RelationKind, Schema,
     Table, TableKind, Trigger, TypeKind,
@@ -366,16 +367,6 @@ fn trigger(schema: &Schema, trigger: &Trigger) -> TriggerRow {
     }
 }
 
-pub(super) fn events(events: &TriggerEvents) -> Vec<&'static str> {
-    let all = [
-        (events.insert, "insert"),
-        (events.update, "update"),
-        (events.delete, "delete"),
-        (events.truncate, "truncate"),
-    ];
-    all.into_iter().filter(|(said, _)| *said).map(|(_, word)| word).collect()
-}
-
 fn functions(schema: &Schema) -> Vec<FunctionRow> {
     let mut rows: Vec<FunctionRow> = schema
         .functions()
@@ -412,9 +403,4 @@ fn types(schema: &Schema) -> Vec<TypeRow> {
         .collect();
     rows.sort_by(|one, other| one.name.cmp(&other.name));
     rows
-}
-
-/// `a, b` of a trigger's UPDATE OF, for [`create`].
-pub(super) fn update_columns(schema: &Schema, trigger: &Trigger) -> String {
-    column_list(schema, trigger.table, &trigger.update_columns)
 }

@@ -6,9 +6,11 @@
 mod apply;
 #[cfg(test)]
 mod consistency;
+pub mod definition;
 mod join;
 mod model;
 mod since;
+pub mod statement;
 
 pub use model::*;
 pub use since::Lost;

@@ -1,25 +1,25 @@
 //! Parts of a schema as SQL, in the words of `pg_get_constraintdef()` and its kin. Expressions stay as written.
 
+use super::{
+    ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexColumn, IndexKey, RelationId, Schema, Sequence, Table,
+};
 use crate::operation::{
     Action, Argument, ArgumentMode, Bound, BoundValue, Constant, Expr, Expression, Ident, KeyPart, Name, PartitionKey,
     PartitionStrategy, TypeName, quoted,
 };
-use crate::schema::{
-    ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexColumn, IndexKey, RelationId, Schema, Sequence, Table,
-};
 
 /// `public.users`; `?` for a relation that is no more.
-pub(super) fn relation_name(schema: &Schema, id: RelationId) -> String {
+pub fn relation_name(schema: &Schema, id: RelationId) -> String {
     schema.get_relation(id).map_or_else(|| "?".to_owned(), |relation| relation.name.to_string())
 }
 
 /// `a, b`.
-pub(super) fn column_list(schema: &Schema, table: RelationId, columns: &[ColumnId]) -> String {
+pub fn column_list(schema: &Schema, table: RelationId, columns: &[ColumnId]) -> String {
     let names: Vec<String> = columns.iter().map(|column| schema.column_name(table, *column).to_string()).collect();
     names.join(", ")
 }
 
-pub(super) fn action(action: Action) -> &'static str {
+pub fn action(action: Action) -> &'static str {
     match action {
         Action::NoAction => "no action",
         Action::Restrict => "restrict",
@@ -30,7 +30,7 @@ pub(super) fn action(action: Action) -> &'static str {
 }
 
 /// A constraint without its name.
-pub(super) fn constraint(schema: &Schema, constraint: &Constraint) -> String {
+pub fn constraint(schema: &Schema, constraint: &Constraint) -> String {
     let columns = || column_list(schema, constraint.table, &constraint.columns);
     let mut text = match &constraint.kind {
         ConstraintRow::Check { expression } => format!("CHECK ({})", parenthesised(&expression.text)),
@@ -93,7 +93,7 @@ fn foreign(schema: &Schema, constraint: &Constraint, key: &ForeignRow) -> String
 }
 
 /// `USING btree (a, lower(b)) INCLUDE (c) NULLS NOT DISTINCT WHERE (…)`; `options` stands before WHERE.
-pub(super) fn index_body(schema: &Schema, index: &Index, options: &str) -> String {
+pub fn index_body(schema: &Schema, index: &Index, options: &str) -> String {
     let parts: Vec<String> = index.parts.iter().map(|part| index_part(schema, index.table, part)).collect();
     let mut text = format!("USING {} ({}){}", index.method, parts.join(", "), include(schema, index));
     if index.nulls_not_distinct {
@@ -128,7 +128,7 @@ fn index_part(schema: &Schema, table: RelationId, part: &IndexColumn) -> String 
 }
 
 /// `RANGE (created_at)`, as `pg_get_partkeydef()`.
-pub(super) fn partition_key(key: &PartitionKey) -> String {
+pub fn partition_key(key: &PartitionKey) -> String {
     let strategy = match key.strategy {
         PartitionStrategy::List => "LIST",
         PartitionStrategy::Range => "RANGE",
@@ -146,7 +146,7 @@ pub(super) fn partition_key(key: &PartitionKey) -> String {
 }
 
 /// `FOR VALUES …` or `DEFAULT`, with constants as PostgreSQL keeps them: by the type of the key's column.
-pub(super) fn bound(bound: &Bound, parent: Option<&Table>) -> String {
+pub fn bound(bound: &Bound, parent: Option<&Table>) -> String {
     let keys = parent.and_then(|table| table.partition_by.as_ref().map(|key| (table, key)));
     let data_type = |at: usize| {
         let (table, key) = keys?;
@@ -216,7 +216,7 @@ fn constant(text: &str, data_type: Option<&TypeName>) -> String {
 }
 
 /// `a integer, VARIADIC b text[]`, as `pg_get_function_identity_arguments()`.
-pub(super) fn arguments(list: &[Argument]) -> String {
+pub fn arguments(list: &[Argument]) -> String {
     let arguments = list.iter().filter(|argument| argument.mode != ArgumentMode::Table).map(|argument| {
         let mode = match argument.mode {
             ArgumentMode::In | ArgumentMode::Table => "",
@@ -231,7 +231,7 @@ pub(super) fn arguments(list: &[Argument]) -> String {
 }
 
 /// A type's name with its schema, where it is not built in.
-pub(super) fn type_name(schema: &Schema, data_type: &TypeName) -> String {
+pub fn type_name(schema: &Schema, data_type: &TypeName) -> String {
     let found = (!data_type.built_in && data_type.name.schema.is_none()).then(|| schema.find_type(&data_type.name));
     match found.flatten() {
         Some(found) => {
@@ -243,14 +243,14 @@ pub(super) fn type_name(schema: &Schema, data_type: &TypeName) -> String {
 }
 
 /// `public.t.c`.
-pub(super) fn owner(schema: &Schema, sequence: &Sequence) -> Option<String> {
+pub fn owner(schema: &Schema, sequence: &Sequence) -> Option<String> {
     let (table, column) = sequence.owned_by?;
     let column: Ident = schema.column_name(table, column);
     Some(format!("{}.{column}", relation_name(schema, table)))
 }
 
 /// The text in exactly one pair of parentheses.
-pub(super) fn parenthesised(text: &str) -> String {
+pub fn parenthesised(text: &str) -> String {
     if is_enclosed(text) { text.to_owned() } else { format!("({text})") }
 }
 
