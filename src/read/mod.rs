@@ -5,6 +5,7 @@ pub mod directives;
 pub mod dynamic;
 pub mod foreign;
 pub mod plpgsql;
+pub mod ruby;
 pub mod sql;
 
 /// Trees of expressions are walked by recursion: threads that read or replay have stacks for the deepest that is read.
