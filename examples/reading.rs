@@ -413,6 +413,9 @@ fn facts(operation: &Operation) -> (&'static str, Value, Value) {
                    "unread": one.body.unread.iter().map(|(_, why)| &**why).collect::<Vec<_>>()}),
         ),
         Opaque(one) => ("Opaque", Value::Null, json!({"what": &*one.what})),
+        Background(one) => {
+            ("Background", one.job.table.iter().map(ToString::to_string).collect(), json!({"job": &*one.job.class}))
+        }
         Unread(one) => ("Unread", names(&one.touches), json!({"reason": &*one.reason, "everything": one.everything})),
     }
 }

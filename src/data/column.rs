@@ -15,9 +15,12 @@ pub struct ColumnFill {
     pub origin: Origin,
     pub moment: Moment,
     pub certain: bool,
+    /// Queued by then, and done when this job is.
+    pub job: Option<u32>,
 }
 
 impl ColumnFill {
+    /// No row stays without a value, once it has run.
     pub fn is_complete(&self) -> bool {
         self.filter.is_empty() && !self.partial && self.certain
     }
@@ -87,7 +90,8 @@ impl Data {
     ) {
         let found = schema.get_relation(table).and_then(|relation| relation.as_table()?.column(column));
         let Some(id) = found.map(|column| column.id) else { return };
-        let fill = ColumnFill { filter, partial, origin: origin.clone(), moment: at.moment, certain: at.certain };
+        let fill =
+            ColumnFill { filter, partial, origin: origin.clone(), moment: at.moment, certain: at.certain, job: at.job };
         std::sync::Arc::make_mut(self.column_fills.entry((table, id)).or_default()).push(fill);
     }
 }

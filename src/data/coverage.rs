@@ -20,6 +20,10 @@ pub enum Coverage<'a> {
     ShortGap(&'a Fill),
     /// A fill took rows, but which ones cannot be told.
     Unclear(&'a Fill),
+    /// A fill is queued and not finished.
+    Queued(&'a Fill),
+    /// A fill was queued, and taken out of the queue before its end.
+    Cancelled(&'a Fill),
     /// Nothing in the history fills it.
     Missing,
 }
@@ -27,6 +31,11 @@ pub enum Coverage<'a> {
 impl Coverage<'_> {
     pub fn is_complete(&self) -> bool {
         matches!(self, Coverage::Complete | Coverage::Stated(_))
+    }
+
+    /// Nothing has filled it yet: no fill, or one that is only queued.
+    pub fn is_unfilled(&self) -> bool {
+        matches!(self, Coverage::Missing | Coverage::Queued(_) | Coverage::Cancelled(_))
     }
 }
 
@@ -93,6 +102,14 @@ impl Data {
     }
 
     pub(super) fn judge<'a>(&self, fill: &'a Fill, since: Option<Moment>, bound: Option<&Expr>) -> Coverage<'a> {
+        if let Some(job) = fill.job.and_then(|number| self.queued(number)) {
+            match &job.end {
+                None => return Coverage::Queued(fill),
+                Some(end) if !end.finished => return Coverage::Cancelled(fill),
+                Some(end) if !end.certain => return Coverage::Unclear(fill),
+                Some(_) => {}
+            }
+        }
         if fill.partial || !fill.certain {
             return Coverage::Unclear(fill);
         }
@@ -141,7 +158,9 @@ pub(super) fn rank(coverage: &Coverage) -> u8 {
         Coverage::Filtered(_) => 2,
         Coverage::ShortGap(_) => 3,
         Coverage::Gap(_) => 4,
-        Coverage::Missing => 5,
+        Coverage::Queued(_) => 5,
+        Coverage::Cancelled(_) => 6,
+        Coverage::Missing => 7,
     }
 }
 

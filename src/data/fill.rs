@@ -25,6 +25,8 @@ pub struct Fill {
     pub origin: Origin,
     pub moment: Moment,
     pub certain: bool,
+    /// Queued by then, and done when this job is.
+    pub job: Option<u32>,
 }
 
 impl Fill {
@@ -53,6 +55,7 @@ impl Fill {
             origin: origin.clone(),
             moment: at.moment,
             certain: at.certain,
+            job: at.job,
         })
     }
 }

@@ -13,6 +13,7 @@ mod fill;
 mod guarantee;
 mod keep;
 mod lost;
+mod queue;
 mod swap;
 
 pub use column::*;
@@ -24,6 +25,7 @@ pub use feed::*;
 pub use fill::*;
 pub use guarantee::*;
 pub use lost::*;
+pub use queue::*;
 pub use swap::*;
 
 use std::collections::BTreeSet;
@@ -50,6 +52,8 @@ pub struct Circumstances {
     pub moment: Moment,
     pub certain: bool,
     pub in_loop: bool,
+    /// Not now, but when this queued job is through.
+    pub job: Option<u32>,
 }
 
 /// Facts about rows at one point of the history. Cloning is cheap.
@@ -83,6 +87,8 @@ pub struct Data {
     left: Arc<Vec<Arc<swap::Left>>>,
     swaps: Arc<Vec<Arc<Swap>>>,
     column_fills: OrdMap<(RelationId, ColumnId), Arc<Vec<ColumnFill>>>,
+    /// What was queued, by the step that queued it.
+    queue: OrdMap<u32, Arc<Queued>>,
 }
 
 impl Data {
@@ -108,17 +114,9 @@ impl Data {
         let leaving = self.leaving(operation, before);
         self.empty.observe(operation, after, circumstances.moment);
         self.keep_feeds(operation, before, after, circumstances.moment);
+        self.note_rows_of(operation, origin, after, circumstances);
+        self.keep_queue(operation, origin, after, circumstances);
         match operation {
-            Operation::Write(write) => {
-                for one in write.all() {
-                    self.note_write(one, origin, after, circumstances);
-                }
-            }
-            Operation::Query(query) => {
-                for one in query.writes().into_iter().flat_map(|write| write.all()) {
-                    self.note_write(one, origin, after, circumstances);
-                }
-            }
             Operation::Lock(lock) if lock.mode >= LockMode::Share => {
                 for table in &lock.tables {
                     self.note_block(after, &table.name, circumstances.moment);
@@ -136,6 +134,23 @@ impl Data {
         }
         self.keep_columns(operation, origin, after, circumstances);
         self.keep_places(operation, origin, before, after, leaving, circumstances);
+    }
+
+    /// What a statement writes.
+    fn note_rows_of(&mut self, operation: &Operation, origin: &Origin, schema: &Schema, at: Circumstances) {
+        match operation {
+            Operation::Write(write) => {
+                for one in write.all() {
+                    self.note_write(one, origin, schema, at);
+                }
+            }
+            Operation::Query(query) => {
+                for one in query.writes().into_iter().flat_map(|write| write.all()) {
+                    self.note_write(one, origin, schema, at);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn note_write(&mut self, write: &crate::operation::Write, origin: &Origin, schema: &Schema, at: Circumstances) {
@@ -207,6 +222,7 @@ impl Data {
                 origin: origin.clone(),
                 moment: at.moment,
                 certain: at.certain,
+                job: at.job,
             }));
         }
     }
@@ -289,6 +305,7 @@ impl Data {
             let missing: Vec<Fill> = fills.iter().filter(|fill| !own.contains(fill)).cloned().collect();
             Arc::make_mut(own).extend(missing);
         }
+        joined.join_queue(other);
         joined.empty = self.empty.join(&other.empty);
         joined.made = joined.made.union(other.made.clone());
         joined.triggers_made = joined.triggers_made.union(other.triggers_made.clone());

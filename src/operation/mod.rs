@@ -1,6 +1,7 @@
 //! What a migration does, in neutral terms. One SQL statement or one migration call is one
 //! [`Operation`]; nothing here knows a parser, a version of PostgreSQL or an opinion.
 
+mod background;
 mod expression;
 mod name;
 mod print;
@@ -10,6 +11,7 @@ mod script;
 mod types;
 mod word;
 
+pub use background::*;
 pub use expression::*;
 pub use name::*;
 pub use print::quoted;
@@ -72,6 +74,8 @@ pub enum Operation {
     },
     Transaction(Transaction),
     Do(Box<DoBlock>),
+    /// Work that is queued, finished or taken out of the queue: no statement of its own.
+    Background(Box<Background>),
     /// Understood to the point that it touches no relation and takes no lock worth a word.
     Opaque(Opaque),
     Unread(Unread),

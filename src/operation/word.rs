@@ -1,6 +1,6 @@
 //! Operations in words: part of fingerprints and reports, never changed.
 
-use super::{ConstraintKind, Operation, TableActionKind};
+use super::{BackgroundAction, ConstraintKind, Operation, TableActionKind};
 
 impl Operation {
     /// The kind of an operation; for ALTER TABLE that of its first action.
@@ -46,6 +46,11 @@ impl Operation {
             Operation::SetConstraints { .. } => "set-constraints",
             Operation::Transaction(_) => "transaction",
             Operation::Do(_) => "do",
+            Operation::Background(background) => match background.action {
+                BackgroundAction::Queue { .. } => "queue-background",
+                BackgroundAction::Finish => "finish-background",
+                BackgroundAction::Delete => "delete-background",
+            },
             Operation::Opaque(_) => "opaque",
             Operation::Unread(_) => "unread",
         }

@@ -25,12 +25,13 @@ pub(super) struct CopyRow {
 }
 
 /// One fact about which rows are there. `since`: the trigger that brings new rows from then on; `filter`: the rows
-/// that a fill took, `null` for all.
+/// that a fill took, `null` for all; with `finished`: of a fill that was queued.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum FilledRow {
     Since { since: String, by: &'static str, path: Option<String>, line: Option<u32> },
     Filter { filter: Option<String>, by: &'static str, path: String, line: u32, certain: bool },
+    Queue { filter: Option<String>, finished: bool, by: &'static str, path: String, line: u32, certain: bool },
     Stated { finished: bool, by: &'static str, path: String, line: u32 },
 }
 
@@ -106,8 +107,13 @@ impl<'a> Completeness<'a> {
             [one] => Some(one.to_string()),
             _ => Some(Expr::And(conditions).to_string()),
         };
+        let certain = fill.certain && !fill.partial;
+        if let Some(job) = fill.job.and_then(|number| self.data.queued(number)) {
+            let finished = job.is_finished();
+            return FilledRow::Queue { filter, finished, by: "background", path, line, certain };
+        }
         let by = if fill.touch { "update of the source" } else { "insert" };
-        FilledRow::Filter { filter, by, path, line, certain: fill.certain && !fill.partial }
+        FilledRow::Filter { filter, by, path, line, certain }
     }
 
     fn place(&self, span: Span) -> (String, u32) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Findings, say};
+use super::{Findings, constraint_before_queue, say};
 use crate::data::ColumnFill;
 use crate::finding::{Finding, Severity};
 use crate::history::{Passed, Whole};
@@ -21,6 +21,7 @@ enum Gap<'a> {
 }
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
+    constraint_before_queue::check(whole, false, findings);
     let mut told: BTreeSet<(RelationId, Ident)> = BTreeSet::new();
     for (place, step) in whole.steps.iter().enumerate() {
         if step.applied.failure().is_some() {

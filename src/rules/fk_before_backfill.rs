@@ -155,6 +155,12 @@ fn report(unit: &Unit, hazard: &Hazard, findings: &mut Findings) {
             format!("rows written to `{source}` before its trigger fed `{copy}`")
         }
         Coverage::Unclear(_) => format!("rows that the backfill of `{copy}` may have left out"),
+        Coverage::Queued(_) => {
+            format!("rows of `{source}` that the backfill of `{copy}`, queued and not finished, has not reached")
+        }
+        Coverage::Cancelled(_) => {
+            format!("rows of `{source}` that no backfill of `{copy}` will reach: it was taken out of the queue")
+        }
         Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {
             format!("rows of `{source}` that were never copied into `{copy}`")
         }
@@ -236,6 +242,7 @@ fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, ha
         Coverage::Unclear(fill) => {
             finding.because(fill.origin.span, format!("which rows this takes into `{copy}` cannot be told"));
         }
+        Coverage::Queued(fill) | Coverage::Cancelled(fill) => say::queue(finding, data, fill, &copy),
         Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {}
     }
     tell_radius(finding, schema, hazard, coverage);

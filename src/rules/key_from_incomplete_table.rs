@@ -125,6 +125,8 @@ fn report(unit: &Unit, hazard: &Hazard, findings: &mut Findings) {
         Coverage::Filtered(_) => format!("that the backfill of `{copy}` left out"),
         Coverage::Gap(_) | Coverage::ShortGap(_) => format!("written before its trigger fed `{copy}`"),
         Coverage::Unclear(_) => format!("that the backfill of `{copy}` may have left out"),
+        Coverage::Queued(_) => format!("that the backfill of `{copy}`, queued and not finished, has not reached"),
+        Coverage::Cancelled(_) => format!("that no backfill of `{copy}` will reach: it was taken out of the queue"),
         Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => format!("that was never copied into `{copy}`"),
     };
     let own: Vec<String> = lookup.key.iter().map(|(_, own)| own.to_string()).collect();
@@ -197,6 +199,7 @@ fn evidence(finding: &mut Finding, hazard: &Hazard) {
         Coverage::Unclear(fill) => {
             finding.because(fill.origin.span, format!("which rows this takes into `{copy}` cannot be told"));
         }
+        Coverage::Queued(fill) | Coverage::Cancelled(fill) => say::queue(finding, &hazard.state.data, fill, &copy),
         Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {}
     }
     let trigger = schema.trigger(lookup.trigger);

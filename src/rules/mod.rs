@@ -15,6 +15,7 @@ mod backfill_before_sync;
 mod cascade;
 mod column_added;
 mod constraint_before_backfill;
+mod constraint_before_queue;
 mod constraint_scan;
 mod copy_partition_gap;
 mod copy_stricter_than_source;

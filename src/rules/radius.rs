@@ -62,7 +62,12 @@ pub fn spared(schema: &Schema, source: RelationId, coverage: &Coverage, trigger:
         Coverage::Gap(_) | Coverage::ShortGap(_) => {
             format!("rows that refer to rows of `{name}` from before the backfill or since `{trigger}`")
         }
-        Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {
+        Coverage::Queued(_) => {
+            format!(
+                "rows that refer to rows that the backfill has reached, or to rows of `{name}` written since `{trigger}`"
+            )
+        }
+        Coverage::Missing | Coverage::Cancelled(_) | Coverage::Complete | Coverage::Stated(_) => {
             format!("rows that refer to rows of `{name}` written since `{trigger}`")
         }
     };

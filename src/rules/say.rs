@@ -1,6 +1,6 @@
 //! Words that several rules share: names of objects, the path a write takes.
 
-use crate::data::{Copy, Data, Feed, FeedWrite, Swap, Value};
+use crate::data::{Copy, Data, Feed, FeedWrite, Fill, Queued, Swap, Value};
 use crate::finding::{Finding, LinkKind};
 use crate::history::Framework;
 use crate::operation::{Action, ForeignKey, Ident};
@@ -141,6 +141,28 @@ pub fn backfill_again(schema: &Schema, data: &Data, copy: &Copy) -> String {
     let set: Vec<String> = rest.iter().map(|column| format!("{column} = excluded.{column}")).collect();
     let update = format!("ON CONFLICT ({}) DO UPDATE SET {}", key.join(", "), set.join(", "));
     text.replace("ON CONFLICT DO NOTHING", &update)
+}
+
+/// A queued job and its table, as messages name them.
+pub fn job(schema: &Schema, queued: &Queued) -> String {
+    let table = queued.job.table.as_ref().and_then(|name| schema.find(name)).map(|one| name(schema, one.id));
+    table.map_or_else(|| queued.job.describe(), |table| format!("`{}` of `{table}`", queued.job.class))
+}
+
+/// Where the backfill of a table was queued, and taken out of the queue.
+pub fn queue(finding: &mut Finding, data: &Data, fill: &Fill, table: &str) {
+    let job = fill.job.and_then(|number| data.queued(number));
+    let name = job.map(|queued| format!(" {}", queued.job.describe())).unwrap_or_default();
+    finding.because(fill.origin.span, format!("the backfill{name} of rows into `{table}` is queued here"));
+    match job.and_then(|queued| queued.end.as_ref()) {
+        Some(end) if !end.finished => {
+            finding.because(end.origin.span, "here it is taken out of the queue, whatever it has not reached");
+        }
+        Some(_) => {}
+        None => {
+            finding.because(fill.origin.span, "queueing waits for nothing: only finishing it does");
+        }
+    }
 }
 
 /// Counts the rows of the source that a copy lacks.

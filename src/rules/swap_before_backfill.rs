@@ -18,6 +18,7 @@ struct Served<'a> {
 pub fn check(unit: &Unit, findings: &mut Findings) {
     for served in served(unit) {
         match served.coverage {
+            Coverage::Queued(_) | Coverage::Cancelled(_) => missing(unit, &served, findings),
             Coverage::Missing if served.copy.is_some() || was_fed(unit, served.swap) => {
                 missing(unit, &served, findings)
             }
@@ -77,17 +78,24 @@ fn is_chosen(unit: &Unit, swap: &Swap, coverage: &Coverage) -> bool {
     match coverage {
         Coverage::Filtered(fill) => fill.filter.iter().any(compares_rows) || unit.after.data.is_split_by(swap),
         Coverage::Unclear(_) => true,
-        Coverage::Complete | Coverage::Stated(_) | Coverage::Gap(_) | Coverage::ShortGap(_) | Coverage::Missing => {
-            false
-        }
+        Coverage::Complete
+        | Coverage::Stated(_)
+        | Coverage::Gap(_)
+        | Coverage::ShortGap(_)
+        | Coverage::Queued(_)
+        | Coverage::Cancelled(_)
+        | Coverage::Missing => false,
     }
 }
 
 fn missing(unit: &Unit, served: &Served, findings: &mut Findings) {
     let (name, replacement) = say::swapped(served.swap, &unit.after.schema);
-    let message = format!(
-        "`{name}` loses rows: `{replacement}` takes its place with only the rows written since its trigger came"
-    );
+    let lacks = match served.coverage {
+        Coverage::Queued(_) => "before its backfill, queued and not finished, has copied them all",
+        Coverage::Cancelled(_) => "without those that its backfill, taken out of the queue, did not reach",
+        _ => "with only the rows written since its trigger came",
+    };
+    let message = format!("`{name}` loses rows: `{replacement}` takes its place {lacks}");
     let Some(finding) = begin(unit, served, true, message, findings) else { return };
     let trigger = |schema: &'_ Schema| {
         let copy = served.copy.as_ref()?;
@@ -96,6 +104,9 @@ fn missing(unit: &Unit, served: &Served, findings: &mut Findings) {
     };
     if let Some((span, trigger)) = trigger(&served.swap.before).or_else(|| trigger(&unit.before.schema)) {
         finding.because(span, format!("only rows written since trigger `{trigger}` reach `{replacement}`"));
+    }
+    if let Coverage::Queued(fill) | Coverage::Cancelled(fill) = served.coverage {
+        say::queue(finding, &unit.after.data, fill, &replacement);
     }
     finding.instead(fill_first(unit, served));
     count(finding, unit, served);

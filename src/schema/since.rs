@@ -74,6 +74,11 @@ impl Schema {
         self.complete || !self.unread && !self.relations().any(assumed)
     }
 
+    /// Something before this point was not understood.
+    pub fn has_unread(&self) -> bool {
+        self.unread
+    }
+
     /// Objects may exist that no script shows: files are missing or could not be read.
     pub fn expect_unseen(&mut self) {
         self.complete = false;

@@ -52,6 +52,7 @@ pub(super) fn collect(tally: &mut Tally<'_>, operation: &Operation) {
         | Operation::SetConstraints { .. }
         | Operation::Transaction(_)
         | Operation::Do(_)
+        | Operation::Background(_)
         | Operation::Unread(_) => {}
     }
 }

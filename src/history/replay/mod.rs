@@ -258,7 +258,8 @@ impl<'a> Replay<'a> {
         let certain = self.depth.undecided == 0;
         // A loop of batches runs as often as there are rows: what it fills is filled.
         let fills = self.depth.guards == 0;
-        let circumstances = Circumstances { moment: self.moment, certain: fills, in_loop: self.depth.loops > 0 };
+        let circumstances =
+            Circumstances { moment: self.moment, certain: fills, in_loop: self.depth.loops > 0, job: None };
         if applied.failure().is_none() {
             self.state.data.observe(operation, &origin, &before.schema, &self.state.schema, circumstances);
         }

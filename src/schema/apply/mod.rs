@@ -123,8 +123,9 @@ impl Change<'_> {
                 self.unread(unread);
                 Ok(())
             }
-            // What a function or a block does is expanded by `history` where it can be.
+            // What a function or a block does is expanded by `history` where it can be; queued work runs later.
             Operation::Call { .. }
+            | Operation::Background(_)
             | Operation::SetConstraints { .. }
             | Operation::Transaction(_)
             | Operation::Do(_)
