@@ -266,9 +266,14 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
         statements: histories.iter().flat_map(|history| &history.migrations).map(|one| one.up.nodes.len()).sum(),
         remarks: project.remarks.clone(),
     };
-    sort(&mut report.findings, project);
+    let order = order(project);
+    report.findings.sort_by_cached_key(&order);
+    report.allowed.sort_by_cached_key(|(finding, _)| order(finding));
+    let allowed = report.allowed.iter_mut().map(|(finding, _)| finding);
+    let mut all: Vec<&mut Finding> = report.findings.iter_mut().chain(allowed).collect();
+    all.sort_by_cached_key(|finding| order(finding));
     let names = |at: MigrationRef| histories[at.history].migrations[at.migration].name.clone();
-    fingerprint(&mut report.findings, &names);
+    fingerprint(all.into_iter(), &names);
     report
 }
 
@@ -294,10 +299,12 @@ fn migrations(project: &Project, histories: &[History]) -> Vec<MigrationSummary>
     histories.iter().enumerate().flat_map(of).collect()
 }
 
-fn sort(findings: &mut [Finding], project: &Project) {
-    findings.sort_by(|one, other| {
-        let key = |finding: &Finding| (finding.migration, finding.span.start, finding.rule);
-        let path = |finding: &Finding| project.sources.path(finding.span.source).to_owned();
-        key(one).cmp(&key(other)).then_with(|| path(one).cmp(&path(other)))
-    });
+/// The order in which findings are shown.
+type Order = (Option<MigrationRef>, u32, &'static str, String);
+
+fn order(project: &Project) -> impl Fn(&Finding) -> Order {
+    |finding| {
+        let path = project.sources.path(finding.span.source).to_owned();
+        (finding.migration, finding.span.start, finding.rule, path)
+    }
 }

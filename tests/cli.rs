@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use command::{Ran, plimsoll, plimsoll_reading};
+use plimsoll::output::Format;
 
 /// A folder of migrations of its own.
 fn project(name: &str, files: &[(&str, &str)]) -> String {
@@ -35,7 +36,8 @@ fn ends(ran: &Ran, code: u8) {
 fn exit_codes_tell_clean_findings_and_impossible_apart() {
     let clean = project("clean", &[HARMLESS]);
     let found = project("found", &[HARMLESS, UNREAD]);
-    for format in ["--format=human", "--format=json"] {
+    for format in Format::ALL {
+        let format = &format!("--format={}", format.word());
         ends(&plimsoll(&["check", &clean, format]), 0);
         ends(&plimsoll(&["check", &found, format]), 0);
         ends(&plimsoll(&["check", &found, "--fail-on=warning", format]), 1);
@@ -57,6 +59,40 @@ fn a_run_that_is_impossible_writes_no_report() {
     let ran = plimsoll(&["check", "no/such/path", "--format=json"]);
     assert_eq!(ran.out, "");
     assert!(ran.err.contains("no/such/path"), "{}", ran.err);
+}
+
+#[test]
+fn a_run_that_is_impossible_leaves_a_whole_document_where_a_machine_waits_for_one() {
+    for format in Format::ALL.into_iter().filter(|format| !matches!(format, Format::Human | Format::Json)) {
+        let ran = plimsoll(&["check", "no/such/path", "--format", format.word()]);
+        ends(&ran, 2);
+        assert!(ran.out.contains("no/such/path") || ran.out.contains("no&#47;such"), "{}", ran.out);
+        assert!(ran.err.contains("no/such/path"), "{}", ran.err);
+    }
+    let file = PathBuf::from(project("impossible", &[])).join("report.sarif");
+    let ran = plimsoll(&["check", "no/such/path", "--format=sarif", "--output", &file.display().to_string()]);
+    ends(&ran, 2);
+    assert!(fs::read_to_string(file).unwrap().contains("\"executionSuccessful\": false"));
+}
+
+#[test]
+fn github_gets_a_summary_beside_its_annotations() {
+    let folder = project("summary", &[HARMLESS, UNREAD]);
+    let summary = PathBuf::from(&folder).join("summary.md");
+    fs::write(&summary, "what an earlier step wrote\n").unwrap();
+    let run = |format: &str| {
+        let mut command = program(&["check", &folder, "--format", format]);
+        command.env("GITHUB_STEP_SUMMARY", &summary).output().unwrap()
+    };
+    assert!(String::from_utf8(run("github").stdout).unwrap().starts_with("::warning file="));
+    let text = fs::read_to_string(&summary).unwrap();
+    assert!(text.starts_with("what an earlier step wrote\n<!-- plimsoll -->\n### ⚠️ plimsoll: 1 warning"), "{text}");
+    run("json");
+    assert_eq!(fs::read_to_string(&summary).unwrap(), text, "other formats write no summary");
+    let mut nowhere = program(&["check", &folder, "--format=github"]);
+    let output = nowhere.env("GITHUB_STEP_SUMMARY", "no/such/folder/x").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "a summary that cannot be written changes no verdict");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("step summary"));
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub struct Input {
 pub struct Check {
     #[command(flatten)]
     pub input: Input,
-    /// How findings are written: human or json
+    /// How findings are written: human, json, sarif, github, gitlab, junit, checkstyle or markdown
     #[arg(long, value_name = "FORMAT", value_parser = format, default_value = "human")]
     pub format: Format,
     /// Judge only what the work tree adds or changes since a git revision; `auto` asks the CI service

@@ -1,14 +1,41 @@
 //! `check`: judge migrations.
 
+use std::fs::OpenOptions;
+use std::io::Write;
+
 use super::arguments::Check;
 use super::console::write_file;
 use super::input;
 use super::{Console, Outcome};
 use crate::error::Error;
-use crate::output::{self, Options};
+use crate::output::{self, Format, Options};
+use crate::project::Project;
+use crate::report::Report;
 use crate::settings::Flags;
 
 pub(super) fn run(arguments: &Check, console: &mut Console<'_>) -> Outcome {
+    let (project, report) = match judged(arguments, console) {
+        Ok(judged) => judged,
+        Err(error) => {
+            let mut written = Vec::new();
+            output::render_failure(&error, arguments.format, &mut written).map_err(unwritten)?;
+            if !written.is_empty() {
+                write(arguments, &written, console)?;
+            }
+            return Err(error);
+        }
+    };
+    let options = options(arguments, console);
+    let mut written = Vec::new();
+    output::render(&report, &project.sources, arguments.format, options, &mut written).map_err(unwritten)?;
+    write(arguments, &written, console)?;
+    if arguments.format == Format::Github {
+        step_summary(&report, &project, options, console)?;
+    }
+    Ok(if arguments.exit_zero { 0 } else { report.outcome().exit_code() })
+}
+
+fn judged(arguments: &Check, console: &mut Console<'_>) -> Result<(Project, Report), Error> {
     let flags = Flags {
         config: arguments.input.config.clone(),
         config_from: arguments.input.config_from.clone(),
@@ -24,19 +51,39 @@ pub(super) fn run(arguments: &Check, console: &mut Console<'_>) -> Outcome {
     };
     let (project, settings) = input::load(&arguments.input.paths, arguments.stdin, &flags, console)?;
     let report = crate::analyze(&project, &settings);
+    Ok((project, report))
+}
 
-    let to_file = arguments.input.output.as_deref();
-    let options = Options {
+fn options(arguments: &Check, console: &Console<'_>) -> Options {
+    let to_file = arguments.input.output.is_some();
+    Options {
         notes: arguments.notes,
-        color: console.color(arguments.color, to_file.is_some()),
-        width: if to_file.is_some() { Options::default().width } else { console.width() },
-    };
-    let mut written = Vec::new();
-    let rendered = output::render(&report, &project.sources, arguments.format, options, &mut written);
-    rendered.map_err(|fault| Error::Io { path: "report".to_owned(), reason: fault.to_string() })?;
-    match to_file {
-        Some(path) => write_file(path, &written)?,
-        None => console.write(&written)?,
+        color: console.color(arguments.color, to_file),
+        links: console.links(to_file),
+        width: if to_file { Options::default().width } else { console.width() },
     }
-    Ok(if arguments.exit_zero { 0 } else { report.outcome().exit_code() })
+}
+
+fn write(arguments: &Check, written: &[u8], console: &mut Console<'_>) -> Result<(), Error> {
+    match arguments.input.output.as_deref() {
+        Some(path) => write_file(path, written),
+        None => console.write(written),
+    }
+}
+
+/// The job's page on GitHub shows all findings, where annotations are cut off. A page that cannot be written changes
+/// nothing about the migrations.
+fn step_summary(report: &Report, project: &Project, options: Options, console: &mut Console<'_>) -> Result<(), Error> {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else { return Ok(()) };
+    let mut summary = Vec::new();
+    output::render(report, &project.sources, Format::Markdown, options, &mut summary).map_err(unwritten)?;
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    if let Err(fault) = file.and_then(|mut file| file.write_all(&summary)) {
+        console.warn(&format!("the step summary could not be written: {fault}"));
+    }
+    Ok(())
+}
+
+fn unwritten(fault: std::io::Error) -> Error {
+    Error::Io { path: "report".to_owned(), reason: fault.to_string() }
 }

@@ -48,6 +48,11 @@ impl Console<'_> {
         let _ = writeln!(self.stderr, "{}", text.trim_end());
     }
 
+    /// Something that went wrong beside the run's own work.
+    pub(super) fn warn(&mut self, text: &str) {
+        let _ = writeln!(self.stderr, "plimsoll: {}", visible(text));
+    }
+
     /// Writes all of it. A reader that went away has seen enough.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         quiet(self.stdout.write_all(bytes))
@@ -71,6 +76,11 @@ impl Console<'_> {
             Color::Never => false,
             Color::Auto => self.terminal && !to_file && colors_wanted(),
         }
+    }
+
+    /// The terminal is one of those that follow links.
+    pub(super) fn links(&self, to_file: bool) -> bool {
+        self.terminal && !to_file && colors_wanted() && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout)
     }
 
     /// Columns of the terminal; the same everywhere where there is none.

@@ -39,11 +39,7 @@ pub(super) fn explain(id: &str, console: &mut Console<'_>) -> Outcome {
     if !page.tags.is_empty() {
         text.push_str(&format!(", {}", page.tags.join(", ")));
     }
-    let prose = page.body.find("```toml").and_then(|open| {
-        let rest = &page.body[open + 3..];
-        rest.find("\n```").map(|close| &rest[close + 4..])
-    });
-    text.push_str(&format!("\n\n{}\n\n{}\n", prose.unwrap_or(&page.body).trim(), rule_url(&page.id)));
+    text.push_str(&format!("\n\n{}\n\n{}\n", page.prose(), rule_url(&page.id)));
     console.write(text.as_bytes())?;
     Ok(0)
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::json;
+use super::mermaid::entities;
 use super::text::visible;
 use crate::graph::{Edge, Graph, Node, Part};
 use crate::schema::definition::relation_name;
@@ -186,17 +187,4 @@ fn mermaid(document: &Document, into: &mut dyn Write) -> io::Result<()> {
         writeln!(into, "  {} -->|\"{}\"| {}", edge.from, entities(&label(edge)), edge.to)?;
     }
     Ok(())
-}
-
-/// Everything but letters, digits and a few harmless signs as Mermaid's numbered entities: labels are HTML to it.
-fn entities(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in visible(text).chars() {
-        if character.is_alphanumeric() || " ._-,()".contains(character) {
-            escaped.push(character);
-        } else {
-            escaped.push_str(&format!("#{};", character as u32));
-        }
-    }
-    escaped
 }

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
-use super::Options;
 use super::excerpt::{Excerpt, lines_of};
-use super::text::{counted, visible, visible_lines, wrap, wrap_around_code};
-use crate::finding::{Because, Finding, Link, MigrationRef, Severity};
+use super::sections::{coverage, facts, found, place, sections};
+use super::text::{visible, visible_lines, without_commands, wrap, wrap_around_code};
+use super::{Options, rule_url};
+use crate::finding::{Because, Finding, MigrationRef, Severity};
 use crate::report::Report;
 use crate::source::{Sources, Span};
-use crate::version::Major;
 
 /// Reasons this near to a finding are labels in its own snippet.
 const NEAR: u32 = 3;
@@ -22,17 +22,9 @@ const SNIPPETS: usize = 6;
 
 pub(super) fn render(report: &Report, sources: &Sources, options: Options, into: &mut dyn Write) -> io::Result<()> {
     let page = Page { report, sources, options, snippets: snippets(options) };
-    let shown = report.findings.iter().filter(|finding| options.notes || finding.severity > Severity::Note);
-    let mut group: Option<(Option<MigrationRef>, String)> = None;
-    for finding in shown {
-        let next = (finding.migration, page.group(finding));
-        if group.as_ref() != Some(&next) {
-            page.heading(&next.1, into)?;
-            group = Some(next);
-        }
-        page.finding(finding, into)?;
-    }
-    page.summary(into)
+    let mut text = Vec::new();
+    page.write(&mut text)?;
+    into.write_all(without_commands(&String::from_utf8_lossy(&text)).as_bytes())
 }
 
 /// The one graphical handler; prose is wrapped here, so that code inside it is not.
@@ -80,6 +72,21 @@ impl Diagnostic for Snippet {
 }
 
 impl Page<'_> {
+    fn write(&self, into: &mut dyn Write) -> io::Result<()> {
+        let shown =
+            self.report.findings.iter().filter(|finding| self.options.notes || finding.severity > Severity::Note);
+        let mut group: Option<(Option<MigrationRef>, String)> = None;
+        for finding in shown {
+            let next = (finding.migration, self.group(finding));
+            if group.as_ref() != Some(&next) {
+                self.heading(&next.1, into)?;
+                group = Some(next);
+            }
+            self.finding(finding, into)?;
+        }
+        self.summary(into)
+    }
+
     fn group(&self, finding: &Finding) -> String {
         match finding.migration.and_then(|at| self.report.migration(at)) {
             Some(migration) => migration.path.clone(),
@@ -111,47 +118,24 @@ impl Page<'_> {
             self.snippet(headline, miette::Severity::Advice, excerpt, into)?;
         }
         for because in far.iter().skip(SNIPPETS) {
-            self.paragraph("because", &format!("{} ({})", because.text, self.place(because.span)), into)?;
+            let at = place(because.span, self.sources);
+            self.paragraph("because", &format!("{} ({at})", because.text), into)?;
         }
         self.details(finding, into)?;
         writeln!(into)
     }
 
     fn details(&self, finding: &Finding, into: &mut dyn Write) -> io::Result<()> {
-        if !finding.chain.is_empty() {
-            self.paragraph("path", &chain(&finding.chain), into)?;
+        for section in sections(finding, self.report) {
+            if section.code {
+                self.block(section.word, &wrap_around_code(&section.text, self.prose_width()), into)?;
+            } else {
+                self.block(section.word, &wrap(&section.text, self.prose_width()), into)?;
+            }
         }
-        for hit in &finding.hits {
-            let only = match hit.partitions.as_slice() {
-                [] => String::new(),
-                names => format!(", for rows of {}", names.join(", ")),
-            };
-            self.paragraph("fails", &format!("{}{only}", hit.writes), into)?;
-        }
-        if !finding.spares.is_empty() {
-            self.paragraph("not hit", &finding.spares.join("; "), into)?;
-        }
-        if !finding.stops.is_empty() {
-            self.paragraph("stops", &finding.stops.join("\n"), into)?;
-        }
-        let all: Vec<Major> = self.report.postgres.majors().collect();
-        if !finding.postgres.is_empty() && finding.postgres != all {
-            self.paragraph("on", &format!("PostgreSQL {}", majors(&finding.postgres)), into)?;
-        }
-        let several = self.report.histories.iter().any(|history| history.databases.len() > 1);
-        if several && !finding.databases.is_empty() {
-            self.paragraph("in", &format!("database {}", finding.databases.join(", ")), into)?;
-        }
-        if !finding.certain {
-            self.paragraph("unsure", "this rests on something that could not be decided from the files", into)?;
-        }
-        if let Some(instead) = &finding.instead {
-            self.code("instead", instead, into)?;
-        }
-        if let Some(verify) = &finding.verify {
-            self.code("verify", verify, into)?;
-        }
-        self.paragraph("more", &format!("plimsoll explain {}", finding.rule), into)
+        let page = format!("plimsoll explain {}", finding.rule);
+        let page = if self.options.links { linked(&page, &rule_url(finding.rule)) } else { page };
+        self.block("more", &page, into)
     }
 
     fn snippet(
@@ -170,16 +154,11 @@ impl Page<'_> {
 
     /// `  word: text`, further lines below the text.
     fn paragraph(&self, word: &str, text: &str, into: &mut dyn Write) -> io::Result<()> {
-        self.block(word, &wrap(&visible_lines(text), self.options.width.saturating_sub(INDENT).max(20)), into)
+        self.block(word, &wrap(&visible_lines(text), self.prose_width()), into)
     }
 
-    /// As [`Page::paragraph`], for text that may be pasted.
-    fn code(&self, word: &str, text: &str, into: &mut dyn Write) -> io::Result<()> {
-        self.block(
-            word,
-            &wrap_around_code(&visible_lines(text), self.options.width.saturating_sub(INDENT).max(20)),
-            into,
-        )
+    fn prose_width(&self) -> usize {
+        self.options.width.saturating_sub(INDENT).max(20)
     }
 
     fn block(&self, word: &str, text: &str, into: &mut dyn Write) -> io::Result<()> {
@@ -201,10 +180,6 @@ impl Page<'_> {
         from <= last + NEAR && first <= to + NEAR && to - from <= NEAR && last - first <= NEAR
     }
 
-    fn place(&self, span: Span) -> String {
-        format!("{}:{}", visible(self.sources.path(span.source)), self.sources.start(span).line)
-    }
-
     fn painted(&self, style: &str, text: &str) -> String {
         if self.options.color { format!("\u{1b}[{style}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
@@ -214,75 +189,21 @@ impl Page<'_> {
         for remark in &report.remarks {
             writeln!(into, "{}", wrap(&visible(remark), self.options.width))?;
         }
-        for fact in &report.facts {
-            let reason = fact.reason.as_deref().unwrap_or("no reason given");
-            writeln!(
-                into,
-                "relies on the fact that {} is backfilled ({}): {}",
-                fact.table,
-                self.place(fact.span),
-                visible(reason)
-            )?;
+        for fact in facts(report, self.sources) {
+            writeln!(into, "{fact}")?;
         }
         writeln!(into, "{}", self.painted("1", &wrap(&self.counts(), self.options.width)))
     }
 
     /// The one line that says what was found and what was read.
     fn counts(&self) -> String {
-        let report = self.report;
-        let judged = report.migrations.iter().filter(|migration| migration.judged).count();
-        let of = counted(report.migrations.len(), "migration");
-        let judged = match judged {
-            0 => format!("none of {of} judged"),
-            judged if judged == report.migrations.len() => format!("{of} judged"),
-            judged => format!("{judged} of {of} judged"),
-        };
-        let unread = report.unread.len();
-        let read = counted(report.statements.saturating_sub(unread), "statement");
-        let mut parts = vec![self.found(), judged, format!("{read} read, {unread} unread")];
-        if !report.allowed.is_empty() {
-            parts.push(format!("{} allowed", report.allowed.len()));
-        }
-        if !report.baselined.is_empty() {
-            parts.push(format!("{} in the baseline", report.baselined.len()));
-        }
-        parts.push(format!("PostgreSQL {}", report.postgres));
-        format!("{}.", parts.join("; "))
-    }
-
-    fn found(&self) -> String {
-        let counts = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")];
-        let found: Vec<String> = counts
-            .iter()
-            .map(|(severity, word)| (self.report.count(*severity), word))
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, word)| counted(count, word))
-            .collect();
-        if found.is_empty() {
-            return "No finding".to_owned();
-        }
         let hidden = !self.options.notes && self.report.count(Severity::Note) > 0;
-        format!("{}{}", found.join(", "), if hidden { " (notes are shown with --notes)" } else { "" })
+        let hint = if hidden { " (notes are shown with --notes)" } else { "" };
+        format!("{}{hint}; {}.", found(self.report), coverage(self.report))
     }
 }
 
-/// `INSERT a → trigger t → function f → table b → foreign key c`.
-fn chain(links: &[Link]) -> String {
-    let links: Vec<String> = links
-        .iter()
-        .map(|link| match link.kind {
-            crate::finding::LinkKind::Write => visible(&link.object).into_owned(),
-            kind => format!("{} {}", kind.word(), visible(&link.object)),
-        })
-        .collect();
-    links.join(" → ")
-}
-
-/// `14 to 17`, `12, 14`.
-fn majors(list: &[Major]) -> String {
-    match list {
-        [one] => one.to_string(),
-        [first, .., last] if usize::from(last.0 - first.0) + 1 == list.len() => format!("{first} to {last}"),
-        list => list.iter().map(Major::to_string).collect::<Vec<_>>().join(", "),
-    }
+/// A link as terminals follow it (OSC 8). Both parts are this program's own.
+fn linked(text: &str, address: &str) -> String {
+    format!("\u{1b}]8;;{address}\u{1b}\\{text}\u{1b}]8;;\u{1b}\\")
 }

@@ -1,4 +1,4 @@
-//! The report for machines: a versioned contract with structs of its own; `tests/formats.rs` has every field.
+//! The report for machines: a versioned contract with structs of its own; `tests/formats/main.rs` has every field.
 //!
 //! Nothing here may follow a change of the inner types by itself: whoever parses this must not notice.
 
@@ -329,7 +329,10 @@ struct Inert<'a>(PrettyFormatter<'a>);
 impl Formatter for Inert<'_> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some((at, character)) = rest.char_indices().find(|(_, character)| !is_inert(*character)) {
+        // `##[` makes a line of a job's log a command of GitHub's runner.
+        let escapes =
+            |rest: &str, at: usize, one: char| !is_inert(one) || (one == '#' && rest[at..].starts_with("##["));
+        while let Some((at, character)) = rest.char_indices().find(|(at, one)| escapes(rest, *at, *one)) {
             writer.write_all(&rest.as_bytes()[..at])?;
             for unit in character.encode_utf16(&mut [0; 2]) {
                 write!(writer, "\\u{unit:04x}")?;

@@ -1,14 +1,24 @@
 //! Reports, schemas and graphs for readers and machines. One file per format; formats only format.
 
+mod checkstyle;
 mod completeness;
 mod create;
 mod excerpt;
+mod github;
+mod gitlab;
 mod graph;
 mod human;
 mod json;
+mod junit;
+mod markdown;
+mod mermaid;
 mod paths;
+mod sarif;
 mod schema;
+mod sections;
 mod text;
+mod uri;
+mod xml;
 
 pub use graph::{GraphFormat, render as render_graph};
 pub use paths::{PathsFormat, render as render_paths};
@@ -17,6 +27,9 @@ pub use text::{visible, visible_lines};
 
 use std::io::{self, Write};
 
+use miette::Diagnostic;
+
+use crate::error::Error;
 use crate::report::Report;
 use crate::source::Sources;
 
@@ -28,15 +41,36 @@ pub const RULE_PAGES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/r
 pub enum Format {
     Human,
     Json,
+    Sarif,
+    Github,
+    Gitlab,
+    Junit,
+    Checkstyle,
+    Markdown,
 }
 
 impl Format {
-    pub const ALL: [Format; 2] = [Format::Human, Format::Json];
+    pub const ALL: [Format; 8] = [
+        Format::Human,
+        Format::Json,
+        Format::Sarif,
+        Format::Github,
+        Format::Gitlab,
+        Format::Junit,
+        Format::Checkstyle,
+        Format::Markdown,
+    ];
 
     pub fn word(self) -> &'static str {
         match self {
             Format::Human => "human",
             Format::Json => "json",
+            Format::Sarif => "sarif",
+            Format::Github => "github",
+            Format::Gitlab => "gitlab",
+            Format::Junit => "junit",
+            Format::Checkstyle => "checkstyle",
+            Format::Markdown => "markdown",
         }
     }
 }
@@ -47,13 +81,15 @@ pub struct Options {
     /// Show notes, not only their number.
     pub notes: bool,
     pub color: bool,
+    /// The terminal follows links.
+    pub links: bool,
     /// Columns to wrap prose at.
     pub width: usize,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { notes: false, color: false, width: 100 }
+        Options { notes: false, color: false, links: false, width: 100 }
     }
 }
 
@@ -68,7 +104,39 @@ pub fn render(
     match format {
         Format::Human => human::render(report, sources, options, into),
         Format::Json => json::render(report, sources, into),
+        Format::Sarif => sarif::render(report, sources, into),
+        Format::Github => github::render(report, sources, options, into),
+        Format::Gitlab => gitlab::render(report, sources, into),
+        Format::Junit => junit::render(report, sources, into),
+        Format::Checkstyle => checkstyle::render(report, sources, into),
+        Format::Markdown => markdown::render(report, sources, options, into),
     }
+}
+
+/// Writes why a run was impossible, as a whole document of the format: whoever waits for one must not find an empty
+/// file, nor one that says "nothing found". Standard error tells readers and those who parse JSON.
+pub fn render_failure(error: &Error, format: Format, into: &mut dyn Write) -> io::Result<()> {
+    let reason = reason(error);
+    match format {
+        Format::Human | Format::Json => Ok(()),
+        Format::Sarif => sarif::render_failure(&reason, into),
+        Format::Github => github::render_failure(&reason, into),
+        Format::Gitlab => gitlab::render_failure(&reason, into),
+        Format::Junit => junit::render_failure(&reason, into),
+        Format::Checkstyle => checkstyle::render_failure(&reason, into),
+        Format::Markdown => markdown::render_failure(&reason, into),
+    }
+}
+
+/// An error with its parts and its help, a line each.
+fn reason(error: &Error) -> String {
+    let mut lines = vec![error.to_string()];
+    for part in error.related().into_iter().flatten() {
+        lines.push(part.to_string());
+        lines.extend(part.help().map(|help| help.to_string()));
+    }
+    lines.extend(error.help().map(|help| help.to_string()));
+    lines.join("\n")
 }
 
 /// The address of a built-in rule's page.

@@ -28,6 +28,19 @@ pub fn visible_lines(text: &str) -> String {
     lines.join("\n")
 }
 
+/// GitHub's runner obeys lines of a log that begin with `::`, and `##[` wherever it stands: a name must not.
+pub(super) fn without_commands(text: &str) -> Cow<'_, str> {
+    let is_command = |line: &str| line.trim_start().starts_with("::");
+    if !text.contains("##[") && !text.lines().any(is_command) {
+        return Cow::Borrowed(text);
+    }
+    let line = |line: &str| {
+        let line = line.replace("##[", "#<U+0023>[");
+        if is_command(&line) { line.replacen("::", "<U+003A>:", 1) } else { line }
+    };
+    Cow::Owned(text.split('\n').map(line).collect::<Vec<_>>().join("\n"))
+}
+
 /// Shown as it is by every terminal, in its place.
 pub(super) fn is_inert(character: char) -> bool {
     !matches!(character,
@@ -74,7 +87,7 @@ fn wrap_line(line: &str, width: usize) -> String {
 }
 
 /// A line of SQL or Ruby to be pasted: breaking it could change a literal.
-fn reads_as_code(line: &str) -> bool {
+pub(super) fn reads_as_code(line: &str) -> bool {
     const VERBS: &[&str] = &[
         "ALTER", "BEGIN", "CALL", "COMMIT", "CREATE", "DELETE", "DO", "DROP", "INSERT", "LOCK", "REINDEX", "SELECT",
         "SET", "TRUNCATE", "UPDATE", "WITH",
@@ -98,6 +111,12 @@ mod tests {
         assert_eq!(visible("a\u{1b}[31m\r\n"), "a␛[31m␍␊");
         assert_eq!(visible("\u{9b}31m\u{202e}x\u{7f}"), "<U+009B>31m<U+202E>x␡");
         assert_eq!(visible_lines("a\r\nb\u{8}"), "a\nb␈");
+    }
+
+    #[test]
+    fn lines_of_a_log_are_no_commands() {
+        assert_eq!(without_commands("a :: b\n  ::set-x::y\n"), "a :: b\n  <U+003A>:set-x::y\n");
+        assert_eq!(without_commands("x ##[error]y"), "x #<U+0023>[error]y");
     }
 
     #[test]

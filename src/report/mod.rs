@@ -106,8 +106,12 @@ impl Report {
 }
 
 /// Gives each finding its fingerprint: a stable hash of rule, migration name without its version, operation kind,
-/// objects, and the ordinal among equals inside the migration. Never of lines or messages.
-pub fn fingerprint(findings: &mut [Finding], migration_name: &dyn Fn(MigrationRef) -> String) {
+/// objects, and the ordinal among equals inside the migration. Never of lines or messages. All of a run's findings come
+/// at once, also those that are held back: allowing one must not give its equals other fingerprints.
+pub fn fingerprint<'a>(
+    findings: impl Iterator<Item = &'a mut Finding>,
+    migration_name: &dyn Fn(MigrationRef) -> String,
+) {
     let mut seen: BTreeMap<u64, u32> = BTreeMap::new();
     for finding in findings {
         let name = finding.migration.map(migration_name).unwrap_or_default();

@@ -106,6 +106,15 @@ impl Page {
         Ok(page)
     }
 
+    /// The page without its title and its settings.
+    pub fn prose(&self) -> &str {
+        let settings_end = self.body.find("```toml").and_then(|open| {
+            let rest = &self.body[open + 3..];
+            rest.find("\n```").map(|close| &rest[close + 4..])
+        });
+        settings_end.unwrap_or(&self.body).trim()
+    }
+
     fn push(&mut self, section: Section, lines: &[&str]) {
         let into = match section {
             Section::Why => &mut self.why,
