@@ -66,7 +66,7 @@ fn a_run_that_is_impossible_leaves_a_whole_document_where_a_machine_waits_for_on
     for format in Format::ALL.into_iter().filter(|format| !matches!(format, Format::Human | Format::Json)) {
         let ran = plimsoll(&["check", "no/such/path", "--format", format.word()]);
         ends(&ran, 2);
-        assert!(ran.out.contains("no/such/path") || ran.out.contains("no&#47;such"), "{}", ran.out);
+        assert!(ran.out.contains("no/such/path"), "{}", ran.out);
         assert!(ran.err.contains("no/such/path"), "{}", ran.err);
     }
     let file = PathBuf::from(project("impossible", &[])).join("report.sarif");
