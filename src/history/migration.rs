@@ -40,6 +40,15 @@ pub struct Migration {
     pub comments: Vec<Comment>,
     /// Runs whenever its text changes (Flyway's `R__`).
     pub repeatable: bool,
+    /// On which side of its release's deploy it runs, where the project parts its migrations so.
+    pub phase: Option<Phase>,
+}
+
+/// Migrations that run before the code of their release is deployed, and those that wait until it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    BeforeDeploy,
+    AfterDeploy,
 }
 
 /// What statements share a transaction, unless the script says BEGIN itself.

@@ -148,6 +148,7 @@ impl Pending {
             release: None,
             comments,
             repeatable: entry.repeatable,
+            phase: entry.phase,
         };
         Draft { migration, up: entry.up, down: entry.down, part }
     }

@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::assemble::{Draft, DraftHistory};
 use super::git::{BaseCommit, Git};
-use super::place::is_below;
+use super::layout::Layout;
+use super::place::file_name;
+use super::rails::names::is_migration;
 use super::runner::compare_versions;
 use super::text::decode;
 use super::walk::Found;
 use super::{Base, Deleted, Edited};
 use crate::error::Error;
+use crate::history::Framework;
 use crate::settings::Settings;
 use crate::source::Sources;
 
@@ -152,10 +155,15 @@ struct Shipped {
 impl Shipped {
     fn read(histories: &[DraftHistory], git: &Git<'_>, commit: &str) -> Result<Shipped, Error> {
         let mut tree = git.files(commit)?;
-        let inside = |path: &str| histories.iter().any(|history| is_below(path, &history.layout.root));
+        let is_own = |path: &str, layout: &Layout| match layout.framework {
+            Framework::Rails => is_migration(file_name(path)),
+            _ => super::walk::is_sql(path),
+        };
+        let inside =
+            |path: &str| histories.iter().any(|one| one.layout.holds(path) && is_own(path, &one.layout));
         let own = histories.iter().flat_map(|history| history.layout.files.iter().chain(&history.layout.other));
         let here: BTreeMap<&str, &Found> = own.map(|file| (file.path.as_str(), file)).collect();
-        tree.retain(|path, _| here.contains_key(path.as_str()) || (super::walk::is_sql(path) && inside(path)));
+        tree.retain(|path, _| here.contains_key(path.as_str()) || inside(path));
         let blobs: Vec<&str> = tree.values().map(String::as_str).collect();
         let contents = git.contents(&blobs)?.into_iter().map(|bytes| bytes.map(without_returns));
         let files: BTreeMap<_, _> = tree.keys().cloned().zip(contents).collect();
@@ -234,6 +242,8 @@ pub fn release(histories: &mut [DraftHistory], settings: &Settings, is_change: b
             patterns.any(|pattern| pattern.matches_migration(&draft.up.path, &migration.version))
         };
         let named = settings.releases.iter().find(is_in).map(|release| release.name.clone());
-        migration.release = named.or_else(|| (is_change && migration.judged).then(|| THIS_CHANGE.to_owned()));
+        // A milestone says it next.
+        let said = named.or_else(|| migration.release.take());
+        migration.release = said.or_else(|| (is_change && migration.judged).then(|| THIS_CHANGE.to_owned()));
     }
 }

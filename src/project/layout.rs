@@ -17,6 +17,8 @@ use crate::history::Framework;
 pub struct Layout {
     /// As shown; empty for the repository root.
     pub root: String,
+    /// Further folders of the same history: `db/post_migrate`.
+    pub more: Vec<String>,
     pub framework: Framework,
     pub files: Vec<Found>,
     /// Migrations in other languages.
@@ -24,6 +26,13 @@ pub struct Layout {
     pub beside: BTreeSet<String>,
     /// Nothing but the names of its files says which runner it is.
     pub is_guess: bool,
+}
+
+impl Layout {
+    /// A path lies in one of its folders or below.
+    pub fn holds(&self, path: &str) -> bool {
+        is_below(path, &self.root) || self.more.iter().any(|folder| is_below(path, folder))
+    }
 }
 
 /// What a tree holds.
@@ -74,8 +83,12 @@ pub fn find(tree: Tree, surroundings: Surroundings<'_>) -> Layouts {
     for file in sql {
         folders.entry(file.folder().to_owned()).or_default().push(file);
     }
+    let mut ruby: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+    for file in &tree.ruby {
+        ruby.entry(file.folder().to_owned()).or_default().push(file.clone());
+    }
     let wanted = surroundings.wanted;
-    let mut search = Search { tree: &tree, surroundings, found, folders };
+    let mut search = Search { tree: &tree, surroundings, found, folders, ruby };
     match wanted {
         Some(framework) => search.all_as(framework),
         None => TOOLS.into_iter().for_each(|tool| (tool.detect)(&mut search)),
@@ -83,9 +96,9 @@ pub fn find(tree: Tree, surroundings: Surroundings<'_>) -> Layouts {
     let mut found = search.found;
     found.leftover.extend(search.folders.into_values().flatten());
     for layout in &mut found.layouts {
-        let own = |path: &str| is_below(path, &layout.root);
-        layout.other = tree.other.iter().filter(|file| own(&file.path)).cloned().collect();
-        layout.beside = tree.beside.iter().filter(|path| own(path)).cloned().collect();
+        let other: Vec<Found> = tree.other.iter().filter(|file| layout.holds(&file.path)).cloned().collect();
+        layout.beside = tree.beside.iter().filter(|path| layout.holds(path)).cloned().collect();
+        layout.other = other;
         layout.files.sort();
     }
     found.layouts.sort_by(|left, right| left.root.cmp(&right.root));
@@ -130,15 +143,28 @@ pub struct Search<'a> {
     found: Layouts,
     /// Folders not yet taken, with their SQL files.
     pub folders: BTreeMap<String, Vec<Found>>,
+    /// Folders not yet taken, with their files in Ruby.
+    ruby: BTreeMap<String, Vec<Found>>,
 }
 
 impl Search<'_> {
     /// Opens a history.
     pub fn add(&mut self, root: impl Into<String>, framework: Framework, files: Vec<Found>) {
+        self.add_with(root, Vec::new(), framework, files);
+    }
+
+    /// Opens a history of several folders.
+    pub fn add_with(
+        &mut self,
+        root: impl Into<String>,
+        more: Vec<String>,
+        framework: Framework,
+        files: Vec<Found>,
+    ) {
         let (root, other, beside) = (root.into(), Vec::new(), BTreeSet::new());
         let is_named = self.surroundings.wanted.is_some() || !tool(framework).by_names;
         let is_guess = !is_named && !self.is_named(&root, framework);
-        self.found.layouts.push(Layout { root, framework, files, other, beside, is_guess });
+        self.found.layouts.push(Layout { root, more, framework, files, other, beside, is_guess });
     }
 
     pub fn remark(&mut self, remark: String) {
@@ -164,6 +190,21 @@ impl Search<'_> {
         paths.iter().flat_map(|path| self.take(path)).collect()
     }
 
+    /// Folders with Ruby named as migrations are, not yet taken.
+    pub fn ruby_folders(&self) -> Vec<String> {
+        self.ruby.keys().cloned().collect()
+    }
+
+    pub fn take_ruby(&mut self, folder: &str) -> Vec<Found> {
+        self.ruby.remove(folder).unwrap_or_default()
+    }
+
+    /// Some of a folder's first files in Ruby are such texts.
+    pub fn ruby_carries(&mut self, folder: &str, is: impl Fn(&str) -> bool) -> bool {
+        let files: Vec<Found> = self.ruby.get(folder).into_iter().flatten().take(OPENED).cloned().collect();
+        self.any_is(&files, is)
+    }
+
     /// Folders that hold a file of this name that is no SQL.
     pub fn folders_with(&self, name: &str) -> Vec<String> {
         let files = self.tree.beside.iter().filter(|path| file_name(path) == name);
@@ -172,7 +213,7 @@ impl Search<'_> {
 
     /// Something that is taken lies at or above a folder.
     pub fn is_taken(&self, path: &str) -> bool {
-        self.found.layouts.iter().any(|layout| !layout.root.is_empty() && is_below(path, &layout.root))
+        self.found.layouts.iter().any(|layout| !layout.root.is_empty() && layout.holds(path))
     }
 
     pub fn has_found(&self) -> bool {
@@ -198,6 +239,10 @@ impl Search<'_> {
     /// Some of a folder's first files are such texts.
     pub fn carries(&mut self, folder: &str, is: impl Fn(&str) -> bool) -> bool {
         let files: Vec<Found> = self.files(folder).iter().take(OPENED).cloned().collect();
+        self.any_is(&files, is)
+    }
+
+    fn any_is(&mut self, files: &[Found], is: impl Fn(&str) -> bool) -> bool {
         files.iter().any(|file| {
             let text = self.surroundings.texts.get(file);
             let Ok(text) = (*text).as_ref() else { return false };
@@ -229,10 +274,10 @@ impl Search<'_> {
     /// The framework is given: only the roots are looked for.
     fn all_as(&mut self, framework: Framework) {
         let tool = tool(framework);
-        let has_own_roots = tool.shape == Shape::Whole || !tool.manifests.is_empty();
+        let has_own_roots = matches!(tool.shape, Shape::Whole | Shape::Application) || !tool.manifests.is_empty();
         if has_own_roots && framework != Framework::Plain {
             (tool.detect)(self);
-            if self.has_found() {
+            if self.has_found() || tool.shape == Shape::Application {
                 return;
             }
         }
@@ -241,7 +286,7 @@ impl Search<'_> {
             let root = match tool.shape {
                 Shape::Whole => self.tree.start.clone(),
                 Shape::FolderOfFolders => folder(&path).to_owned(),
-                Shape::Folder => path,
+                Shape::Folder | Shape::Application => path,
             };
             roots.entry(root).or_default().extend(files);
         }

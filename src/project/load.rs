@@ -8,9 +8,10 @@ use super::git::{Git, base_of_ci};
 use super::layout::{Layout, Layouts, Surroundings, find, has_manifest, is_well_known};
 use super::manifest::Manifests;
 use super::place::{Place, folder, is_below, named};
+use super::rails;
 use super::template::Placeholders;
 use super::texts::Texts;
-use super::walk::{Found, is_sql, walk};
+use super::walk::{Found, is_migration_file, walk};
 use super::{Project, Request, judge, runner};
 use crate::error::Error;
 use crate::history::{Framework, History, Migration, UnreadFile};
@@ -166,6 +167,7 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
         release: Some(judge::THIS_CHANGE.to_owned()),
         comments,
         repeatable: false,
+        phase: None,
     };
     match project.histories.as_mut_slice() {
         [one] => one.migrations.push(migration),
@@ -240,7 +242,7 @@ impl<'a> Search<'a> {
         self.files(files.chain(inside).filter(|file| !covered.contains(&file.path)).collect(), alone);
         if self.layouts.is_empty() && self.unread.is_empty() && request.stdin.is_none() {
             let first = folders.first().map_or(self.place.working_directory.as_path(), |(_, path)| path.as_path());
-            let help = "no file there ends in `.sql`".to_owned();
+            let help = "no file there ends in `.sql`, and there are no migrations in Ruby".to_owned();
             return Err(Error::NothingFound { path: named(&self.place.shown(first)).to_owned(), help });
         }
         Ok(())
@@ -327,7 +329,8 @@ impl<'a> Search<'a> {
         for (root, files) in by_folder {
             let framework = Framework::Plain;
             let (other, beside) = (Vec::new(), BTreeSet::new());
-            let layout = Layout { root: root.clone(), framework, files, other, beside, is_guess: false };
+            let more = Vec::new();
+            let layout = Layout { root: root.clone(), more, framework, files, other, beside, is_guess: false };
             self.layouts.insert((root, framework), layout);
         }
     }
@@ -336,6 +339,10 @@ impl<'a> Search<'a> {
     fn start_of_history(&self, folder: &Path) -> Option<PathBuf> {
         let inside = || folder.ancestors().take_while(|above| above.starts_with(&self.place.root));
         let by_manifest = inside().find(|above| has_manifest(above));
+        // Several folders of an application are one history.
+        if let Some(app) = inside().find_map(|above| rails::app_around(&self.place.root, above)) {
+            return Some(app);
+        }
         let known = inside().filter(|above| is_well_known(&self.place.shown(above))).last();
         let above = folder.join("up.sql").exists().then(|| folder.parent()).flatten();
         by_manifest.or(known).or(above).map(Path::to_path_buf)
@@ -347,14 +354,14 @@ impl<'a> Search<'a> {
         let shown = self.place.shown(start);
         let (found, _) = self.find(&top, false);
         let mut layouts = found.layouts.into_iter();
-        let around = layouts.find(|layout| layout.root != shown && is_below(&shown, &layout.root))?;
+        let around = layouts.find(|layout| layout.holds(&shown) && (layout.root != shown || !layout.more.is_empty()))?;
         let (inside, outside): (Vec<Found>, Vec<Found>) =
             around.files.into_iter().partition(|file| is_below(&file.path, &shown));
         (!inside.is_empty() && !outside.is_empty()).then_some(inside)
     }
 
     fn history_around(&mut self, file: &Found) -> bool {
-        if !is_sql(file.name()) {
+        if !is_migration_file(file.name()) {
             return false;
         }
         let parent = file.disk.parent().unwrap_or(&self.place.root).to_path_buf();

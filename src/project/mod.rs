@@ -11,6 +11,7 @@ mod manifest;
 mod names;
 mod order;
 mod place;
+mod rails;
 mod runner;
 mod settings_file;
 mod template;

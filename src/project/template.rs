@@ -11,6 +11,8 @@ use crate::source::{Piece, PieceBuilder};
 /// What a runner replaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
+    /// Nothing.
+    None,
     /// `${…}` and `{{…}}` where SQL has no such thing: a runner that is not known put them there.
     Marks,
     /// As psql: `:name`, `:'name'`, `:"name"`, set by `\set`; the marks too.
@@ -49,7 +51,7 @@ impl Placeholders {
             Style::Go if text.contains("{{") => self.everywhere(text, "{{", "}}", path),
             Style::River if text.contains("/* TEMPLATE:") => self.everywhere(text, "/* TEMPLATE:", "*/", path),
             Style::Marks | Style::Psql => self.tokens(text, style, path),
-            Style::Dollar | Style::Go | Style::River => Vec::new(),
+            Style::None | Style::Dollar | Style::Go | Style::River => Vec::new(),
         };
         if replaced.is_empty() {
             return piece;

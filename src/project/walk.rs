@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use walkdir::{DirEntry, WalkDir};
 
 use super::place::{Place, file_name, folder};
+use super::rails::names::is_migration;
 
 /// More entries than this are no migrations' folder.
 const ENTRY_CAP: usize = 400_000;
@@ -58,6 +59,8 @@ pub struct Tree {
     pub start_name: String,
     /// SQL files, sorted by path.
     pub sql: Vec<Found>,
+    /// Ruby files named as Active Record's migrations are, sorted by path.
+    pub ruby: Vec<Found>,
     /// Files of other languages whose name begins with a version: migrations that are not SQL.
     pub other: Vec<Found>,
     /// Files that say how migrations run: `metadata.toml`, `V1__x.sql.conf`, `sqitch.plan`, `_journal.json`.
@@ -87,6 +90,7 @@ pub fn walk(place: &Place, start: &Path) -> Tree {
         }
     }
     tree.sql.sort();
+    tree.ruby.sort();
     tree.other.sort();
     tree
 }
@@ -117,6 +121,8 @@ impl Tree {
         let found = || Found { path: path.clone(), disk: disk.to_path_buf() };
         if is_sql(name) {
             self.sql.push(found());
+        } else if is_migration(name) {
+            self.ruby.push(found());
         } else if is_in_other_language(name) {
             self.other.push(found());
         } else if is_beside(name) {
@@ -132,10 +138,15 @@ impl Tree {
             (None, None) => "it cannot be listed".to_owned(),
         };
         // What is no SQL is none of our business, unless nothing below could be seen.
-        if error.loop_ancestor().is_none() && (is_sql(file_name(&path)) || !file_name(&path).contains('.')) {
+        if error.loop_ancestor().is_none() && (is_migration_file(file_name(&path)) || !file_name(&path).contains('.')) {
             self.unread.push((path, reason));
         }
     }
+}
+
+/// A file that may be a migration by its name.
+pub fn is_migration_file(name: &str) -> bool {
+    is_sql(name) || is_migration(name)
 }
 
 /// `a.sql`, and `a.sql.postgres` of trees that keep one variant per database.

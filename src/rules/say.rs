@@ -250,6 +250,7 @@ pub fn outside_transaction(framework: Framework) -> &'static str {
         Framework::Prisma => {
             "-- in a migration of its own: Prisma sends a file at once, and one statement alone is in no transaction"
         }
+        Framework::Rails => "-- in a migration of its own that says `disable_ddl_transaction!`",
         Framework::Rambler => "-- below a `-- rambler up` of its own: each section is sent at once",
         Framework::Refinery => {
             "-- by hand before the deploy: Refinery wraps every file in a transaction; the migration then takes IF NOT EXISTS"

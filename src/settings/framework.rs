@@ -26,6 +26,8 @@ pub enum Framework {
     Pop,
     PostgresMigrations,
     Prisma,
+    /// Active Record's migrations.
+    Rails,
     Rambler,
     Refinery,
     River,
@@ -41,7 +43,7 @@ pub enum Framework {
 }
 
 impl Framework {
-    pub const ALL: [Framework; 28] = [
+    pub const ALL: [Framework; 29] = [
         Framework::Plain,
         Framework::Atlas,
         Framework::Concourse,
@@ -60,6 +62,7 @@ impl Framework {
         Framework::Pop,
         Framework::PostgresMigrations,
         Framework::Prisma,
+        Framework::Rails,
         Framework::Rambler,
         Framework::Refinery,
         Framework::River,
@@ -93,6 +96,7 @@ impl Framework {
             Framework::Pop => "pop",
             Framework::PostgresMigrations => "postgres-migrations",
             Framework::Prisma => "prisma",
+            Framework::Rails => "rails",
             Framework::Rambler => "rambler",
             Framework::Refinery => "refinery",
             Framework::River => "river",
@@ -127,6 +131,7 @@ impl Framework {
             Framework::Pop => "pop",
             Framework::PostgresMigrations => "postgres-migrations",
             Framework::Prisma => "Prisma",
+            Framework::Rails => "Rails",
             Framework::Rambler => "rambler",
             Framework::Refinery => "Refinery",
             Framework::River => "River",

@@ -13,6 +13,7 @@ mod plain;
 mod pop;
 mod postgres_migrations;
 mod prisma;
+mod rails;
 mod sections;
 mod sqitch;
 mod synapse;
@@ -28,7 +29,7 @@ use super::place::named;
 use super::template::Style;
 use super::texts::Texts;
 use super::walk::Found;
-use crate::history::{AfterFailure, Framework, Runner, TransactionUnit};
+use crate::history::{AfterFailure, Framework, Phase, Runner, TransactionUnit};
 
 /// One runner as plimsoll knows it.
 pub struct Tool {
@@ -69,6 +70,8 @@ pub enum Shape {
     Folder,
     /// The folder above: each migration has a folder of its own.
     FolderOfFolders,
+    /// Several folders of an application: only the runner's own search knows which.
+    Application,
 }
 
 /// What most runners do; each `TOOL` says what differs.
@@ -92,6 +95,7 @@ const ORDINARY: Tool = Tool {
 /// All runners, in the order in which they may claim folders: those with a manifest of their own, those with marks
 /// inside their files, those with names that others share, and what is left.
 pub const TOOLS: [&Tool; Framework::ALL.len()] = [
+    &rails::TOOL,
     &sqitch::TOOL,
     &drizzle::TOOL,
     &graphile_migrate::TOOL,
@@ -136,6 +140,7 @@ pub struct Entry {
     pub down: Option<Found>,
     pub unit: TransactionUnit,
     pub repeatable: bool,
+    pub phase: Option<Phase>,
     /// Where only parts of `up` run: what of it runs forward, and what undoes it.
     pub parts: Option<Parts>,
 }
@@ -144,7 +149,7 @@ impl Entry {
     /// A whole file that runs forward.
     pub fn new(version: impl Into<String>, name: impl Into<String>, up: &Found, unit: TransactionUnit) -> Entry {
         let (version, name) = (version.into(), name.into());
-        Entry { version, name, up: up.clone(), down: None, unit, repeatable: false, parts: None }
+        Entry { version, name, up: up.clone(), down: None, unit, repeatable: false, phase: None, parts: None }
     }
 }
 
