@@ -8,16 +8,17 @@ use std::thread;
 
 use super::layout::Layout;
 use super::place::named;
+use super::rails::{Class, order};
 use super::runner::{self, Entries, Entry};
 use super::template::Placeholders;
 use super::texts::Texts;
 use super::walk::Found;
-use crate::history::{Framework, Migration, UnreadFile};
-use crate::operation::{Comment, Script};
+use crate::history::{Framework, Migration, TransactionUnit, UnreadFile};
+use crate::operation::{Comment, Node, Operation, Script, Statement, Unread};
 use crate::read::STACK;
 use crate::read::dialect::{Spoken, spoken};
-use crate::read::sql;
-use crate::source::{Piece, PieceBuilder, SourceId, Sources};
+use crate::read::{ruby, sql};
+use crate::source::{Piece, PieceBuilder, SourceId, Sources, Span};
 
 /// A migration with the files it came from.
 #[derive(Debug)]
@@ -71,12 +72,25 @@ pub fn assemble(
         known: BTreeMap::new(),
         placeholders: Placeholders { values, ..Placeholders::default() },
     };
-    history.other_database = history.other_database.or_else(|| spoken_by(&entries, texts));
+    if history.layout.framework != Framework::Rails {
+        history.other_database = history.other_database.or_else(|| spoken_by(&entries, texts));
+    }
     if history.other_database.is_none() {
         let pending: Vec<Pending> =
             entries.into_iter().filter_map(|entry| history.prepare(entry, texts, sources)).collect();
         let read = scripts(&pending);
-        history.drafts.extend(pending.into_iter().zip(read).map(|(pending, read)| pending.draft(read)));
+        for (pending, read) in pending.into_iter().zip(read) {
+            match read.refused.clone() {
+                Some((span, reason)) => {
+                    let path = pending.entry.up.path;
+                    history.unread.push(UnreadFile { path, span: Some(span), reason, judged: true });
+                }
+                None => history.drafts.push(pending.draft(read)),
+            }
+        }
+        if history.layout.framework == Framework::Rails {
+            order(&mut history.drafts);
+        }
         let root = named(&history.layout.root).to_owned();
         history.remarks.extend(history.placeholders.remarks(&root));
     }
@@ -119,22 +133,45 @@ struct Read {
     up: Script,
     down: Option<Script>,
     comments: Vec<Comment>,
+    /// What the class of a migration in Ruby says of itself.
+    class: Option<Class>,
+    /// Why the file as a whole is not read.
+    refused: Option<(Span, String)>,
 }
 
 impl Pending {
     fn read(&self) -> Read {
+        if self.entry.up.name().ends_with(".rb") {
+            return self.ruby();
+        }
         let (up, mut comments) = script(&self.up);
         let down = self.down.as_ref().map(|down| {
             let (script, more) = script(down);
             comments.extend(more);
             script
         });
-        Read { up, down, comments }
+        Read { up, down, comments, class: None, refused: None }
+    }
+
+    fn ruby(&self) -> Read {
+        let file = ruby::read(&self.up);
+        let class = Class::of(&file, &self.entry.name);
+        let refused = match file.errors.first() {
+            Some((span, words)) => Some((*span, format!("it is no Ruby: {words}"))),
+            None if class.is_none() => Some((self.up.span(0..0), "it holds no class of a migration".to_owned())),
+            None => None,
+        };
+        let reason = "what its Ruby does is not worked out".into();
+        let unread = Unread { reason, touches: Vec::new(), everything: true };
+        let statement = Statement { span: self.up.span(0..0), operation: Operation::Unread(unread) };
+        let up = Script { nodes: vec![Node::Statement(statement)] };
+        Read { up, down: None, comments: file.comments, class, refused }
     }
 
     fn draft(self, read: Read) -> Draft {
         let Pending { entry, source, part, .. } = self;
-        let Read { up, down, comments } = read;
+        let Read { up, down, comments, class, .. } = read;
+        let class = class.unwrap_or_default();
         let migration = Migration {
             version: entry.version,
             name: entry.name,
@@ -143,12 +180,12 @@ impl Pending {
             up,
             // A section without a statement undoes nothing.
             down: down.filter(|down| entry.parts.is_none() || !down.nodes.is_empty()),
-            transaction: entry.unit,
+            transaction: if class.bare { TransactionUnit::Statement } else { entry.unit },
             judged: true,
-            release: None,
+            release: class.milestone.map(|milestone| milestone.to_string()),
             comments,
             repeatable: entry.repeatable,
-            phase: entry.phase,
+            phase: class.phase.or(entry.phase),
         };
         Draft { migration, up: entry.up, down: entry.down, part }
     }

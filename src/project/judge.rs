@@ -159,8 +159,7 @@ impl Shipped {
             Framework::Rails => is_migration(file_name(path)),
             _ => super::walk::is_sql(path),
         };
-        let inside =
-            |path: &str| histories.iter().any(|one| one.layout.holds(path) && is_own(path, &one.layout));
+        let inside = |path: &str| histories.iter().any(|one| one.layout.holds(path) && is_own(path, &one.layout));
         let own = histories.iter().flat_map(|history| history.layout.files.iter().chain(&history.layout.other));
         let here: BTreeMap<&str, &Found> = own.map(|file| (file.path.as_str(), file)).collect();
         tree.retain(|path, _| here.contains_key(path.as_str()) || inside(path));

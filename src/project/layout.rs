@@ -154,13 +154,7 @@ impl Search<'_> {
     }
 
     /// Opens a history of several folders.
-    pub fn add_with(
-        &mut self,
-        root: impl Into<String>,
-        more: Vec<String>,
-        framework: Framework,
-        files: Vec<Found>,
-    ) {
+    pub fn add_with(&mut self, root: impl Into<String>, more: Vec<String>, framework: Framework, files: Vec<Found>) {
         let (root, other, beside) = (root.into(), Vec::new(), BTreeSet::new());
         let is_named = self.surroundings.wanted.is_some() || !tool(framework).by_names;
         let is_guess = !is_named && !self.is_named(&root, framework);

@@ -354,7 +354,8 @@ impl<'a> Search<'a> {
         let shown = self.place.shown(start);
         let (found, _) = self.find(&top, false);
         let mut layouts = found.layouts.into_iter();
-        let around = layouts.find(|layout| layout.holds(&shown) && (layout.root != shown || !layout.more.is_empty()))?;
+        let around =
+            layouts.find(|layout| layout.holds(&shown) && (layout.root != shown || !layout.more.is_empty()))?;
         let (inside, outside): (Vec<Found>, Vec<Found>) =
             around.files.into_iter().partition(|file| is_below(&file.path, &shown));
         (!inside.is_empty() && !outside.is_empty()).then_some(inside)

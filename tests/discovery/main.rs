@@ -6,6 +6,7 @@ mod detect;
 mod judged;
 mod marked;
 mod more_runners;
+mod rails;
 mod runners;
 mod templates;
 mod tree;

@@ -45,9 +45,15 @@ impl Databases {
         Databases(many.map(|(name, child)| database(name, child)).collect())
     }
 
-    /// The kind of the main database, where it is written down.
-    pub fn adapter(&self) -> Option<&str> {
-        self.main()?.adapter.as_deref()
+    /// The settings behind folders of migrations: by their paths, by the word in a name (`animals_migrate`).
+    pub fn of(&self, folders: &[&str]) -> Option<&Database> {
+        let by_path = |one: &&Database| one.migrations_paths.iter().any(|path| folders.contains(&path.as_str()));
+        let by_word = |one: &&Database| {
+            let words = [format!("{}_migrate", one.name), format!("migrate_{}", one.name)];
+            folders.iter().any(|folder| words.iter().any(|word| folder.rsplit('/').next() == Some(word)))
+        };
+        let found = self.0.iter().find(by_path).or_else(|| self.0.iter().find(by_word));
+        found.or_else(|| self.main())
     }
 
     pub fn main(&self) -> Option<&Database> {
@@ -196,10 +202,10 @@ mod tests {
         let text = "default: &default\n  adapter: postgresql # ours\n  pool: <%= ENV.fetch(\"A\") { 5 } %>\n  variables:\n    \
                     lock_timeout: 5s\n\nproduction:\n  <<: *default\n  url: <%= ENV['B'] %>\n";
         let databases = Databases::read(text);
-        assert_eq!((databases.0.len(), databases.adapter()), (1, Some("postgresql")));
+        assert_eq!((databases.0.len(), databases.0[0].adapter.as_deref()), (1, Some("postgresql")));
         assert_eq!(databases.0[0].variables["lock_timeout"], "5s");
-        assert_eq!(Databases::read("production:\n  adapter: <%= x %>\n").adapter(), None);
-        assert_eq!(Databases::read("").adapter(), None);
+        assert_eq!(Databases::read("production:\n  adapter: <%= x %>\n").0[0].adapter, None);
+        assert!(Databases::read("").0.is_empty());
     }
 
     #[test]
@@ -215,6 +221,8 @@ mod tests {
         assert_eq!(databases.owner_of("c/d").as_deref(), Some("other"));
         assert_eq!(databases.owner_of("e/f").as_deref(), Some("third"));
         assert_eq!(databases.owner_of("db/migrate"), None);
+        assert_eq!(databases.of(&["a/b"]).map(|one| one.name.as_str()), Some("other"));
+        assert_eq!(databases.of(&["db/migrate"]).map(|one| one.name.as_str()), Some("primary"));
     }
 
     #[test]

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use super::super::layout::Search;
 use super::super::order::by_number;
-use super::super::place::{file_name, folder, is_below, named};
+use super::super::place::{below, file_name, folder, is_below, named};
 use super::super::rails::names::migration_name;
-use super::super::rails::{App, is_app, is_test_folder};
+use super::super::rails::{App, app_around, is_app, is_test_folder};
 use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, sort};
@@ -64,18 +64,37 @@ fn detect(search: &mut Search<'_>) {
         let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
         search.remark(format!("{shown}{more}: migrations of an application for tests are not read; name the folder"));
     }
-    for ((_, _), Folders { mut paths }) in found {
+    for ((app, _), Folders { mut paths }) in found {
         // The regular folder of the application itself is the root.
         paths.sort_by_key(|path| (file_name(path) != "migrate", path.matches('/').count(), path.clone()));
-        let mut files = Vec::new();
+        let (mut files, mut loaded) = (Vec::new(), Vec::new());
         for path in &paths {
             files.extend(search.take_ruby(path));
-            // SQL that a migration loads.
-            search.take_below(path);
+            loaded.extend(search.take_below(path));
         }
+        if let Some(first) = loaded.first() {
+            let count = loaded.len();
+            let files = if count == 1 { "file is" } else { "files are" };
+            let path = &first.path;
+            search.remark(format!("{count} SQL {files} read where a migration loads it, such as `{path}`"));
+        }
+        take_dumps(search, &app);
         let mut paths = paths.into_iter();
         if let Some(root) = paths.next() {
             search.add_with(root, paths.collect(), Framework::Rails, files);
+        }
+    }
+}
+
+/// Dumps of the whole schema are no migrations; the definitions of views and functions are read where a migration
+/// asks for them.
+fn take_dumps(search: &mut Search<'_>, app: &str) {
+    for folder in [below(app, "db"), below(app, "ee/db")] {
+        if let Some(files) = search.folders.get_mut(&folder) {
+            files.retain(|file| !file.name().ends_with("structure.sql"));
+        }
+        for inside in ["views", "functions", "triggers"] {
+            search.take_below(&below(&folder, inside));
         }
     }
 }
@@ -164,7 +183,9 @@ fn is_gem(folder: &Path) -> bool {
 /// Sequel's, ClickHouse's and Elasticsearch's migrations have the same names.
 fn is_active_record(search: &mut Search<'_>, path: &str) -> bool {
     search.ruby_carries(path, |text| {
-        text.contains("ActiveRecord::Migration") || text.contains("Database::Migration[") || text.contains("< Migration[")
+        text.contains("ActiveRecord::Migration")
+            || text.contains("Database::Migration[")
+            || text.contains("< Migration[")
     })
 }
 
@@ -182,10 +203,22 @@ fn list(context: &mut Context<'_>) -> Entries {
         let entry = Entry::new(version, name, file, TransactionUnit::File);
         found.entries.push(Entry { phase: has_phases.then_some(phase), ..entry });
     }
+    found.other_database = other_database(context);
     without_installed(&mut found);
     sort(&mut found, by_number);
     refuse_names(&mut found);
     found
+}
+
+fn other_database(context: &Context<'_>) -> Option<&'static str> {
+    let layout = context.layout;
+    let app = app_around(context.root, &context.root.join(&layout.root))?;
+    let inside: Vec<String> = std::iter::once(&layout.root)
+        .chain(&layout.more)
+        .filter_map(|folder| Some(context.root.join(folder).strip_prefix(&app).ok()?.to_string_lossy().into_owned()))
+        .collect();
+    let folders: Vec<&str> = inside.iter().map(String::as_str).collect();
+    App::read(&app, "").other_database(&folders)
 }
 
 /// `db/post_migrate`, `db/animals_post_migrate` and what lies below.
@@ -232,6 +265,6 @@ fn refuse_names(found: &mut Entries) {
     let more = twins.len().saturating_sub(1);
     if let Some((path, before)) = twins.first() {
         let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-        found.remarks.push(format!("{path}: Rails refuses two migrations of one name, `{before}` has it too{more}"));
+        found.remarks.push(format!("{path}: Rails refuses two migrations of one name; `{before}` has it too{more}"));
     }
 }

@@ -1,0 +1,174 @@
+//! Rails: which folders are one history, in which order, run how, judged when.
+
+use plimsoll::history::{Framework, Phase};
+use plimsoll::settings::Flags;
+
+use crate::tree::*;
+
+/// A migration of this class.
+fn ruby(class: &str) -> String {
+    format!("class {class} < ActiveRecord::Migration[7.1]\n  def change\n  end\nend\n")
+}
+
+fn said(class: &str, says: &str) -> String {
+    format!("class {class} < Gitlab::Database::Migration[2.2]\n  {says}\n  def up; end\n  def down; end\nend\n")
+}
+
+const APP: (&str, &str) = ("config/application.rb", "");
+
+#[test]
+fn rails_runs_by_version_whatever_the_folder() {
+    let (tree, project) = load_as(
+        &[
+            APP,
+            ("db/migrate/20240102000000_add_b.rb", &ruby("AddB")),
+            ("db/migrate/001_create_a.rb", &ruby("CreateA")),
+            ("db/migrate/2024/20240103000000_add_c.rb", &said("AddC", "disable_ddl_transaction!")),
+            ("db/migrate/README.md", ""),
+            ("db/migrate/20240104000000_CamelCase.rb", &ruby("CamelCase")),
+            ("db/schema.rb", ""),
+            ("app/models/a.rb", ""),
+        ],
+        Framework::Rails,
+    );
+    let history = only(&project);
+    assert_eq!(versions(history), ["001", "20240102000000", "20240103000000"]);
+    assert_eq!(names(history), ["create_a", "add_b", "add_c"]);
+    assert_eq!(units(history), [FILE, FILE, BARE]);
+    assert!(history.migrations.iter().all(|one| one.phase.is_none()), "no folder parts them");
+    assert!(unread(&project)[0].1.contains("refuses its name"), "{:?}", unread(&project));
+    let after = Flags { after: Some("1".into()), ..Flags::default() };
+    assert_eq!(judged(only(&tree.load_with(&[], &after).unwrap())), ["add_b", "add_c"]);
+}
+
+#[test]
+fn post_migrations_and_engines_are_of_the_same_history() {
+    let tree = Tree::new(&[
+        APP,
+        ("db/migrate/20240101000000_a.rb", &ruby("A")),
+        ("db/post_migrate/20240102000000_b.rb", &ruby("B")),
+        ("db/migrate/20240103000000_c.rb", &ruby("C")),
+        ("plugins/chat/db/migrate/20240101120000_d.rb", &ruby("D")),
+        ("engines/shop/db/post_migrate/20240104000000_e.rb", &ruby("E")),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    let history = only(&project);
+    assert_eq!(names(history), ["a", "d", "b", "c", "e"]);
+    let phases: Vec<_> = history.migrations.iter().map(|one| one.phase == Some(Phase::AfterDeploy)).collect();
+    assert_eq!(phases, [false, false, true, false, true]);
+    // One of its folders is judged with the rest as context.
+    let project = tree.load(&["db/post_migrate"]).unwrap();
+    assert_eq!((names(only(&project)).len(), judged(only(&project))), (5, vec!["b"]));
+    let project = tree.load(&["plugins/chat/db/migrate/20240101120000_d.rb"]).unwrap();
+    assert_eq!((names(only(&project)).len(), judged(only(&project))), (5, vec!["d"]));
+}
+
+#[test]
+fn milestones_come_before_versions() {
+    let tree = Tree::new(&[
+        APP,
+        ("db/migrate/20240105000000_old.rb", &said("Old", "")),
+        ("db/migrate/20240101000000_late.rb", &said("Late", "milestone '17.10'")),
+        ("db/post_migrate/20240102000000_early_post.rb", &said("EarlyPost", "milestone '17.9'")),
+        ("db/migrate/20240103000000_early.rb", &said("Early", "milestone \"17.9\"")),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    assert_eq!(names(only(&project)), ["old", "early", "early_post", "late"]);
+    let releases: Vec<_> = only(&project).migrations.iter().map(|one| one.release.as_deref()).collect();
+    assert_eq!(releases, [None, Some("17.9"), Some("17.9"), Some("17.10")]);
+}
+
+#[test]
+fn further_databases_are_histories_of_their_own() {
+    let settings = "production:\n  primary:\n    adapter: postgresql\n  animals:\n    adapter: postgresql\n    \
+                    migrations_paths: db/animals_migrate\n  logs:\n    adapter: mysql2\n    migrations_paths: db/elsewhere/migrate\n";
+    let tree = Tree::new(&[
+        APP,
+        ("config/database.yml", settings),
+        ("db/migrate/20240101000000_a.rb", &ruby("A")),
+        ("db/animals_migrate/20240101000000_b.rb", &ruby("B")),
+        ("db/migrate_cache/20240101000000_c.rb", &ruby("C")),
+        ("ee/db/migrate/20240102000000_d.rb", &ruby("D")),
+        ("ee/db/geo/migrate/20240101000000_e.rb", &ruby("E")),
+        ("ee/db/geo/post_migrate/20240102000000_f.rb", &ruby("F")),
+        ("db/elsewhere/migrate/20240101000000_g.rb", &ruby("G")),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    let found: Vec<_> = project.histories.iter().map(|one| (one.root.as_str(), names(one))).collect();
+    let wanted = [
+        ("db/animals_migrate", vec!["b"]),
+        ("db/migrate", vec!["a", "d"]),
+        ("db/migrate_cache", vec!["c"]),
+        ("ee/db/geo/migrate", vec!["e", "f"]),
+    ];
+    assert_eq!(found, wanted);
+    assert!(says(&project, "db/elsewhere/migrate: skipped, it is for MySQL"), "{:?}", project.remarks);
+}
+
+#[test]
+fn applications_beside_each_other_stay_apart_and_gems_run_together() {
+    let tree = Tree::new(&[
+        ("shop/config/application.rb", ""),
+        ("shop/db/migrate/20240101000000_a.rb", &ruby("A")),
+        ("blog/config/application.rb", ""),
+        ("blog/db/migrate/20240101000000_a.rb", &ruby("A")),
+    ]);
+    assert_eq!(tree.load(&[]).unwrap().histories.len(), 2);
+    let tree = Tree::new(&[
+        ("core/core.gemspec", ""),
+        ("core/db/migrate/20240101000000_a.rb", &ruby("A")),
+        ("promotions/promotions.gemspec", ""),
+        ("promotions/db/migrate/20240102000000_b.rb", &ruby("B")),
+        ("core/spec/dummy/config/application.rb", ""),
+        ("core/spec/dummy/db/migrate/20240101000000_z.rb", &ruby("Z")),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    assert_eq!(names(only(&project)), ["a", "b"]);
+    assert!(says(&project, "core/spec: migrations of an application for tests"), "{:?}", project.remarks);
+    assert_eq!(names(only(&tree.load(&["core/spec/dummy"]).unwrap())), ["z"]);
+}
+
+#[test]
+fn what_is_no_migration_of_rails_is_told() {
+    let tree = Tree::new(&[
+        APP,
+        ("db/migrate/20240101000000_a.rb", &ruby("A")),
+        ("db/migrate/20240101000000_b.rb", &ruby("B")),
+        ("db/migrate/20240102000000_broken.rb", "class Broken < ActiveRecord::Migration[7.1]\n  def change\n"),
+        ("db/migrate/20240103000000_empty.rb", "# nothing\n"),
+        ("db/migrate/20240104000000_copied.blog.rb", &ruby("Copied")),
+        ("engines/blog/db/migrate/20200101000000_copied.rb", &ruby("Copied")),
+        ("db/click_house/migrate/main/20240101000000_x.rb", "class X < ClickHouse::Migration\nend\n"),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    assert_eq!(names(only(&project)), ["a", "copied"]);
+    let reasons: Vec<_> = project.unread_files.iter().map(|file| (file.path.as_str(), file.reason.as_str())).collect();
+    assert_eq!(reasons.len(), 3, "{reasons:?}");
+    assert!(reasons[0].1.contains("has the same version"), "{reasons:?}");
+    assert!(reasons[1].1.starts_with("it is no Ruby: "), "{reasons:?}");
+    assert!(reasons[2].1.contains("no class of a migration"), "{reasons:?}");
+    assert!(says(&project, "engines/blog/db/migrate/20200101000000_copied.rb: not read"), "{:?}", project.remarks);
+}
+
+#[test]
+fn shipped_ruby_is_compared_with_the_base() {
+    let tree = Tree::committed(&[
+        APP,
+        ("db/migrate/20240101000000_a.rb", &ruby("A")),
+        ("db/post_migrate/20240102000000_b.rb", &ruby("B")),
+        ("db/post_migrate/20240103000000_c.rb", &ruby("C")),
+    ]);
+    tree.git(&["checkout", "-q", "-b", "change"]);
+    tree.write(&[
+        ("db/migrate/20240101120000_d.rb", &ruby("D")),
+        ("db/post_migrate/20240102000000_b.rb", &said("B", "disable_ddl_transaction!")),
+    ]);
+    std::fs::remove_file(tree.0.join("db/post_migrate/20240103000000_c.rb")).unwrap();
+    tree.commit();
+    let since = Flags { since: Some("main".into()), ..Flags::default() };
+    let project = tree.load_with(&[], &since).unwrap();
+    assert_eq!((names(only(&project)), judged(only(&project))), (vec!["a", "b", "d"], vec!["b", "d"]));
+    let base = project.base.unwrap();
+    assert_eq!(base.edited[0].path, "db/post_migrate/20240102000000_b.rb");
+    assert_eq!(base.deleted[0].path, "db/post_migrate/20240103000000_c.rb");
+}
