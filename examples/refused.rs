@@ -23,7 +23,7 @@ fn main() {
     let project = load(request).expect("load");
     for (index, history) in project.histories.iter().enumerate() {
         let plan = Plan::new(history, index, &settings, Vec::new());
-        replay(&plan, &[Major(15)], &mut |event| {
+        replay(&plan, Major(15), &mut |event| {
             if let Event::Step(step) = event
                 && let Some(failure) = step.applied.failure()
             {

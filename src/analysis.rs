@@ -1,9 +1,11 @@
 //! From a project to its report: replays each history on each group of majors, asks the rules, gathers what they say.
 
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::thread;
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{Event, History, Migration, Plan, State, UnreadStep, replay};
+use crate::history::{Event, History, Migration, Parted, Plan, Start, State, UnreadStep, replay, replay_shared};
 use crate::operation::Node;
 use crate::project::{Base, Project};
 use crate::read::STACK;
@@ -20,41 +22,74 @@ use crate::version::Major;
 pub fn analyze(project: &Project, settings: &Settings) -> Report {
     let told = Told::read(project);
     let plans: Vec<Plan> = told.plans(project, settings);
-    let classes = settings.postgres.state_classes();
-    let mut runs: Vec<Run> = Vec::new();
-    thread::scope(|scope| {
-        let mut threads = Vec::new();
+    let mut runs: Vec<Run> = thread::scope(|scope| {
+        let mut open: VecDeque<Work> = VecDeque::new();
         for plan in &plans {
-            for majors in &classes {
-                let work = move || run(project, plan, majors);
-                match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
-                    Ok(thread) => threads.push(thread),
-                    // No thread to be had: this one does it.
-                    Err(_) => runs.push(run(project, plan, majors)),
-                }
+            for majors in settings.postgres.groups() {
+                open.push_back(Work::begin(scope, project, plan, Start::of(plan, &majors)));
             }
         }
-        for thread in threads {
-            match thread.join() {
-                Ok(run) => runs.push(run),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
+        let mut runs = Vec::new();
+        while let Some(work) = open.pop_front() {
+            let (plan, run, parted) = work.end();
+            runs.push(run);
+            let groups = parted.into_iter().flat_map(|parted| parted.groups);
+            open.extend(groups.map(|start| Work::begin(scope, project, plan, start)));
         }
+        runs
     });
+    runs.sort_by_key(|run| run.order);
     gather(project, settings, &told, runs)
+}
+
+/// A run on its way.
+enum Work<'scope> {
+    Thread(&'scope Plan<'scope>, thread::ScopedJoinHandle<'scope, (Run, Option<Box<Parted>>)>),
+    Done(&'scope Plan<'scope>, Run, Option<Box<Parted>>),
+}
+
+impl<'scope> Work<'scope> {
+    fn begin<'env>(
+        scope: &'scope thread::Scope<'scope, 'env>,
+        project: &'scope Project,
+        plan: &'scope Plan<'scope>,
+        start: Start,
+    ) -> Work<'scope> {
+        let start = Arc::new(start);
+        let of_thread = start.clone();
+        let work = move || run(project, plan, &of_thread);
+        match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
+            Ok(thread) => Work::Thread(plan, thread),
+            // No thread to be had: this one does it.
+            Err(_) => {
+                let (run, parted) = run(project, plan, &start);
+                Work::Done(plan, run, parted)
+            }
+        }
+    }
+
+    fn end(self) -> (&'scope Plan<'scope>, Run, Option<Box<Parted>>) {
+        match self {
+            Work::Done(plan, run, parted) => (plan, run, parted),
+            Work::Thread(plan, thread) => match thread.join() {
+                Ok((run, parted)) => (plan, run, parted),
+                Err(panic) => std::panic::resume_unwind(panic),
+            },
+        }
+    }
 }
 
 /// The state at the end of a history on one major: what `schema` and `graph` print.
 pub fn replay_to_end(history: &History, settings: &Settings, major: Major) -> State {
     let plan = Plan::new(history, 0, settings, Vec::new());
     thread::scope(|scope| {
-        let work = || replay(&plan, &[major], &mut |_| {});
+        let work = || replay(&plan, major, &mut |_| {});
         match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
             Ok(thread) => match thread.join() {
                 Ok(state) => state,
                 Err(panic) => std::panic::resume_unwind(panic),
             },
-            Err(_) => replay(&plan, &[major], &mut |_| {}),
+            Err(_) => replay(&plan, major, &mut |_| {}),
         }
     })
 }
@@ -171,15 +206,19 @@ impl Told {
 /// What one replay found.
 #[derive(Debug, Default)]
 struct Run {
+    /// History, first major, first migration: runs that end sooner come no sooner.
+    order: (usize, Option<Major>, usize),
     findings: Vec<Finding>,
     unread: Vec<UnreadStep>,
     /// For each fact of the settings file: this history has no such table at its end.
     unknown_facts: Vec<bool>,
 }
 
-fn run(project: &Project, plan: &Plan, majors: &[Major]) -> Run {
+/// Replays a history from a point on, and asks the rules until its majors part.
+fn run(project: &Project, plan: &Plan, start: &Start) -> (Run, Option<Box<Parted>>) {
     let settings = plan.settings;
-    let mut run = Run::default();
+    let order = (plan.index, start.majors.first().copied(), start.migration);
+    let mut run = Run { order, ..Run::default() };
     // Which rules speak, and how loud: the same for all of a migration.
     let (mut asked, mut asked_at): (Vec<(&Rule, Severity)>, Option<MigrationRef>) = (Vec::new(), None);
     let mut tell = |event: Event| {
@@ -209,9 +248,19 @@ fn run(project: &Project, plan: &Plan, majors: &[Major]) -> Run {
             run.findings.extend(findings.into_found());
         }
     };
-    let end = replay(plan, majors, &mut tell);
-    run.unknown_facts = settings.facts.iter().map(|fact| end.schema.find(&fact.table).is_none()).collect();
-    run
+    match replay_shared(plan, start, &mut tell) {
+        Ok(end) => {
+            run.unknown_facts = settings.facts.iter().map(|fact| end.schema.find(&fact.table).is_none()).collect();
+            (run, None)
+        }
+        Err(parted) => {
+            let [first, _] = &parted.groups;
+            let holds = |at: MigrationRef| at.migration < first.migration;
+            run.findings.retain(|finding| finding.migration.is_none_or(holds));
+            run.unread.retain(|unread| holds(unread.at));
+            (run, Some(parted))
+        }
+    }
 }
 
 fn unread_statement(unread: &UnreadStep) -> UnreadStatement {

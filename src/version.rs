@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A PostgreSQL major release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +21,42 @@ impl Major {
 impl fmt::Display for Major {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(formatter)
+    }
+}
+
+/// Majors that one state stands for. It follows the rules of the oldest, as long as none of them tells them apart.
+#[derive(Debug)]
+pub struct Standing {
+    oldest: Major,
+    newest: Major,
+    /// The major that was the first to be told from those before it; 0: none.
+    parted: AtomicU8,
+}
+
+impl Standing {
+    /// `majors` in order, without gaps.
+    pub fn of(majors: &[Major]) -> Standing {
+        let oldest = majors.first().copied().unwrap_or(Major::NEWEST);
+        Standing { oldest, newest: majors.last().copied().unwrap_or(oldest), parted: AtomicU8::new(0) }
+    }
+
+    /// Whether a rule holds that this major brought. Where it holds on some of them only, they part.
+    pub fn since(&self, major: Major) -> bool {
+        if self.oldest < major && major <= self.newest {
+            self.part(major);
+        }
+        self.oldest >= major
+    }
+
+    /// What was seen does not hold from this major on.
+    pub fn part(&self, major: Major) {
+        // The first question is enough: those that come after are asked again.
+        let _ = self.parted.compare_exchange(0, major.0, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// The first major that follows other rules than the oldest, once one was met.
+    pub fn parted(&self) -> Option<Major> {
+        Some(Major(self.parted.load(Ordering::Relaxed))).filter(|major| major.0 > 0)
     }
 }
 
@@ -92,31 +129,29 @@ fn version(text: &str) -> Result<(Major, Option<u8>), String> {
 }
 
 impl VersionRange {
-    /// The majors of the range in groups whose catalogs follow the same rules: what a replay of one says holds for
-    /// its group. Differences: triggers of partitions (13, 15), keys of partitioned tables (17), NOT NULL rows and
-    /// merging of keys (18).
-    pub fn state_classes(self) -> Vec<Vec<Major>> {
-        let class = |major: Major| match major.0 {
-            ..=12 => 0,
-            13 | 14 => 1,
-            15 | 16 => 2,
-            17 => 3,
-            _ => 4,
-        };
-        let mut classes: Vec<Vec<Major>> = Vec::new();
-        for major in self.majors() {
-            match classes.last_mut() {
-                Some(last) if class(last[0]) == class(major) => last.push(major),
-                _ => classes.push(vec![major]),
-            }
-        }
-        classes
+    /// The majors of the range in groups whose states may well stay the same through a whole history: from 18 on each
+    /// NOT NULL is a row of the catalog, so that nearly every table differs.
+    pub fn groups(self) -> Vec<Vec<Major>> {
+        let majors: Vec<Major> = self.majors().collect();
+        let has_rows = |major: &Major| major.0 >= 18;
+        majors.chunk_by(|one, other| has_rows(one) == has_rows(other)).map(<[Major]>::to_vec).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn majors_part_at_the_first_rule_that_tells_them_apart() {
+        let all: Vec<Major> = (14..=17).map(Major).collect();
+        let standing = Standing::of(&all);
+        assert!(standing.since(Major(13)) && !standing.since(Major(18)));
+        assert_eq!(standing.parted(), None);
+        assert!(!standing.since(Major(17)));
+        assert!(!standing.since(Major(15)));
+        assert_eq!(standing.parted(), Some(Major(17)));
+    }
 
     #[test]
     fn ranges_read_and_print() {

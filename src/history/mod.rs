@@ -9,6 +9,6 @@ mod step;
 
 pub use migration::*;
 pub use plan::*;
-pub use replay::{Event, UnreadStep, replay};
+pub use replay::{Event, Parted, Start, UnreadStep, replay, replay_shared};
 pub use session::*;
 pub use step::*;

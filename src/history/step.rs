@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::{Migration, Plan, Session};
 use crate::data::Data;
 use crate::finding::MigrationRef;
 use crate::operation::{Operation, Origin};
 use crate::schema::{Applied, Existence, RelationId, Schema};
-use crate::server::{Effects, effects};
+use crate::server::{Effects, effects_alike};
 use crate::settings::Settings;
 use crate::version::Major;
 
@@ -53,15 +53,21 @@ pub struct Step<'a> {
     pub(super) known: &'a KnownEffects,
 }
 
-/// The effects of one statement, worked out once for all rules that ask.
+/// The effects of one statement, worked out once for all rules that ask, and for all majors that are alike in them.
 #[derive(Debug, Default)]
-pub struct KnownEffects(RefCell<BTreeMap<Major, Arc<Effects>>>);
+pub struct KnownEffects(RefCell<Vec<(RangeInclusive<Major>, Arc<Effects>)>>);
 
 impl Step<'_> {
     /// What the server does, on one of this replay's majors.
     pub fn effects(&self, major: Major) -> Arc<Effects> {
-        let work = || Arc::new(effects(self.operation, &self.before.schema, major, &self.session.server_facts()));
-        self.known.0.borrow_mut().entry(major).or_insert_with(work).clone()
+        let mut known = self.known.0.borrow_mut();
+        if let Some((_, effects)) = known.iter().find(|(alike, _)| alike.contains(&major)) {
+            return effects.clone();
+        }
+        let (effects, alike) = effects_alike(self.operation, &self.before.schema, major, &self.session.server_facts());
+        let effects = Arc::new(effects);
+        known.push((alike, effects.clone()));
+        effects
     }
 
     /// Inside a transaction block that holds more than this statement.

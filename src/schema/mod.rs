@@ -15,16 +15,18 @@ pub mod statement;
 pub use model::*;
 pub use since::Lost;
 
+use std::sync::Arc;
+
 use imbl::OrdMap;
 
 use crate::operation::{Ident, Name, QualifiedName};
-use crate::version::Major;
+use crate::version::{Major, Standing};
 
 impl Schema {
     /// An empty database with the schema `public`.
     pub fn new(major: Major) -> Schema {
         Schema {
-            major,
+            majors: Arc::new(Standing::of(&[major])),
             complete: false,
             unread: false,
             search_path: vec![Ident::new("public")],
@@ -47,6 +49,11 @@ impl Schema {
             constraint_names: OrdMap::new(),
             statistics: OrdMap::new(),
         }
+    }
+
+    /// Follows the rules of these majors from here on.
+    pub fn stand_for(&mut self, majors: &Arc<Standing>) {
+        self.majors = majors.clone();
     }
 
     /// The relation a name means now, through search_path where it has no schema.

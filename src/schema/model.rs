@@ -9,7 +9,7 @@ use crate::operation::{
     Action, Argument, Body, Bound, Expression, Ident, KeyPart, Name, Origin, PartitionKey, Persistence, QualifiedName,
     RoutineKind, TriggerEvents, TriggerState, TriggerTiming, TypeName, Volatility,
 };
-use crate::version::Major;
+use crate::version::Standing;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),*) => {$(
@@ -38,8 +38,8 @@ pub struct ColumnId(pub u16);
 /// inside [`Table`] (constraints, indexes, triggers, partitions, referencing keys).
 #[derive(Debug, Clone)]
 pub struct Schema {
-    /// The PostgreSQL major whose rules this state follows.
-    pub major: Major,
+    /// The PostgreSQL majors whose rules this state follows.
+    pub majors: Arc<Standing>,
     /// Nothing exists but what this history made: an unseen name is missing, not assumed.
     pub complete: bool,
     /// A statement that was not understood may have made or dropped anything.

@@ -12,7 +12,6 @@ use crate::operation::{
     AlterTable, Ident, LockMode, ObjectKind, Persistence, ReplicaIdentity, TableAction, TableActionKind, TriggerChoice,
 };
 use crate::schema::{RelationId, RelationKind};
-use crate::version::Major;
 
 /// One ALTER TABLE: what its actions share.
 struct Statement<'a> {
@@ -174,7 +173,7 @@ fn set_trigger(tally: &mut Tally<'_>, statement: &Statement<'_>, which: &Trigger
         TriggerChoice::Named(name) => {
             triggers.iter().find(|trigger| trigger.name == *name).is_none_or(|trigger| trigger.for_each_row)
         }
-        TriggerChoice::All => by_row || (keyed && tally.major >= Major(15)),
+        TriggerChoice::All => by_row || (keyed && tally.since(15)),
         TriggerChoice::User => by_row,
     };
     if cloned && tally.is_partitioned(statement.table) {

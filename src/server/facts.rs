@@ -5,6 +5,8 @@ mod alter;
 mod alter_rest;
 mod other;
 
+use std::sync::LazyLock;
+
 use super::RewriteKind;
 use crate::operation::LockMode;
 use crate::version::Major;
@@ -141,8 +143,18 @@ pub fn all() -> impl Iterator<Item = &'static Fact> {
 
 /// The row of a form on a major; `None` where that major does not know the statement.
 pub fn find(form: Form, major: Major) -> Option<&'static Fact> {
-    all().find(|fact| fact.form == form && fact.holds_on(major))
+    BY_FORM.get(form as usize)?.iter().find(|fact| fact.holds_on(major)).copied()
 }
+
+static BY_FORM: LazyLock<Vec<Vec<&'static Fact>>> = LazyLock::new(|| {
+    let mut forms: Vec<Vec<&'static Fact>> = Vec::new();
+    for fact in all() {
+        let place = fact.form as usize;
+        forms.resize_with(forms.len().max(place + 1), Vec::new);
+        forms[place].push(fact);
+    }
+    forms
+});
 
 /// The forms that are told apart because PostgreSQL treats them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,6 @@ use super::facts::{Form, Role};
 use super::tally::Tally;
 use crate::operation::{ConstraintDefinition, ForeignKey, Ident, LockMode};
 use crate::schema::{ColumnId, Constraint, RelationId, Table};
-use crate::version::Major;
 
 /// ALTER TABLE … ADD FOREIGN KEY. `inline` is the column it stands at.
 pub(super) fn add(tally: &mut Tally<'_>, table: RelationId, definition: &ConstraintDefinition, key: &ForeignKey) {
@@ -19,7 +18,7 @@ pub(super) fn add(tally: &mut Tally<'_>, table: RelationId, definition: &Constra
     };
     let taken_over = if definition.not_enforced { Vec::new() } else { merged(tally, true) };
     // From 18 on an unvalidated key is taken over as well, and validated.
-    let taken_over_unvalidated = if tally.major >= Major(18) { merged(tally, false) } else { Vec::new() };
+    let taken_over_unvalidated = if tally.since(18) { merged(tally, false) } else { Vec::new() };
     let locks = [
         (Role::Target, &[table][..]),
         (Role::Partitions, &own),
@@ -27,7 +26,7 @@ pub(super) fn add(tally: &mut Tally<'_>, table: RelationId, definition: &Constra
         (Role::ReferencedPartitions, &other),
     ];
     tally.take(Form::AddForeignNotValid, &locks);
-    if tally.major >= Major(18) {
+    if tally.since(18) {
         // Children by INHERITS get no key, but are locked since 18.
         tally.take(Form::AddForeignNotValid, &[(Role::Partitions, &tally.below(table))]);
     }
@@ -57,10 +56,10 @@ fn take_over(
         let cast = [(Role::Target, &[table][..]), (Role::Partitions, own), (Role::Referenced, &[referenced])];
         return tally.take(Form::AddForeignMerged, &cast);
     }
-    if tally.major >= Major(13) {
+    if tally.since(13) {
         own.iter().chain(other).for_each(|part| tally.lock(*part, LockMode::AccessExclusive));
     }
-    if tally.major >= Major(15) {
+    if tally.since(15) {
         tally.lock(referenced, LockMode::AccessExclusive);
     }
 }

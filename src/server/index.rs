@@ -7,7 +7,6 @@ use crate::operation::{
     AlterIndex, CreateIndex, Ident, IndexAction, IndexPart, KeyPart, LockMode, Name, Reindex, ReindexTarget,
 };
 use crate::schema::{Constraint, ConstraintRow, Index, IndexKey, RelationId, RelationKind, Table};
-use crate::version::Major;
 
 pub(super) fn create(tally: &mut Tally<'_>, create: &CreateIndex) {
     let Some(table) = tally.find(&create.table) else { return };
@@ -234,15 +233,15 @@ fn partitioned(tally: &mut Tally<'_>, table: RelationId, indexes: &[RelationId],
         indexes.iter().flat_map(|index| attached(tally, *index)).collect()
     };
     tally.effects.outside_transaction |= concurrently;
-    if concurrently && tally.major >= Major(14) {
+    if concurrently && tally.since(14) {
         let leaves: Vec<RelationId> = parts.iter().copied().filter(|part| !tally.is_partitioned(*part)).collect();
         tally.take(Form::ReindexConcurrently, &[(Role::Target, &leaves), (Role::Index, &below)]);
     } else {
         let cast = [(Role::Target, &[table][..]), (Role::Partitions, &parts), (Role::Index, &below)];
-        let before = tally.major < Major(14);
+        let before = !tally.since(14);
         tally.take(Form::ReindexPartitioned, if before { &cast[..1] } else { &cast[..] });
     }
-    if tally.major >= Major(14) {
+    if tally.since(14) {
         for index in below {
             if let Some(table) = tally.relation(index).and_then(|relation| relation.as_index()).map(|index| index.table)
             {

@@ -18,6 +18,7 @@ mod types;
 mod volatility;
 mod write;
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 pub use session::{SessionFacts, TimeZone};
@@ -142,7 +143,18 @@ impl Effects {
 ///
 /// Names that `before` does not hold have no effects: the caller lets it assume them first.
 pub fn effects(operation: &Operation, before: &Schema, major: Major, session: &SessionFacts) -> Effects {
+    effects_alike(operation, before, major, session).0
+}
+
+/// The same, with the majors around this one on which they are the same.
+pub fn effects_alike(
+    operation: &Operation,
+    before: &Schema,
+    major: Major,
+    session: &SessionFacts,
+) -> (Effects, RangeInclusive<Major>) {
     let mut tally = Tally::new(before, major, session);
     statement::collect(&mut tally, operation);
-    tally.finish()
+    let alike = tally.alike();
+    (tally.finish(), alike)
 }

@@ -7,7 +7,6 @@ use super::tally::Tally;
 use super::{foreign_key, index, proof};
 use crate::operation::{Bound, LockMode};
 use crate::schema::RelationId;
-use crate::version::Major;
 
 /// The default partition beside a new bound, with what is below it, must hold no row of that bound.
 fn check_default(tally: &mut Tally<'_>, parent: RelationId, bound: &Bound) -> Vec<RelationId> {
@@ -86,7 +85,7 @@ fn attach_keys(tally: &mut Tally<'_>, parent: RelationId, part: RelationId) {
         let referenced = tally.tree(foreign.references);
         let own = foreign_key::matching_key(tally, key, part);
         // Before 18 a key that is not valid is not taken over: the partition gets a second one.
-        let merged = own.filter(|own| own.validated || tally.major >= Major(18));
+        let merged = own.filter(|own| own.validated || tally.since(18));
         if merged.is_some() {
             tally.take(Form::AttachPartitionForeignMerged, &[(Role::Referenced, &referenced)]);
         }

@@ -7,7 +7,6 @@ use crate::operation::{
     Cluster, ConstraintDefinition, ConstraintKind, CreateTable, CreateTableAs, LockTable, Name, Truncate, Vacuum,
 };
 use crate::schema::RelationId;
-use crate::version::Major;
 
 pub(super) fn create(tally: &mut Tally<'_>, create: &CreateTable) {
     if tally.find(&create.name).is_some() {
@@ -107,7 +106,7 @@ pub(super) fn cluster(tally: &mut Tally<'_>, cluster: &Cluster) {
     };
     let Some(table) = tally.find(name) else { return };
     if tally.is_partitioned(table) {
-        if tally.major >= Major(15) {
+        if tally.since(15) {
             let parts = tally.partitions(table);
             tally.take(Form::ClusterMany, &[(Role::Target, &parts)]);
         }

@@ -1,8 +1,9 @@
 //! Collects one statement's effects: takes the rows of `facts` and the relations that play their roles.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
-use super::facts::{self, Form, Role};
+use super::facts::{self, Fact, Form, Role};
 use super::{DataCheck, DataCheckKind, Effects, IndexBuild, Rewrite, RewriteKind, Scan, SessionFacts};
 use crate::operation::{Ident, LockMode, Name};
 use crate::schema::{Relation, RelationId, RelationKind, Schema, Table, TableKind};
@@ -10,7 +11,9 @@ use crate::version::Major;
 
 pub(super) struct Tally<'a> {
     pub schema: &'a Schema,
-    pub major: Major,
+    major: Major,
+    /// The majors around it to which every answer so far applies.
+    alike: (Major, Major),
     pub session: &'a SessionFacts,
     pub effects: Effects,
     /// Which action of an ALTER TABLE is looked at.
@@ -35,6 +38,7 @@ impl<'a> Tally<'a> {
         Tally {
             schema,
             major,
+            alike: (Major::OLDEST, Major::NEWEST),
             session,
             effects: Effects::default(),
             action: None,
@@ -45,10 +49,33 @@ impl<'a> Tally<'a> {
         }
     }
 
+    /// Whether a rule holds that this major brought.
+    pub fn since(&mut self, major: u8) -> bool {
+        let holds = self.major >= Major(major);
+        if holds {
+            self.alike.0 = self.alike.0.max(Major(major));
+        } else {
+            self.alike.1 = self.alike.1.min(Major(major - 1));
+        }
+        holds
+    }
+
+    /// The majors to which all that was asked applies.
+    pub fn alike(&self) -> RangeInclusive<Major> {
+        self.alike.0..=self.alike.1
+    }
+
+    fn fact(&mut self, form: Form) -> Option<&'static Fact> {
+        let found = facts::find(form, self.major);
+        let (oldest, newest) = found.map_or((self.major, self.major), |fact| (fact.oldest, fact.newest));
+        self.alike = (self.alike.0.max(oldest), self.alike.1.min(newest));
+        found
+    }
+
     /// Takes over what the fact of `form` says, for the relations that play its roles.
     pub fn take(&mut self, form: Form, cast: Cast<'_>) {
         self.take_locks(form, cast);
-        let Some(fact) = facts::find(form, self.major) else { return };
+        let Some(fact) = self.fact(form) else { return };
         for relation in fact.scans.iter().flat_map(|role| playing(*role, cast)) {
             self.scan(relation);
         }
@@ -61,7 +88,7 @@ impl<'a> Tally<'a> {
 
     /// Takes over the locks alone, where the schema decides which of the tables are read.
     pub fn take_locks(&mut self, form: Form, cast: Cast<'_>) {
-        let Some(fact) = facts::find(form, self.major) else { return };
+        let Some(fact) = self.fact(form) else { return };
         for (role, mode) in fact.locks {
             for relation in playing(*role, cast) {
                 self.lock(relation, *mode);
@@ -135,7 +162,7 @@ impl<'a> Tally<'a> {
     /// A query is planned over all indexes of the tables it reads or changes, under the table's own mode; since 16
     /// over those of the partitioned parent, too (measured: fk.t_to_q.add).
     pub fn plan(&mut self, relation: RelationId, mode: LockMode) {
-        if self.is_partitioned(relation) && self.major < Major(16) {
+        if self.is_partitioned(relation) && !self.since(16) {
             return;
         }
         for index in self.indexes_of(relation) {

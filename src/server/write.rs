@@ -6,7 +6,6 @@ use super::tally::Tally;
 use super::{foreign_key, index};
 use crate::operation::{Action, Constant, Expr, Ident, LockMode, Name, Query, Rows, Write, WriteKind};
 use crate::schema::{ColumnId, Constraint, IndexKey, RelationId, RelationKind};
-use crate::version::Major;
 
 /// A SELECT that stands alone.
 pub(super) fn select(tally: &mut Tally<'_>, query: &Query) {
@@ -143,7 +142,7 @@ pub(super) fn write(tally: &mut Tally<'_>, write: &Write) {
     // planner asks for the bound in any case.
     let bounded = match write.kind {
         WriteKind::Insert | WriteKind::Copy | WriteKind::Update | WriteKind::Merge => true,
-        WriteKind::Delete => tally.major < Major(14),
+        WriteKind::Delete => !tally.since(14),
     };
     if bounded {
         tally.above(target).into_iter().for_each(|above| tally.lock(above, LockMode::AccessShare));

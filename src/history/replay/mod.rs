@@ -1,6 +1,9 @@
 //! Replays a history: each migration's script, statement by statement, in the transactions its runner makes.
 
 mod expand;
+mod start;
+
+pub use start::{Parted, Start};
 
 use std::sync::Arc;
 
@@ -15,6 +18,7 @@ use crate::operation::{
 };
 use crate::read::dynamic::Variables;
 use crate::schema::Applied;
+use crate::server::Effects;
 use crate::source::Span;
 use crate::version::Major;
 
@@ -43,35 +47,51 @@ pub struct UnreadStep {
 /// Steps that one migration may take: loops and calls beyond it are cut short and said to be unread.
 const STEP_BUDGET: usize = 200_000;
 
-/// Replays the up scripts of a history on the rules of the first of `majors`, and tells what happens.
-pub fn replay(plan: &Plan, majors: &[Major], tell: &mut dyn FnMut(Event)) -> State {
-    let history = plan.history;
-    let mut start = State::new(majors.first().copied().unwrap_or(Major::NEWEST));
-    if !history.complete {
-        start.schema.expect_unseen();
-    }
-    start.data.state_facts(&plan.settings.facts);
+/// Replays the up scripts of a history on the rules of one major, and tells what happens.
+pub fn replay(plan: &Plan, major: Major, tell: &mut dyn FnMut(Event)) -> State {
+    let end = replay_shared(plan, &Start::of(plan, &[major]), tell);
+    end.unwrap_or_else(|parted| {
+        let [_, only] = parted.groups;
+        only.state
+    })
+}
+
+/// Replays a history from a point on for several majors at once, as long as they follow the same rules.
+pub fn replay_shared(plan: &Plan, start: &Start, tell: &mut dyn FnMut(Event)) -> Result<State, Box<Parted>> {
     let mut replay = Replay {
         plan,
-        history,
-        majors,
+        history: plan.history,
+        majors: &start.majors,
         tell,
-        state: start.clone(),
+        state: start.state.clone(),
         session: Session::default(),
-        unit_start: start,
+        unit_start: start.unit_start.clone(),
         unit_steps: Vec::new(),
         migration_steps: Vec::new(),
-        moment: Moment::default(),
-        at: MigrationRef { history: plan.index, migration: 0 },
+        moment: start.moment,
+        at: MigrationRef { history: plan.index, migration: start.migration },
         frames: Vec::new(),
         depth: Depth::default(),
         steps_left: STEP_BUDGET,
     };
-    for migration in 0..history.migrations.len() {
+    let mut safe = start.clone();
+    for migration in start.migration..plan.history.migrations.len() {
+        if replay.session.transaction.is_none() && replay.unit_steps.is_empty() {
+            safe = Start {
+                majors: start.majors.clone(),
+                migration,
+                state: replay.state.clone(),
+                unit_start: replay.unit_start.clone(),
+                moment: replay.moment,
+            };
+        }
         replay.migration(migration);
+        if let Some(major) = replay.parted() {
+            return Err(Box::new(safe.part(major)));
+        }
     }
     replay.end_unit();
-    replay.state
+    Ok(replay.state)
 }
 
 struct Replay<'a> {
@@ -111,6 +131,11 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// What was seen since holds for some of the majors only: nothing more is told.
+    fn parted(&self) -> Option<Major> {
+        self.state.schema.majors.parted()
+    }
+
     fn migration(&mut self, number: usize) {
         let migration = &self.history.migrations[number];
         self.at.migration = number;
@@ -147,7 +172,7 @@ impl<'a> Replay<'a> {
         self.session.end_script();
         self.state.schema.search_path = self.session.search_path();
         let steps = std::mem::take(&mut self.migration_steps);
-        if migration.judged {
+        if migration.judged && self.parted().is_none() {
             let whole = Whole { context: self.context(), steps: &steps, before: &before, after: &self.state };
             (self.tell)(Event::Whole(&whole));
         }
@@ -232,7 +257,7 @@ impl<'a> Replay<'a> {
 
     /// Applies one statement and tells of it.
     fn run(&mut self, statement: &Statement) {
-        if self.steps_left == 0 {
+        if self.steps_left == 0 || self.parted().is_some() {
             return;
         }
         self.steps_left -= 1;
@@ -263,7 +288,7 @@ impl<'a> Replay<'a> {
         if applied.failure().is_none() {
             self.state.data.observe(operation, &origin, &before.schema, &self.state.schema, circumstances);
         }
-        if self.context().migration.judged {
+        if self.context().migration.judged && self.parted().is_none() {
             self.judge(operation, &origin, &before, &applied, certain);
         }
         if self.session.transaction.is_none() {
@@ -316,7 +341,7 @@ impl<'a> Replay<'a> {
             known: &known,
         };
         (self.tell)(Event::Step(&step));
-        let held = self.session.transaction.as_ref().and_then(|_| Some(step.effects(*self.majors.first()?)));
+        let held = self.session.transaction.as_ref().and_then(|_| self.locks_of(&step));
         if let (Some(effects), Some(open)) = (held, &mut self.session.transaction) {
             for (relation, mode) in &effects.locks {
                 open.hold(HeldLock { relation: *relation, mode: *mode, by: origin.clone() });
@@ -333,6 +358,16 @@ impl<'a> Replay<'a> {
         self.migration_steps.push(passed);
     }
 
+    /// The effects whose locks an open transaction keeps. Where a major takes other locks, it goes on for itself.
+    fn locks_of(&self, step: &Step) -> Option<Arc<Effects>> {
+        let (first, rest) = self.majors.split_first()?;
+        let effects = step.effects(*first);
+        if let Some(other) = rest.iter().find(|major| step.effects(**major).locks != effects.locks) {
+            self.state.schema.majors.part(*other);
+        }
+        Some(effects)
+    }
+
     /// Outside of a transaction each statement is one of its own, with all that a DO block or a function in it does.
     fn end_statement(&mut self) {
         let is_part = |frame: &Frame| matches!(frame.kind, FrameKind::DoBlock | FrameKind::Function(_));
@@ -346,7 +381,7 @@ impl<'a> Replay<'a> {
         self.moment.unit += 1;
         let steps = std::mem::take(&mut self.unit_steps);
         let before = std::mem::replace(&mut self.unit_start, self.state.clone());
-        if !steps.is_empty() {
+        if !steps.is_empty() && self.parted().is_none() {
             let unit = Unit { context: self.context(), steps: &steps, before: &before, after: &self.state };
             (self.tell)(Event::Unit(&unit));
         }

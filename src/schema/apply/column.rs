@@ -446,7 +446,7 @@ impl Change<'_> {
         let kind = if identity.always { IdentityKind::Always } else { IdentityKind::ByDefault };
         self.schema.edit_column(table, column, |column| column.identity = Some(kind));
         self.own_sequence(table, column, identity.options.name.as_ref(), true)?;
-        if self.since(17) && self.schema.relation(table).is_partitioned() {
+        if self.schema.relation(table).is_partitioned() && self.since(17) {
             for child in self.descendants(table) {
                 if let Some(inner) = self.map_column(table, column, child) {
                     self.schema.edit_column(child, inner, |column| column.identity = Some(kind));
@@ -477,9 +477,6 @@ impl Change<'_> {
 
     /// From 17 on identity is one for a partition tree.
     fn identity_of_whole_tree(&self, table: RelationId, only: bool, what: &str) -> Outcome {
-        if !self.since(17) {
-            return Ok(());
-        }
         let partitioned = self.schema.relation(table).is_partitioned();
         let of = if partitioned && only {
             "only the partitioned table"
@@ -488,6 +485,9 @@ impl Change<'_> {
         } else {
             return Ok(());
         };
+        if !self.since(17) {
+            return Ok(());
+        }
         Err(refused("42P16", self.full(table), format!("cannot {what} a column of {of}")))
     }
 
@@ -507,7 +507,7 @@ impl Change<'_> {
         self.identity_column(table, name)?;
         let sequence = self.schema.table(table).column_by_id(column).and_then(|column| column.sequence);
         self.schema.edit_column(table, column, |column| column.identity = None);
-        if self.since(17) && self.schema.relation(table).is_partitioned() {
+        if self.schema.relation(table).is_partitioned() && self.since(17) {
             for child in self.descendants(table) {
                 if let Some(inner) = self.map_column(table, column, child) {
                     self.schema.edit_column(child, inner, |column| column.identity = None);

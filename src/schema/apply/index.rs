@@ -407,7 +407,7 @@ impl Change<'_> {
         if self.rebuilding {
             return None;
         }
-        let alike = attaching && self.since(17);
+        let alike = attaching && constraint.is_some() && self.since(17);
         let kind = constraint.and_then(|id| self.schema.get_constraint(id)).map(|one| &one.kind);
         self.indexes_in_order(child).into_iter().find(|own| {
             let Some(index) = self.as_index(*own) else { return false };

@@ -37,7 +37,9 @@ impl Change<'_> {
                 _ => {}
             }
         }
-        let gives_identity = partition && self.since(17);
+        let own = self.schema.table(child).columns.iter();
+        let has_identity = own.chain(&outer).any(|column| column.identity.is_some());
+        let gives_identity = partition && has_identity && self.since(17);
         self.schema.edit_table(child, |table| {
             for column in &outer {
                 let Some(own) = table.columns.iter_mut().find(|own| own.name == column.name) else { continue };

@@ -74,7 +74,7 @@ impl Change<'_> {
     }
 
     fn since(&self, major: u8) -> bool {
-        self.schema.major >= Major(major)
+        self.schema.majors.since(Major(major))
     }
 
     fn notice(&mut self, object: impl Into<String>, text: impl Into<String>) {

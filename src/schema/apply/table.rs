@@ -212,7 +212,7 @@ impl Change<'_> {
             self.notice(column.name.to_string(), text);
             return Ok(());
         }
-        let keeps_identity = partition && self.since(17);
+        let keeps_identity = partition && column.identity.is_some() && self.since(17);
         table.push(Column {
             existence: self.created(),
             local: false,

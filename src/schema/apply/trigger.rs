@@ -392,7 +392,7 @@ impl Change<'_> {
         let gone = self.gone(Some(crate::operation::QualifiedName::new("", to.clone())));
         self.schema.gone_parts.insert((trigger.table, Part::Trigger, trigger.name.clone()), gone);
         self.schema.edit_trigger(id, |row| row.name = to.clone());
-        if self.since(15) {
+        if !trigger.children.is_empty() && self.since(15) {
             for child in trigger.children {
                 self.rename_trigger_row(child, to)?;
             }

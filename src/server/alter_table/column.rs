@@ -8,7 +8,6 @@ use super::super::{DataCheckKind, RewriteKind, foreign_key, proof, write};
 use super::{Statement, reach};
 use crate::operation::{ColumnDefinition, ConstraintKind, Expression, Ident, LockMode, Name, TypeName};
 use crate::schema::{Column, ConstraintRow, IndexKey, RelationId};
-use crate::version::Major;
 
 pub(super) fn add(tally: &mut Tally<'_>, statement: &Statement<'_>, column: &ColumnDefinition, if_not_exists: bool) {
     let exists = tally.table(statement.table).is_some_and(|table| table.column(&column.name).is_some());
@@ -181,7 +180,7 @@ pub(super) fn set_not_null(tally: &mut Tally<'_>, statement: &Statement<'_>, nam
     tally.take_locks(Form::SetNotNull, &[(Role::Target, &[statement.table]), (Role::Partitions, &below)]);
     // Children that must have it already (ONLY, 12 to 17) are opened all the same.
     let below = tally.below(statement.table);
-    if statement.only && tally.major < Major(18) {
+    if statement.only && !tally.since(18) {
         tally.take(Form::SetNotNullProven, &[(Role::Partitions, &below)]);
     }
     let all = std::iter::once(statement.table).chain(below);
@@ -209,7 +208,7 @@ pub(super) fn set_expression(tally: &mut Tally<'_>, statement: &Statement<'_>, n
         return reach(tally, statement, Form::SetExpressionVirtual);
     }
     reach(tally, statement, Form::SetExpression);
-    if tally.major >= Major(17) {
+    if tally.since(17) {
         rewrite_all(tally, statement, true);
     }
 }

@@ -6,7 +6,6 @@ use super::super::{DataCheckKind, foreign_key, index, proof};
 use super::{Statement, index_named, reach};
 use crate::operation::{ConstraintDefinition, ConstraintKind, Expression, Ident, Key, LockMode};
 use crate::schema::{ConstraintRow, RelationId};
-use crate::version::Major;
 
 pub(super) fn add(tally: &mut Tally<'_>, statement: &Statement<'_>, definition: &ConstraintDefinition) {
     let skips = definition.not_valid || definition.not_enforced;
@@ -99,7 +98,7 @@ fn unique(
 /// From 18 on the children by INHERITS are locked, too, though they get no index.
 fn unique_locks(tally: &mut Tally<'_>, statement: &Statement<'_>, partitions: &[RelationId]) {
     tally.take_locks(Form::AddUnique, &[(Role::Target, &[statement.table]), (Role::Partitions, partitions)]);
-    if tally.major >= Major(18) && !tally.is_partitioned(statement.table) {
+    if !tally.is_partitioned(statement.table) && tally.since(18) {
         let children = statement.reached(tally);
         tally.take_locks(Form::AddUnique, &[(Role::Partitions, &children)]);
     }

@@ -1,0 +1,60 @@
+//! Where a replay begins: at the beginning of a history, or where its majors parted.
+
+use std::sync::Arc;
+
+use super::super::{Plan, State};
+use crate::data::Moment;
+use crate::version::{Major, Standing};
+
+/// The state of a replay between two migrations, with no transaction open.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// In order, without gaps.
+    pub majors: Vec<Major>,
+    /// The number of the migration that comes next.
+    pub migration: usize,
+    pub(super) state: State,
+    pub(super) unit_start: State,
+    pub(super) moment: Moment,
+}
+
+/// Majors that stood for one state no longer do: each group goes on for itself. What was told of the migrations from
+/// there on holds for none of them.
+#[derive(Debug)]
+pub struct Parted {
+    pub groups: [Start; 2],
+}
+
+impl Start {
+    /// Before the first migration.
+    pub fn of(plan: &Plan, majors: &[Major]) -> Start {
+        let mut state = State::new(majors.first().copied().unwrap_or(Major::NEWEST));
+        if !plan.history.complete {
+            state.schema.expect_unseen();
+        }
+        state.data.state_facts(&plan.settings.facts);
+        let start = Start {
+            majors: majors.to_vec(),
+            migration: 0,
+            unit_start: state.clone(),
+            state,
+            moment: Moment::default(),
+        };
+        start.standing_for(majors)
+    }
+
+    fn standing_for(mut self, majors: &[Major]) -> Start {
+        let standing = Arc::new(Standing::of(majors));
+        self.majors = majors.to_vec();
+        self.state.schema.stand_for(&standing);
+        self.unit_start.schema.stand_for(&standing);
+        self
+    }
+
+    /// What goes on for those before a major, and for the others.
+    pub(super) fn part(self, major: Major) -> Parted {
+        let majors = self.majors.clone();
+        let (before, since) = majors.split_at(majors.partition_point(|one| *one < major));
+        Parted { groups: [self.clone().standing_for(before), self.standing_for(since)] }
+    }
+}
