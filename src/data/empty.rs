@@ -1,20 +1,20 @@
-//! Tables that a migration has emptied: nothing is read there, and nothing can be wrong with their rows.
+//! Tables that a migration has emptied, or found empty: nothing is read there, and nothing can be wrong with their rows.
 
 use imbl::OrdMap;
 
 use super::Moment;
-use crate::operation::{Operation, Write, WriteKind};
-use crate::schema::{RelationId, Schema};
+use crate::operation::{Operation, TableActionKind, Write, WriteKind};
+use crate::schema::{RelationId, Schema, TypeKind};
 
 /// How a table was emptied, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Emptied {
     pub moment: Moment,
-    /// By TRUNCATE: DELETE leaves its dead rows to be read.
+    /// By TRUNCATE, or a statement that rows would have stopped: DELETE leaves its dead rows to be read.
     pub truncated: bool,
 }
 
-/// The tables emptied since when, until a migration puts rows into them.
+/// The tables empty since when, until a migration puts rows into them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EmptyTables {
     since: OrdMap<RelationId, Emptied>,
@@ -37,6 +37,13 @@ impl EmptyTables {
                     if truncate.cascade {
                         open.extend(referencing(schema, table));
                     }
+                }
+            }
+            // It failed, were there a row.
+            Operation::AlterTable(alter) if alter.actions.iter().any(|action| wants_no_rows(&action.kind, schema)) => {
+                let Some(target) = schema.find(&alter.table).map(|table| table.id) else { return };
+                for table in std::iter::once(target).chain(schema.partitions(target)) {
+                    self.since.entry(table).or_insert(Emptied { moment, truncated: true });
                 }
             }
             Operation::Write(write) => write.all().into_iter().for_each(|one| self.write(one, schema, moment)),
@@ -72,6 +79,18 @@ impl EmptyTables {
         let both = self.since.iter().filter(|(table, _)| other.since.contains_key(*table));
         EmptyTables { since: both.map(|(table, emptied)| (*table, *emptied)).collect() }
     }
+}
+
+/// ADD COLUMN … NOT NULL without a value for the rows that are there.
+fn wants_no_rows(action: &TableActionKind, schema: &Schema) -> bool {
+    let TableActionKind::AddColumn { column, .. } = action else { return false };
+    let has_value = column.serial
+        || column.default.as_ref().is_some_and(|value| !value.tree.is_null_constant())
+        || column.identity.is_some()
+        || column.generated.is_some();
+    // A domain may bring a default of its own.
+    let kind = column.data_type.as_ref().and_then(|kind| schema.find_type(&kind.name)).map(|found| &found.kind);
+    column.not_null.is_some() && !has_value && !matches!(kind, Some(TypeKind::Domain(_) | TypeKind::Unknown))
 }
 
 fn referencing(schema: &Schema, table: RelationId) -> Vec<RelationId> {

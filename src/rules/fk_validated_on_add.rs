@@ -1,5 +1,6 @@
 //! A foreign key added with its check: both tables are read while writes to both wait.
 
+use super::in_use::{is_emptied, may_be_large};
 use super::{Findings, say};
 use crate::history::Step;
 use crate::operation::Ident;
@@ -14,6 +15,9 @@ pub fn check(step: &Step, findings: &mut Findings) {
         let schema = &step.before.schema;
         let Some(relation) = schema.find_table(added.table) else { continue };
         if step.is_new(relation.id) || step.context.is_small(schema, relation.id) || step.applied.failure().is_some() {
+            continue;
+        }
+        if is_emptied(step, relation.id, true) || !may_be_large(step, relation.id) {
             continue;
         }
         // Where every partition has the same valid key, nothing is read: the recipe that `instead` gives.

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::{Passed, State, Step, Whole};
-use crate::operation::{Drop, Expression, Ident, Name, ObjectKind, Operation, Persistence, TableActionKind};
+use crate::operation::{
+    Drop, Expr, Expression, Ident, Name, ObjectKind, Operation, Output, Persistence, Query, Rows, TableActionKind,
+    Write, WriteKind,
+};
 use crate::schema::{Column, IndexKey, Relation, RelationId, Schema, Table};
 
 /// The drops of a migration that ran, each with the states around it.
@@ -46,7 +49,8 @@ pub fn table(whole: &Whole, findings: &mut Findings) {
             say::list(&names)
         );
         let certain = step.certain && first.existence.is_certain();
-        let finding = findings.report(&step.origin, "drop-table", certain, message);
+        let was_read = tables.iter().any(|(step, one)| is_read_before(whole, step, one, None));
+        let finding = findings.report(&step.origin, "drop-table", certain && was_read, message);
         let mut statements = Vec::new();
         for (_, one) in &tables {
             finding.object(&one.name);
@@ -114,7 +118,10 @@ fn dropped_columns(whole: &Whole, step: &Passed, relation: &Relation, dropped: &
         format!("code of the previous release that names {list} of `{table}` fails from here on")
     };
     let certain = step.certain && dropped.iter().all(|column| column.existence.is_certain());
-    let finding = findings.report(&step.origin, "drop-column", certain, message);
+    let is_used =
+        dropped.iter().any(|column| again(column) || is_read_before(whole, step, relation, Some(&column.name)))
+            || gains_column(whole, relation.id);
+    let finding = findings.report(&step.origin, "drop-column", certain && is_used, message);
     finding.object(&relation.name);
     for column in dropped {
         finding.object(format!("{}.{}", relation.name, column.name));
@@ -130,6 +137,49 @@ fn dropped_columns(whole: &Whole, step: &Passed, relation: &Relation, dropped: &
         relation.name,
         drops.join(", ")
     ));
+}
+
+/// The migration itself reads it before it goes: it was in use until now. Otherwise the code that named it may be gone
+/// long since, which files of SQL do not tell.
+fn is_read_before(whole: &Whole, drop: &Passed, relation: &Relation, column: Option<&Ident>) -> bool {
+    let before = whole.steps.iter().take_while(|step| step.origin.span != drop.origin.span);
+    let writes = before.filter(|step| step.applied.failure().is_none()).filter_map(|step| match &step.operation {
+        Operation::Write(write) => Some(&**write),
+        _ => None,
+    });
+    let means = |name: &Name| whole.before.schema.find(name).is_some_and(|found| found.id == relation.id);
+    writes.into_iter().any(|write| {
+        let reads = write.reads().into_iter().any(means) || (write.kind == WriteKind::Update && means(&write.target));
+        reads && column.is_none_or(|column| mentions(write, column))
+    })
+}
+
+fn mentions(write: &Write, column: &Ident) -> bool {
+    let rows = match &write.rows {
+        Rows::Query(query) => query_mentions(query, column),
+        Rows::None | Rows::Defaults | Rows::Values { .. } => false,
+    };
+    rows || any_mentions(&write.expressions(), column)
+}
+
+fn query_mentions(query: &Query, column: &Ident) -> bool {
+    let all = query.outputs.iter().any(|output| matches!(output, Output::All { .. }));
+    all || any_mentions(&query.expressions(), column) || query.arms.iter().any(|arm| query_mentions(arm, column))
+}
+
+fn any_mentions(expressions: &[&Expr], column: &Ident) -> bool {
+    let mut queries = expressions.iter().flat_map(|expr| expr.queries());
+    expressions.iter().any(|expr| expr.columns().contains(&column))
+        || queries.any(|query| query_mentions(query, column))
+}
+
+/// The table gets another column in the same migration: the release that brings that one ends the use of this one.
+fn gains_column(whole: &Whole, relation: RelationId) -> bool {
+    let columns = |state: &State| {
+        let table = state.schema.get_relation(relation).and_then(Relation::as_table);
+        table.map(|table| table.columns.iter().map(|column| column.id).max()).unwrap_or_default()
+    };
+    columns(whole.after) > columns(whole.before)
 }
 
 pub fn view_or_function(whole: &Whole, findings: &mut Findings) {
@@ -154,7 +204,7 @@ fn view(whole: &Whole, step: &Passed, before: &State, name: &Name, findings: &mu
     }
     let name = relation.name.short();
     let message = format!("code of the previous release that reads view `{name}` fails from here on");
-    let finding = findings.report(&step.origin, "drop-view", step.certain, message);
+    let finding = findings.report(&step.origin, "drop-view", step.certain && brings_another(whole), message);
     finding.object(&relation.name);
     finding.because(relation.existence.origin().span, format!("`{name}` is older than this release"));
 }
@@ -170,9 +220,18 @@ fn function(whole: &Whole, step: &Passed, before: &State, name: &Name, findings:
     }
     let name = first.name.short();
     let message = format!("code of the previous release that calls `{name}` fails from here on");
-    let finding = findings.report(&step.origin, "drop-function", step.certain, message);
+    let finding = findings.report(&step.origin, "drop-function", step.certain && brings_another(whole), message);
     finding.object(&first.name);
     finding.because(first.existence.origin().span, format!("`{name}` can be called since before this release"));
+}
+
+/// The migration makes a view or a function: it replaces what goes, which was in use until now.
+fn brings_another(whole: &Whole) -> bool {
+    whole.steps.iter().any(|step| match &step.operation {
+        Operation::CreateView(_) => true,
+        Operation::CreateFunction(create) => &*create.returns != "trigger",
+        _ => false,
+    })
 }
 
 /// Defaults, generated columns or indexes call it: it is the tables' own, and hardly the application's.

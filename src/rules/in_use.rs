@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Findings;
 use crate::finding::{Finding, Severity};
-use crate::history::Step;
+use crate::history::{State, Step};
 use crate::operation::{AlterTable, Operation, Origin, Persistence, TableActionKind};
 use crate::schema::{Existence, Relation, RelationId, RelationKind, TableKind};
 use crate::server::Effects;
@@ -30,10 +30,25 @@ pub fn is_in_use(step: &Step, relation: RelationId) -> bool {
             || state.data.feeds_into(&state.schema, relation).next().is_some())
 }
 
+/// In use, and nothing keeps it small: what reads or writes all of it lasts.
+pub fn is_costly(step: &Step, relation: RelationId) -> bool {
+    is_in_use(step, relation) && may_be_large(step, relation)
+}
+
+/// No key of its own keeps it small, and the statement does not fail where it holds a row.
+pub fn may_be_large(step: &Step, relation: RelationId) -> bool {
+    let alters = matches!(step.operation, Operation::AlterTable(_));
+    !step.before.schema.has_few_rows(relation) && !(alters && is_empty_in(step, step.after, relation, true))
+}
+
 /// Emptied by this release itself: no old row is there. What DELETE left behind is read all the same.
 pub fn is_emptied(step: &Step, relation: RelationId, truncated: bool) -> bool {
+    is_empty_in(step, step.before, relation, truncated)
+}
+
+fn is_empty_in(step: &Step, state: &State, relation: RelationId, truncated: bool) -> bool {
     let release = step.context.plan.release_number(step.context.at.migration);
-    let emptied = step.before.data.emptied(relation).filter(|emptied| emptied.moment.release == release);
+    let emptied = state.data.emptied(relation).filter(|emptied| emptied.moment.release == release);
     emptied.is_some_and(|emptied| emptied.truncated || !truncated)
 }
 
@@ -71,9 +86,9 @@ pub fn found<T>(step: &Step, ask: impl Fn(&Effects) -> Option<T>) -> Option<(Vec
     (!answers.is_empty()).then(|| (majors, answers.swap_remove(0)))
 }
 
-/// Those of the relations that others use, each once.
+/// Those of the relations that others use and that may be large, each once.
 pub fn used(step: &Step, relations: impl Iterator<Item = RelationId>) -> Option<Vec<RelationId>> {
-    let used: BTreeSet<RelationId> = relations.filter(|relation| is_in_use(step, *relation)).collect();
+    let used: BTreeSet<RelationId> = relations.filter(|relation| is_costly(step, *relation)).collect();
     (!used.is_empty()).then(|| used.into_iter().collect())
 }
 
@@ -104,7 +119,7 @@ impl<'a> Altered<'a> {
     pub fn scanning(&self, at: usize) -> Vec<Major> {
         self.majors(|effects| {
             let scans = effects.scans.iter().filter(|scan| scan.action == Some(at));
-            scans.into_iter().any(|scan| is_in_use(self.step, scan.relation))
+            scans.into_iter().any(|scan| is_costly(self.step, scan.relation))
         })
     }
 
@@ -112,7 +127,7 @@ impl<'a> Altered<'a> {
     pub fn building(&self, at: usize) -> Vec<Major> {
         self.majors(|effects| {
             let builds = effects.index_builds.iter().filter(|build| build.action == Some(at));
-            builds.into_iter().any(|build| is_in_use(self.step, build.table))
+            builds.into_iter().any(|build| is_costly(self.step, build.table))
         })
     }
 
@@ -121,7 +136,7 @@ impl<'a> Altered<'a> {
     pub fn rewriting(&self, at: usize) -> (Vec<Major>, bool) {
         let rewrites = |effects: &Effects, certain: bool| {
             let own = effects.rewrites.iter().filter(|one| one.action == Some(at) && one.certain >= certain);
-            own.into_iter().any(|one| is_in_use(self.step, one.relation))
+            own.into_iter().any(|one| is_costly(self.step, one.relation))
         };
         (self.majors(|effects| rewrites(effects, false)), !self.majors(|effects| rewrites(effects, true)).is_empty())
     }

@@ -1,6 +1,6 @@
 //! CREATE INDEX without CONCURRENTLY on a table that is in use: writes wait for the whole build.
 
-use super::in_use::is_in_use;
+use super::in_use::is_costly;
 use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::Step;
@@ -14,7 +14,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
     }
     let schema = &step.before.schema;
     let Some(relation) = schema.find(&create.table) else { return };
-    if !is_in_use(step, relation.id) {
+    if !is_costly(step, relation.id) {
         return;
     }
     let partitioned = relation.is_partitioned();
@@ -22,7 +22,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
     if create.only {
         return;
     }
-    if partitioned && schema.partitions(relation.id).iter().all(|partition| !is_in_use(step, *partition)) {
+    if partitioned && schema.partitions(relation.id).iter().all(|partition| !is_costly(step, *partition)) {
         return;
     }
     // IF NOT EXISTS over an index that is there takes its lock for a moment only.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Findings;
-use super::in_use::{found, is_in_use};
+use super::in_use::{found, is_costly, is_in_use};
 use super::validation::own_migration;
 use crate::history::{HeldLock, Step, TransactionUnit};
 use crate::operation::{Expr, LockMode, Operation, TableActionKind, Write, WriteKind};
@@ -50,7 +50,7 @@ struct Work {
 /// lock itself and scans under it, the rule on that statement speaks.
 fn long_work(step: &Step, effects: &Effects) -> Option<Work> {
     let schema = &step.before.schema;
-    let large = |relation: RelationId| is_in_use(step, relation) && !step.context.is_small(schema, relation);
+    let large = |relation: RelationId| is_costly(step, relation) && !step.context.is_small(schema, relation);
     let scanned = effects.scans.iter().map(|scan| scan.relation).find(|relation| large(*relation));
     let work = |verb: &str, table| Work { text: format!("{verb} `{}`", super::say::name(schema, table)), table };
     match step.operation {
@@ -92,7 +92,7 @@ fn joined_whole(step: &Step, write: &Write) -> Option<RelationId> {
         filter.walk(&mut |expr| narrowed |= matches!(expr, Expr::Constant(_) | Expr::Parameter(_)));
     }
     let target = step.before.schema.find(&write.target)?;
-    let large = is_in_use(step, target.id) && !step.context.is_small(&step.before.schema, target.id);
+    let large = is_costly(step, target.id) && !step.context.is_small(&step.before.schema, target.id);
     (large && !narrowed).then_some(target.id)
 }
 
@@ -154,7 +154,7 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
 fn locked_roots(step: &Step, locks: impl Iterator<Item = (RelationId, LockMode)>) -> BTreeSet<RelationId> {
     let strong = locks.filter(|(_, mode)| *mode == LockMode::AccessExclusive).map(|(relation, _)| relation);
     let felt = strong.filter(|relation| {
-        is_in_use(step, *relation)
+        is_costly(step, *relation)
             && !step.context.is_small(&step.before.schema, *relation)
             // What is dropped is out of use.
             && step.after.schema.get_relation(*relation).is_some_and(|relation| relation.as_table().is_some())

@@ -1,6 +1,6 @@
 //! Partitions that come and go, and indexes of partitioned tables: who waits, and what PostgreSQL refuses.
 
-use super::in_use::{Altered, because_in_use, is_in_use, majors_where, soften_small};
+use super::in_use::{Altered, because_in_use, is_costly, is_in_use, majors_where, soften_small};
 use super::{Findings, index_not_concurrent, recipe, say};
 use crate::history::Step;
 use crate::operation::{
@@ -89,7 +89,7 @@ pub fn attach(step: &Step, findings: &mut Findings) {
         let read = |relation: RelationId| {
             majors_where(step, |effects| {
                 let mut scans = effects.scans.iter().filter(|scan| scan.action == Some(at));
-                scans.any(|scan| is_in_use(step, scan.relation) && tree_holds(step, relation, scan.relation))
+                scans.any(|scan| is_costly(step, scan.relation) && tree_holds(step, relation, scan.relation))
             })
         };
         let default = default_of(step, altered.relation);

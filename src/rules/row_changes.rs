@@ -1,7 +1,7 @@
 //! Statements that change many rows of a table in use at once.
 
 use super::Findings;
-use super::in_use::{because_in_use, is_in_use};
+use super::in_use::{because_in_use, is_costly};
 use super::validation::own_migration;
 use crate::finding::{Finding, Severity};
 use crate::history::{HeldLock, Passed, Step, Unit};
@@ -15,7 +15,7 @@ fn whole_table<'a>(step: &'a Step) -> Option<(&'a Write, &'a Relation)> {
         return None;
     }
     let relation = step.before.schema.find_table(&write.target)?;
-    (is_in_use(step, relation.id) && reaches_all(write)).then_some((write, relation))
+    (is_costly(step, relation.id) && reaches_all(write)).then_some((write, relation))
 }
 
 /// No condition, one that only the rows already done fail, or a join with whole tables.
@@ -201,7 +201,7 @@ pub fn loop_without_batching(step: &Step, findings: &mut Findings) {
                     _ => {}
                 });
             }
-            let Some(relation) = target.filter(|relation| is_in_use(step, relation.id) && !commits) else { return };
+            let Some(relation) = target.filter(|relation| is_costly(step, relation.id) && !commits) else { return };
             let table = relation.name.short();
             let message = format!(
                 "the loop changes `{table}` round by round in one transaction: every row stays locked until the last round"

@@ -7,6 +7,7 @@ mod apply;
 #[cfg(test)]
 mod consistency;
 pub mod definition;
+mod few;
 mod join;
 mod model;
 mod since;
