@@ -38,7 +38,8 @@ pub fn is_costly(step: &Step, relation: RelationId) -> bool {
 /// No key of its own keeps it small, and the statement does not fail where it holds a row.
 pub fn may_be_large(step: &Step, relation: RelationId) -> bool {
     let alters = matches!(step.operation, Operation::AlterTable(_));
-    !step.before.schema.has_few_rows(relation) && !(alters && is_empty_in(step, step.after, relation, true))
+    let is_empty = alters && is_empty_in(step, step.after, relation, true);
+    !is_empty && !step.before.schema.has_few_rows(relation)
 }
 
 /// Emptied by this release itself: no old row is there. What DELETE left behind is read all the same.
