@@ -28,6 +28,11 @@ impl Ident {
         cut(&self.0, IDENT_BYTES)
     }
 
+    /// As a statement has it: quoted where it must be, and whole where PostgreSQL cuts it.
+    pub fn to_sql(&self) -> String {
+        self.written().map_or_else(|| self.to_string(), |written| format!("\"{}\"", written.replace('"', "\"\"")))
+    }
+
     /// The name as it was written, where PostgreSQL cuts it.
     pub fn written(&self) -> Option<&str> {
         (self.0.len() > IDENT_BYTES).then_some(&*self.0)

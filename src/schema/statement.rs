@@ -105,6 +105,7 @@ pub fn attach(schema: &Schema, relation: &Relation, table: &Table) -> Option<Str
 /// How an index is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IndexForm {
+    Plain,
     /// Of a partitioned table: without those of its partitions.
     Only,
     Concurrently,
@@ -120,6 +121,7 @@ pub fn create_index(schema: &Schema, relation: &Relation, index: &Index, form: I
     let body = index_body(schema, index, "");
     let name = &relation.name.name;
     Some(match form {
+        IndexForm::Plain => format!("CREATE {unique}INDEX {name} ON {} {body}", table.name),
         IndexForm::Only => format!("CREATE {unique}INDEX {name} ON ONLY {} {body}", table.name),
         IndexForm::Concurrently => {
             format!("CREATE {unique}INDEX CONCURRENTLY IF NOT EXISTS {name} ON {} {body}", table.name)

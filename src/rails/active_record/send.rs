@@ -1,0 +1,66 @@
+//! One call at work: what it may ask, and the statements it has sent so far.
+
+use super::dialect::Dialect;
+use super::given::Asked;
+use super::lookup::Catalog;
+use crate::rails::call::Call;
+use crate::schema::Schema;
+use crate::source::{Piece, PieceBuilder, Span};
+
+pub struct Work<'a> {
+    pub call: &'a Call,
+    pub dialect: &'a Dialect,
+    pub schema: &'a Schema,
+    sent: Vec<Piece>,
+}
+
+impl<'a> Work<'a> {
+    pub fn new(call: &'a Call, dialect: &'a Dialect, schema: &'a Schema) -> Work<'a> {
+        Work { call, dialect, schema, sent: Vec::new() }
+    }
+
+    /// The same for a call inside this one; what it sends is added.
+    pub fn inside(&mut self, call: &Call, run: impl FnOnce(&mut Work) -> Asked<()>) -> Asked<()> {
+        let mut inner = Work::new(call, self.dialect, self.schema);
+        run(&mut inner)?;
+        self.sent.append(&mut inner.sent);
+        Ok(())
+    }
+
+    pub fn table(&self) -> Asked<String> {
+        self.call.table(self.dialect)
+    }
+
+    pub fn catalog(&self) -> Catalog<'a> {
+        Catalog(self.schema)
+    }
+
+    /// Sends a statement that the call makes.
+    pub fn send(&mut self, sql: &str) {
+        self.sent.push(Piece::made_at(sql, self.call.span));
+    }
+
+    pub fn send_at(&mut self, sql: &str, at: Span) {
+        self.sent.push(Piece::made_at(sql, at));
+    }
+
+    pub fn send_piece(&mut self, piece: Piece) {
+        self.sent.push(piece);
+    }
+
+    /// Sends one statement made of parts, each with its place.
+    pub fn send_parts(&mut self, parts: &[(String, Span)]) {
+        let at = self.call.span;
+        let mut text = PieceBuilder::new(at.source);
+        for (part, place) in parts {
+            // A helper's file is not this one: what it says stands where it is called.
+            let place = if place.source == at.source { *place } else { at };
+            text.replace(part, &Piece::made_at("", place), 0..0);
+        }
+        self.sent.push(text.finish());
+    }
+
+    pub fn finish(self) -> Vec<Piece> {
+        self.sent
+    }
+}
