@@ -191,7 +191,7 @@ fn is_unchecked(operation: &Operation) -> bool {
 }
 
 /// The columns that a step asks a value of.
-fn required(operation: &Operation, after: &Schema) -> Vec<(RelationId, Ident)> {
+pub(super) fn required(operation: &Operation, after: &Schema) -> Vec<(RelationId, Ident)> {
     let Operation::AlterTable(alter) = operation else { return Vec::new() };
     let Some(relation) = after.find(&alter.table) else { return Vec::new() };
     let Some(table) = relation.as_table() else { return Vec::new() };

@@ -32,7 +32,7 @@ fn new_keys<'a>(whole: &'a Whole) -> Vec<(&'a Passed, &'a Constraint, &'a Foreig
 }
 
 /// An index finds the rows of a key: it begins with one of its columns, and leaves out none but NULLs.
-fn is_served(schema: &Schema, table: RelationId, columns: &[ColumnId]) -> bool {
+pub(super) fn is_served(schema: &Schema, table: RelationId, columns: &[ColumnId]) -> bool {
     let Some(found) = schema.get_relation(table).and_then(Relation::as_table) else { return true };
     let indexes = found.indexes.iter().filter_map(|id| schema.get_relation(*id)?.as_index());
     let mut serving = indexes.filter(|index| serves(schema, table, index, columns));

@@ -13,6 +13,7 @@ pub mod stated;
 mod backfill;
 mod backfill_before_sync;
 mod cascade;
+mod clean_up;
 mod column_added;
 mod constraint_before_backfill;
 mod constraint_before_queue;
@@ -56,11 +57,13 @@ mod swap_leftovers;
 mod swap_loses_guarantee;
 mod sync;
 mod sync_misses_column;
+mod tracking;
 mod transaction_control;
 mod trigger_cycle;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
 mod validation;
+mod writer;
 
 use std::sync::LazyLock;
 
@@ -111,16 +114,19 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("backfill-without-row-lock", Check::Step(copy_traffic::backfill_without_lock)),
     rule!("bundled-validate", Check::Step(validation::bundled)),
     rule!("check-validated-on-add", Check::Step(constraint_scan::check)),
+    rule!("cleanup-cascades", Check::Step(clean_up::cascades)),
     rule!("column-check-scan", Check::Step(column_added::check)),
     rule!("column-fk-scan", Check::Step(column_added::foreign_key)),
     rule!("concurrent-index-on-partitioned", Check::Step(partition_locks::concurrent_index)),
     rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
     rule!("constraint-before-backfill", Check::Whole(constraint_before_backfill::check)),
+    rule!("constraint-before-writer", Check::Whole(writer::check)),
     rule!("constraint-on-some-partitions", Check::Whole(partition_parts::on_some)),
     rule!("copy-partition-gap", Check::Unit(copy_partition_gap::check)),
     rule!("copy-stricter-than-source", Check::Whole(copy_stricter_than_source::check)),
     rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),
     rule!("ddl-on-copy-blocks-source", Check::Step(copy_traffic::ddl_blocks_source)),
+    rule!("delete-tracking-lost", Check::Whole(tracking::lost)),
     rule!("detach-loses-fk", Check::Whole(partition_keys::detach_loses)),
     rule!("detach-partition-blocks", Check::Step(partition_locks::detach)),
     rule!("domain-scan", Check::Step(other_locks::domain)),
@@ -188,6 +194,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("replace-index-gap", Check::Whole(key_indexes::replace_gap)),
     rule!("replica-identity-lost", Check::Whole(key_indexes::replica_identity_lost)),
     rule!("replication-role-changed", Check::Step(transaction_control::replication_role)),
+    rule!("rows-moved-under-sync", Check::Whole(clean_up::moved)),
     rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
     rule!("statement-trigger-on-parent-only", Check::Step(partition_keys::statement_trigger)),

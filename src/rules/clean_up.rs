@@ -1,0 +1,259 @@
+//! Clean-ups that delete more than they name: through cascades, sync triggers, delete tracking.
+
+use std::collections::BTreeSet;
+
+use super::in_use::is_in_use;
+use super::{Findings, key_indexes, say};
+use crate::data::{FeedKind, unique_keys};
+use crate::finding::Finding;
+use crate::history::{Passed, State, Step, Whole};
+use crate::operation::{Action, CommonTableBody, Expr, Ident, Operation, Rows, Write, WriteKind, writes_of};
+use crate::schema::{RelationId, Schema};
+
+/// Tables that one DELETE may reach; beyond them the list says enough.
+const REACH_LIMIT: usize = 200;
+
+/// What goes with each deleted row of a table.
+#[derive(Default)]
+struct Reach {
+    /// Rows deleted by ON DELETE CASCADE, rows changed by SET NULL and SET DEFAULT.
+    deleted: Vec<String>,
+    changed: Vec<String>,
+    /// Copies whose rows a trigger deletes too.
+    synced: Vec<String>,
+    /// Tables into which a trigger writes what was deleted.
+    tracked: Vec<String>,
+    /// Tables that are read whole for each row: no index serves the key.
+    scanned: Vec<String>,
+}
+
+impl Reach {
+    fn of(state: &State, table: RelationId) -> Reach {
+        let schema = &state.schema;
+        let mut reach = Reach::default();
+        let mut waiting = vec![table];
+        let mut seen: BTreeSet<RelationId> = BTreeSet::new();
+        while let Some(next) = waiting.pop() {
+            if !seen.insert(next) || seen.len() > REACH_LIMIT {
+                continue;
+            }
+            waiting.extend(schema.partitions(next));
+            reach.add_triggers(state, next);
+            waiting.extend(reach.add_keys(schema, next, table));
+        }
+        for list in [&mut reach.deleted, &mut reach.changed, &mut reach.synced, &mut reach.tracked, &mut reach.scanned]
+        {
+            list.sort();
+            list.dedup();
+        }
+        reach
+    }
+
+    fn add_triggers(&mut self, state: &State, table: RelationId) {
+        for feed in state.data.feeds_from(table).filter(|feed| feed.fires) {
+            for write in feed.writes.iter().filter(|write| write.events.delete) {
+                let target = say::name(&state.schema, state.schema.partition_root(feed.target));
+                match write.kind {
+                    FeedKind::Delete => self.synced.push(target),
+                    FeedKind::Insert { .. } => self.tracked.push(target),
+                    FeedKind::Update => self.changed.push(target),
+                }
+            }
+        }
+    }
+
+    /// The tables that a cascade goes on to.
+    fn add_keys(&mut self, schema: &Schema, table: RelationId, first: RelationId) -> Vec<RelationId> {
+        let known = schema.get_relation(table).and_then(|relation| relation.as_table());
+        let mut next = Vec::new();
+        for key in known.into_iter().flat_map(|table| &table.referenced_by).map(|id| schema.constraint(*id)) {
+            let Some(foreign) = key.as_foreign().filter(|_| key.enforced && key.parent.is_none()) else { continue };
+            let root = schema.partition_root(key.table);
+            let name = say::name(schema, root);
+            let columns_known = schema.get_relation(key.table).and_then(|one| one.as_table());
+            if columns_known.is_some_and(|one| one.columns_known)
+                && !key_indexes::is_served(schema, key.table, &key.columns)
+            {
+                self.scanned.push(name.clone());
+            }
+            match foreign.on_delete {
+                Action::Cascade if root != schema.partition_root(first) => {
+                    self.deleted.push(name);
+                    next.push(key.table);
+                }
+                Action::SetNull | Action::SetDefault => self.changed.push(name),
+                Action::Cascade | Action::NoAction | Action::Restrict => {}
+            }
+        }
+        next
+    }
+
+    fn is_empty(&self) -> bool {
+        [&self.deleted, &self.changed, &self.synced, &self.tracked, &self.scanned].iter().all(|list| list.is_empty())
+    }
+
+    fn words(&self) -> String {
+        let parts = [
+            (&self.deleted, "rows of", "go too (ON DELETE CASCADE)"),
+            (&self.synced, "rows of", "go too (sync trigger)"),
+            (&self.changed, "rows of", "are changed"),
+            (&self.tracked, "a row is written to", "for each (trigger)"),
+            (&self.scanned, "all of", "is read for each (no index serves the key)"),
+        ];
+        let told = parts.into_iter().filter(|(list, ..)| !list.is_empty());
+        let told: Vec<String> =
+            told.map(|(list, before, after)| format!("{before} {} {after}", say::list(list))).collect();
+        told.join("; ")
+    }
+}
+
+/// `cleanup-cascades`: a mass DELETE that takes more along than it names.
+pub fn cascades(step: &Step, findings: &mut Findings) {
+    if step.applied.failure().is_some() {
+        return;
+    }
+    let schema = &step.before.schema;
+    let is_queued = matches!(step.operation, Operation::Background(_));
+    for write in deletes(step.operation) {
+        let Some(relation) = schema.find_table(&write.target) else { continue };
+        let asked = is_in_use(step, relation.id)
+            && !step.context.is_small(schema, relation.id)
+            && !names_one_row(schema, relation.id, write);
+        if !asked {
+            continue;
+        }
+        let reach = Reach::of(step.before, relation.id);
+        if reach.is_empty() {
+            continue;
+        }
+        let table = relation.name.short();
+        let message = format!("deleting rows of `{table}` does more than it says: {}", reach.words());
+        let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
+        finding.one_per(&table);
+        finding.object(&relation.name);
+        advise(finding, &table, is_queued);
+        count(finding, schema, relation.id, write);
+    }
+}
+
+fn advise(finding: &mut Finding, table: &str, is_queued: bool) {
+    finding.instead(if is_queued {
+        format!("-- count what goes along before it is queued, and let batches be small enough for all of it; an index for each\n-- key that refers to {table} comes first")
+    } else {
+        format!("-- delete from the tables that refer to {table} first, batch by batch, in the background; then from {table}")
+    });
+}
+
+fn count(finding: &mut Finding, schema: &Schema, table: RelationId, write: &Write) {
+    if let Some(filter) = write.filter.as_ref().filter(|_| write.from.is_empty() && write.with.is_empty()) {
+        finding.verify(format!("SELECT count(*) FROM {} WHERE {filter}", schema.relation(table).name));
+    }
+}
+
+/// The deletes of a statement, or of the work that it queues.
+fn deletes(operation: &Operation) -> Vec<&Write> {
+    let all: Vec<&Write> = match operation {
+        Operation::Write(write) => write.all(),
+        Operation::Background(background) => writes_of(background.does()).collect(),
+        _ => Vec::new(),
+    };
+    all.into_iter().filter(|write| write.kind == WriteKind::Delete).collect()
+}
+
+/// A unique key is compared with constants.
+fn names_one_row(schema: &Schema, table: RelationId, write: &Write) -> bool {
+    let conjuncts: &[Expr] = match &write.filter {
+        None => return false,
+        Some(Expr::And(list)) => list,
+        Some(one) => std::slice::from_ref(one),
+    };
+    let fixed: Vec<&Ident> = conjuncts
+        .iter()
+        .filter_map(|conjunct| match conjunct {
+            Expr::Binary { operator, left, right } if &**operator == "=" && is_fixed(right) => left.as_column(),
+            Expr::In { value, list } if list.iter().all(is_fixed) => value.as_column(),
+            _ => None,
+        })
+        .map(|(_, name)| name)
+        .collect();
+    let keys = unique_keys(schema, table);
+    keys.iter()
+        .any(|key| !key.is_empty() && key.iter().all(|column| fixed.contains(&&schema.column_name(table, *column))))
+}
+
+fn is_fixed(value: &Expr) -> bool {
+    matches!(value, Expr::Constant(_) | Expr::Parameter(_))
+}
+
+/// `rows-moved-under-sync`: rows go to a side table, and what is deleted from the source is deleted from its copies.
+pub fn moved(whole: &Whole, findings: &mut Findings) {
+    for step in whole.steps.iter().filter(|step| step.applied.failure().is_none()) {
+        for (source, side) in moves(whole, step) {
+            report_move(whole, step, source, side, findings);
+        }
+    }
+}
+
+/// A step that deletes rows of one table that it, or an earlier step of the migration, put into another.
+fn moves(whole: &Whole, step: &Passed) -> Vec<(RelationId, RelationId)> {
+    let schema = &whole.before.schema;
+    let after = &whole.after.schema;
+    let find = |name| schema.find_table(name).map(|one| one.id);
+    let Operation::Write(write) = &step.operation else { return Vec::new() };
+    if write.kind == WriteKind::Insert {
+        // WITH gone AS (DELETE … RETURNING *) INSERT INTO side SELECT … FROM gone
+        let side = after.find_table(&write.target).map(|one| one.id);
+        let query = match &write.rows {
+            Rows::Query(query) => query.with.as_slice(),
+            _ => &[],
+        };
+        let gone = write.with.iter().chain(query).filter_map(|common| match &common.body {
+            CommonTableBody::Write(inner) if inner.kind == WriteKind::Delete => find(&inner.target),
+            _ => None,
+        });
+        return gone.filter_map(|source| Some((source, side?))).collect();
+    }
+    let Some(source) = find(&write.target).filter(|_| write.kind == WriteKind::Delete) else { return Vec::new() };
+    let place = whole.steps.iter().position(|other| other.origin == step.origin).unwrap_or(0);
+    let filled = whole.steps[..place].iter().filter_map(|earlier| {
+        let Operation::Write(insert) = &earlier.operation else { return None };
+        let Rows::Query(query) = &insert.rows else { return None };
+        let reads = query.reads().into_iter().any(|name| schema.find(name).is_some_and(|one| one.id == source));
+        after.find_table(&insert.target).map(|one| one.id).filter(|side| reads && *side != source)
+    });
+    filled.map(|side| (source, side)).collect()
+}
+
+fn report_move(whole: &Whole, step: &Passed, source: RelationId, side: RelationId, findings: &mut Findings) {
+    let state = whole.before;
+    let schema = &state.schema;
+    let reach = Reach::of(state, source);
+    // The side table may be the copy itself, or a partition that takes them in.
+    let feeds_it = state.data.feeds_from(source).any(|feed| feed.target == side);
+    if feeds_it || whole.context.is_new(state, source) || reach.synced.is_empty() && reach.deleted.is_empty() {
+        return;
+    }
+    let (table, other) = (say::name(schema, source), say::name(&whole.after.schema, side));
+    let mut goes: Vec<String> = reach.synced.iter().chain(&reach.deleted).cloned().collect();
+    goes.dedup();
+    let message = format!(
+        "rows that move from `{table}` to `{other}` are deleted from {} as well, and nothing moves them from there",
+        say::list(&goes)
+    );
+    let finding = findings.report(&step.origin, step.operation.word(), step.certain, message);
+    finding.one_per(format!("{table} {other}"));
+    finding.object(&schema.relation(source).name);
+    finding.object(&whole.after.schema.relation(side).name);
+    for feed in state.data.feeds_from(source).filter(|feed| feed.fires) {
+        if feed.writes.iter().any(|write| write.events.delete && write.kind == FeedKind::Delete) {
+            let trigger = schema.trigger(feed.trigger);
+            let text =
+                format!("trigger `{}` repeats each DELETE on `{}`", trigger.name, say::name(schema, feed.target));
+            finding.because(trigger.existence.origin().span, text);
+        }
+    }
+    finding.instead(format!(
+        "-- move what belongs to these rows first, from {} too; or keep them in {table} and mark them by a column",
+        say::list(&goes)
+    ));
+}

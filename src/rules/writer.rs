@@ -1,0 +1,65 @@
+//! A value that is asked for before any code that runs gives one.
+
+use super::constraint_before_backfill::required;
+use super::{Findings, say};
+use crate::history::{Passed, Whole};
+use crate::operation::{Ident, TriggerTiming};
+use crate::schema::{Column, RelationId, Schema};
+
+/// `constraint-before-writer`: the column comes in the release that asks for its value, and the release before it runs on.
+pub fn check(whole: &Whole, findings: &mut Findings) {
+    let schema = &whole.after.schema;
+    for step in whole.steps.iter().filter(|step| step.applied.failure().is_none()) {
+        for (table, name) in required(&step.operation, schema) {
+            let known = schema.get_relation(table).and_then(|relation| relation.as_table());
+            let Some(column) = known.and_then(|table| table.column(&name)) else { continue };
+            if is_asked_too_early(whole, table, column) {
+                report(whole, step, table, column, findings);
+            }
+        }
+    }
+}
+
+fn is_asked_too_early(whole: &Whole, table: RelationId, column: &Column) -> bool {
+    let (schema, context) = (&whole.after.schema, &whole.context);
+    let Some(relation) = schema.get_relation(table) else { return false };
+    let has_own_value = column.default.is_some()
+        || column.identity.is_some()
+        || column.generated.is_some()
+        || column.sequence.is_some();
+    context.is_of_this_release(&column.existence)
+        && !context.is_of_this_release(&relation.existence)
+        && !has_own_value
+        && !is_filled_by_trigger(whole, schema, table, &column.name)
+        // What a trigger writes is the trigger's to fill: copy-stricter-than-source.
+        && whole.after.data.feeds_into(schema, table).next().is_none()
+        && whole.after.data.emptied(table).is_none()
+}
+
+/// A BEFORE trigger of the table names the column.
+fn is_filled_by_trigger(whole: &Whole, schema: &Schema, table: RelationId, column: &Ident) -> bool {
+    let naming: Vec<_> = whole.after.data.triggers_naming(column).collect();
+    schema.triggers_of(table).into_iter().any(|trigger| {
+        let fills = naming.contains(&trigger.id) || whole.after.data.uses_of(trigger.id).is_none();
+        trigger.timing == TriggerTiming::Before && trigger.events.insert && fills
+    })
+}
+
+fn report(whole: &Whole, step: &Passed, table: RelationId, column: &Column, findings: &mut Findings) {
+    let schema = &whole.after.schema;
+    let name = say::name(schema, table);
+    let message = format!(
+        "every INSERT into `{name}` by the code that still runs fails: `{}` must have a value, and it comes in this release",
+        column.name
+    );
+    let finding = findings.report(&step.origin, step.operation.word(), step.certain, message);
+    finding.one_per(format!("{name} {}", column.name));
+    let relation = &schema.relation(table).name;
+    finding.object(relation);
+    finding.object(format!("{relation}.{}", column.name));
+    finding.because(column.existence.origin().span, format!("`{}` is added here, without a default", column.name));
+    finding.instead(format!(
+        "-- in this release only the column; the code that gives it a value goes out with it\n\
+         -- in a later release, when no older code runs any more and every old row has a value: the constraint on {relation}"
+    ));
+}
