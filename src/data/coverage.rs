@@ -50,6 +50,10 @@ impl Data {
             return Coverage::Complete;
         }
         let whole = self.best_fill(schema, copy, copy.table, None);
+        // Known from a dump alone: how it was filled is older than the files.
+        if copy.since.is_none() && matches!(whole, Coverage::Missing) {
+            return Coverage::Complete;
+        }
         if whole.is_complete() || !schema.relation(copy.table).is_partitioned() {
             return whole;
         }

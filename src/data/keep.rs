@@ -90,6 +90,22 @@ impl Data {
         self.forget_answers(operation, before, after);
     }
 
+    /// A dump took the schema's place: what its triggers write is read anew. Since when those feed that no migration
+    /// made cannot be told.
+    pub fn take_dump(&mut self, schema: &Schema) {
+        let gone = |id: &TriggerId| schema.get_trigger(*id).is_none();
+        let stale: Vec<TriggerId> =
+            self.entries.keys().chain(self.uses.keys()).copied().filter(|id| gone(id)).collect();
+        for id in stale {
+            self.entries.remove(&id);
+            self.uses.remove(&id);
+        }
+        for trigger in schema.triggers() {
+            self.read(schema, trigger.id);
+        }
+        self.entries = self.entries.iter().map(|(id, entry)| (*id, renewed(entry))).collect();
+    }
+
     /// Triggers that something has happened to between another state and this one.
     pub fn changed_since(&self, other: &Data) -> BTreeSet<TriggerId> {
         let changes = self.entries.diff(&other.entries);

@@ -1,6 +1,7 @@
 //! Migrations and how their runner treats them. `project` fills these in.
 
 use crate::operation::{Comment, Script};
+use crate::schema::Told;
 use crate::source::{SourceId, Span};
 
 pub use crate::settings::Framework;
@@ -42,6 +43,9 @@ pub struct Migration {
     pub repeatable: bool,
     /// On which side of its release's deploy it runs, where the project parts its migrations so.
     pub phase: Option<Phase>,
+    /// It is no migration but a dump of what the shipped ones before it have made: it takes the place of what their
+    /// replay comes to.
+    pub dump: Option<Told>,
 }
 
 /// Migrations that run before the code of their release is deployed, and those that wait until it is.

@@ -186,6 +186,7 @@ impl Pending {
             comments,
             repeatable: entry.repeatable,
             phase: class.phase.or(entry.phase),
+            dump: None,
         };
         Draft { migration, up: entry.up, down: entry.down, part }
     }

@@ -168,6 +168,7 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
         comments,
         repeatable: false,
         phase: None,
+        dump: None,
     };
     match project.histories.as_mut_slice() {
         [one] => one.migrations.push(migration),

@@ -7,12 +7,14 @@ mod apply;
 #[cfg(test)]
 mod consistency;
 pub mod definition;
+mod dumped;
 mod few;
 mod join;
 mod model;
 mod since;
 pub mod statement;
 
+pub use dumped::Told;
 pub use model::*;
 pub use since::Lost;
 

@@ -1,5 +1,6 @@
 //! Replays a history: each migration's script, statement by statement, in the transactions its runner makes.
 
+mod dump;
 mod expand;
 mod start;
 
@@ -73,6 +74,7 @@ pub fn replay_shared(plan: &Plan, start: &Start, tell: &mut dyn FnMut(Event)) ->
         frames: Vec::new(),
         depth: Depth::default(),
         steps_left: STEP_BUDGET,
+        reads_dump: false,
     };
     let mut safe = start.clone();
     for migration in start.migration..plan.history.migrations.len() {
@@ -109,6 +111,8 @@ struct Replay<'a> {
     frames: Vec<Frame>,
     depth: Depth,
     steps_left: usize,
+    /// A dump is being read: it says nothing of rows.
+    reads_dump: bool,
 }
 
 /// How sure and how often the statement at hand runs.
@@ -139,6 +143,9 @@ impl<'a> Replay<'a> {
     fn migration(&mut self, number: usize) {
         let migration = &self.history.migrations[number];
         self.at.migration = number;
+        if let Some(told) = migration.dump {
+            return self.take_dump(migration, told);
+        }
         self.moment.release = self.plan.release_number(number);
         self.steps_left = STEP_BUDGET;
         self.state.data.state_facts(self.plan.facts_of(number));
@@ -285,7 +292,7 @@ impl<'a> Replay<'a> {
         let fills = self.depth.guards == 0;
         let circumstances =
             Circumstances { moment: self.moment, certain: fills, in_loop: self.depth.loops > 0, job: None };
-        if applied.failure().is_none() {
+        if applied.failure().is_none() && !self.reads_dump {
             self.state.data.observe(operation, &origin, &before.schema, &self.state.schema, circumstances);
         }
         if self.context().migration.judged && self.parted().is_none() {
