@@ -100,7 +100,18 @@ impl<'a> Git<'a> {
 
     /// Regular files of a commit: path to blob.
     pub fn files(&self, commit: &str) -> Result<BTreeMap<String, String>, Error> {
-        let output = self.run(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
+        self.listed(&["ls-tree", "-r", "-z", "--full-tree", commit])
+    }
+
+    /// Those of them that have one of these paths, or lie in a folder named with `/` at its end.
+    pub fn files_at(&self, commit: &str, paths: &[&str]) -> Result<BTreeMap<String, String>, Error> {
+        let mut arguments = vec!["ls-tree", "-z", "--full-tree", commit, "--"];
+        arguments.extend(paths);
+        self.listed(&arguments)
+    }
+
+    fn listed(&self, arguments: &[&str]) -> Result<BTreeMap<String, String>, Error> {
+        let output = self.run(arguments)?;
         let text = String::from_utf8_lossy(&output);
         let rows = text.split('\0').filter_map(|row| row.split_once('\t'));
         let files = rows.filter_map(|(about, path)| {

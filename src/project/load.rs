@@ -59,6 +59,12 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
     if none && is_change {
         project.remarks.push("no migration is judged: none comes after what is shipped".to_owned());
     }
+    for history in &mut histories {
+        let git = Git::at(&place.root);
+        let base = project.base.as_ref().map(|base| (&git, base.commit.as_str()));
+        let remarks = rails::dump::take(history, &place, base, &mut project.sources)?;
+        history.remarks.extend(remarks);
+    }
     for history in histories {
         finish(history, request.settings, &mut project);
     }
@@ -122,7 +128,8 @@ fn without_other_databases(
 fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
     let DraftHistory { layout, has_down, has_gaps, drafts, unread, remarks, .. } = draft;
     let (root, framework) = (named(&layout.root).to_owned(), layout.framework);
-    let (count, word) = (drafts.len(), framework.word());
+    let count = drafts.iter().filter(|draft| draft.migration.dump.is_none()).count();
+    let word = framework.word();
     let migrations = if count == 1 { "migration" } else { "migrations" };
     project.remarks.push(format!("{root}: {count} {migrations}, read as {word}"));
     project.remarks.extend(remarks);

@@ -172,3 +172,73 @@ fn shipped_ruby_is_compared_with_the_base() {
     assert_eq!(base.edited[0].path, "db/post_migrate/20240102000000_b.rb");
     assert_eq!(base.deleted[0].path, "db/post_migrate/20240103000000_c.rb");
 }
+
+fn dump(versions: &[&str]) -> String {
+    let rows: Vec<String> = versions.iter().map(|version| format!("('{version}')")).collect();
+    format!(
+        "CREATE TABLE public.a (b int);\nINSERT INTO \"schema_migrations\" (version) VALUES\n{};\n",
+        rows.join(",\n")
+    )
+}
+
+/// Names in order, the dump as what it is.
+fn order(project: &plimsoll::project::Project) -> Vec<&str> {
+    let migrations = only(project).migrations.iter();
+    migrations.map(|one| if one.dump.is_some() { "(dump)" } else { one.name.as_str() }).collect()
+}
+
+#[test]
+fn the_dump_at_the_base_stands_between_what_is_shipped_and_what_is_judged() {
+    let tree = Tree::committed(&[
+        APP,
+        ("db/migrate/20240101000000_a.rb", &ruby("A")),
+        ("db/migrate/20240103000000_b.rb", &ruby("B")),
+        ("db/migrate/20240104000000_forgotten.rb", &ruby("Forgotten")),
+        ("db/structure.sql", &dump(&["20240103000000", "20240101000000"])),
+    ]);
+    tree.git(&["checkout", "-q", "-b", "change"]);
+    tree.write(&[
+        ("db/migrate/20240102000000_c.rb", &ruby("C")),
+        ("db/structure.sql", &dump(&["20240103000000", "20240102000000", "20240101000000"])),
+    ]);
+    tree.commit();
+    let since = Flags { since: Some("main".into()), ..Flags::default() };
+    let project = tree.load_with(&[], &since).unwrap();
+    assert_eq!(order(&project), ["a", "b", "(dump)", "forgotten", "c"]);
+    let dump = &only(&project).migrations[2];
+    assert!(!dump.judged && dump.up.nodes.len() == 2, "the text of the base");
+    let path = project.sources.path(dump.source);
+    assert!(
+        path.starts_with("db/structure.sql@") && says(&project, &format!("{path} is the schema after 2 migrations"))
+    );
+    assert!(says(&project, "1 that it does not list run after it"));
+    assert!(says(&project, "db/migrate: 4 migrations"), "{:?}", project.remarks);
+    // All judged: nothing is shipped that a dump could show.
+    assert_eq!(order(&tree.load(&[]).unwrap()), ["a", "c", "b", "forgotten"]);
+}
+
+#[test]
+fn without_git_a_dump_counts_up_to_what_it_lists() {
+    let files = |versions: &[&str]| {
+        Tree::new(&[
+            APP,
+            ("db/migrate/20240101000000_a.rb", &ruby("A")),
+            ("db/migrate/20240102000000_b.rb", &ruby("B")),
+            ("db/migrate/20240103000000_c.rb", &ruby("C")),
+            ("db/structure.sql", &dump(versions)),
+        ])
+    };
+    let after = Flags { after: Some("20240102000000".into()), ..Flags::default() };
+    let tree = files(&["20240101000000"]);
+    assert_eq!(order(&tree.load_with(&[], &after).unwrap()), ["a", "(dump)", "b", "c"]);
+    let tree = files(&["20240101000000", "20240102000000", "20240103000000"]);
+    let project = tree.load_with(&[], &after).unwrap();
+    assert_eq!(order(&project), ["a", "b", "c"]);
+    assert!(says(&project, "it holds that already"), "{:?}", project.remarks);
+    let project = files(&[]).load_with(&[], &after).unwrap();
+    assert!(says(&project, "it lists no versions") && order(&project).len() == 3);
+    // Each version lies in a file of its own.
+    let tree = files(&[]);
+    tree.write(&[("db/schema_migrations/20240101000000", "x"), ("db/schema_migrations/20240102000000", "y")]);
+    assert_eq!(order(&tree.load_with(&[], &after).unwrap()), ["a", "b", "(dump)", "c"]);
+}

@@ -3,6 +3,7 @@
 
 mod class;
 mod database;
+pub mod dump;
 mod gems;
 pub mod names;
 
