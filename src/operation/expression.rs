@@ -461,6 +461,8 @@ pub struct Write {
     pub rows: Rows,
     /// UPDATE: `SET column = value`, in order. A row assignment from a subquery has one entry per column.
     pub assignments: Vec<(Ident, Expr)>,
+    /// Those of the values that are more than a column or a constant, as written.
+    pub worded: Vec<(Ident, Arc<str>)>,
     /// UPDATE … FROM, DELETE … USING, MERGE … USING.
     pub from: Vec<FromItem>,
     pub filter: Option<Expr>,
@@ -519,11 +521,21 @@ impl Write {
             columns: Vec::new(),
             rows: Rows::None,
             assignments: Vec::new(),
+            worded: Vec::new(),
             from: Vec::new(),
             filter: None,
             on_conflict: None,
             merge: Vec::new(),
         }
+    }
+
+    /// The value that an UPDATE gives a column, as SQL; `None` where its text was not kept.
+    pub fn text_of(&self, column: &Ident) -> Option<String> {
+        if let Some((_, text)) = self.worded.iter().find(|(name, _)| name == column) {
+            return Some(text.to_string());
+        }
+        let (_, value) = self.assignments.iter().find(|(name, _)| name == column)?;
+        matches!(value, Expr::Column { .. } | Expr::Constant(_)).then(|| value.to_string())
     }
 
     /// The expressions of this write's own level.

@@ -30,15 +30,22 @@ pub fn not_null_without_default(step: &Step, findings: &mut Findings) {
         let message =
             format!("fails where `{table}` holds a row: the new column `{column}` is NOT NULL and has no default");
         let finding = found.report(findings, message);
-        finding.instead(format!(
-            "-- with a value for the rows that are there; a constant is stored once and writes no row\n\
-             ALTER TABLE {table} ADD COLUMN {bare} NOT NULL DEFAULT …;\n\
-             -- or, where each row needs its own:\n\
-             ALTER TABLE {table} ADD COLUMN {bare};\n{filled}",
-            table = found.altered.full_name(),
-            bare = recipe::bare_column(found.column),
-            filled = found.filled(&format!("{column} = …"), &format!("{column} IS NULL")),
+        let (full, bare) = (found.altered.full_name(), recipe::bare_column(found.column));
+        let sample = found.column.data_type.as_ref().and_then(|kind| recipe::value_of(kind, &step.before.schema));
+        let mut ways = Vec::new();
+        if let Some(value) = sample {
+            ways.push(format!(
+                "-- with a value that is right for the rows that are there: stored once, it writes no row\n\
+                 ALTER TABLE {full} ADD COLUMN {bare} NOT NULL DEFAULT {value};"
+            ));
+        }
+        let or = if ways.is_empty() { "" } else { "or, " };
+        ways.push(format!(
+            "-- {or}where each row needs its own: asked for once the application writes it and the old rows have it\n\
+             ALTER TABLE {full} ADD COLUMN {bare};\n{}",
+            found.asked_later()
         ));
+        finding.instead(ways.join("\n"));
         finding.verify(format!("SELECT count(*) FROM {}", found.altered.full_name()));
     });
 }
@@ -273,6 +280,13 @@ impl Found<'_, '_> {
         if self.column.not_null.is_some() || self.column.serial || self.column.identity.is_some() || primary {
             steps.push(recipe::not_null(self.altered.step, self.altered.relation.id, &[&self.column.name]));
         }
+        steps.extend(self.column.constraints.iter().map(|one| self.added_later(one)));
+        steps.join("\n")
+    }
+
+    /// NOT NULL and the constraints that were written with the column, each in a way that makes nobody wait.
+    fn asked_later(&self) -> String {
+        let mut steps = vec![recipe::not_null(self.altered.step, self.altered.relation.id, &[&self.column.name])];
         steps.extend(self.column.constraints.iter().map(|one| self.added_later(one)));
         steps.join("\n")
     }

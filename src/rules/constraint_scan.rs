@@ -3,7 +3,8 @@
 use super::in_use::Altered;
 use super::{Findings, recipe, say};
 use crate::history::Step;
-use crate::operation::{ConstraintKind, Ident, TableActionKind};
+use crate::operation::{ConstraintKind, Ident, QualifiedName, TableActionKind};
+use crate::schema::definition;
 use crate::version::Major;
 
 /// Checks of one statement are tested in one reading: one finding, with one way out for all of them.
@@ -96,6 +97,27 @@ pub fn not_null(step: &Step, findings: &mut Findings) {
     finding.verify(format!("SELECT count(*) FROM {} WHERE {}", altered.full_name(), missing.join(" OR ")));
 }
 
+/// The way out: a table beside it that has the constraint from its first row on.
+fn beside(altered: &Altered, name: &Ident) -> String {
+    let after = &altered.step.after.schema;
+    let found = after.find_constraint(altered.relation.id, name);
+    let words = found.map(|found| definition::constraint(after, found)).unwrap_or_default();
+    let table = &altered.relation.name;
+    let sibling = |ending: &str| Ident::new(format!("{}_{ending}", table.name.as_str()));
+    let (new, old) = (QualifiedName::new(table.schema.clone(), sibling("new")), sibling("old"));
+    format!(
+        "-- PostgreSQL has no way to build it concurrently, nor NOT VALID. Where `{}` is large:\n\
+         CREATE TABLE {new} (LIKE {table} INCLUDING ALL);\n\
+         ALTER TABLE {new} ADD CONSTRAINT {name} {words};\n\
+         -- a trigger keeps it up, batches fill it; then, in one transaction:\n\
+         LOCK TABLE {table};\n\
+         ALTER TABLE {table} RENAME TO {old};\n\
+         ALTER TABLE {new} RENAME TO {};",
+        altered.name(),
+        table.name
+    )
+}
+
 pub fn exclusion(step: &Step, findings: &mut Findings) {
     let Some(altered) = Altered::of(step) else { return };
     for (at, action) in altered.actions() {
@@ -113,9 +135,6 @@ pub fn exclusion(step: &Step, findings: &mut Findings) {
         let message = format!("builds the index of this constraint while reads and writes of `{table}` wait");
         let finding = altered.report(findings, at, &majors, true, message);
         finding.object(recipe::name_of(definition, &step.before.schema, altered.relation.id));
-        finding.instead(format!(
-            "-- PostgreSQL has no way to build it concurrently, nor NOT VALID. Where `{table}` is large: make a new\n\
-             -- table with the constraint, keep it up by a trigger, fill it in batches and swap the two by name."
-        ));
+        finding.instead(beside(&altered, &recipe::name_of(definition, &step.before.schema, altered.relation.id)));
     }
 }

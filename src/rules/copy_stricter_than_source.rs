@@ -17,26 +17,78 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
     let changed = after.data.changed_since(&before.data);
     let known: Vec<&Stricter> =
         changed.iter().flat_map(|trigger| before.data.stricter_of(*trigger, &before.schema)).collect();
+    let mut groups: Vec<Group> = Vec::new();
     for stricter in changed.iter().flat_map(|trigger| after.data.stricter_of(*trigger, &after.schema)) {
         // Nothing that worked before stops working where the source itself is made in this release.
         let source = after.schema.relation(stricter.feed.source);
         let is_young = whole.context.is_of_this_release(&source.existence);
-        if !is_young && !known.iter().any(|other| other.is_same(stricter)) {
-            report(whole, stricter, findings);
+        if is_young || known.iter().any(|other| other.is_same(stricter)) {
+            continue;
         }
+        let Some(step) = completing_step(whole, stricter) else { continue };
+        match groups.iter_mut().find(|group| group.takes(step, stricter)) {
+            Some(group) => group.all.push(stricter),
+            None => groups.push(Group { step, all: vec![stricter] }),
+        }
+    }
+    groups.iter().for_each(|group| report(whole, group, findings));
+}
+
+/// What one write asks of several columns, since one step: one fault.
+struct Group<'a> {
+    step: &'a Passed,
+    all: Vec<&'a Stricter>,
+}
+
+impl<'a> Group<'a> {
+    fn takes(&self, step: &Passed, other: &Stricter) -> bool {
+        let first = self.all[0];
+        let same = first.table == other.table
+            && (first.feed.trigger, first.write) == (other.feed.trigger, other.write)
+            && first.certain == other.certain
+            && std::ptr::eq(self.step, step);
+        same && match (&first.demand, &other.demand) {
+            (Demand::NotNull { from: one, .. }, Demand::NotNull { from: other, .. }) => {
+                one.is_some() == other.is_some()
+            }
+            (Demand::Type { .. }, Demand::Type { .. }) => true,
+            _ => false,
+        }
+    }
+
+    /// The columns of the copy, and of the source where they come from it.
+    fn columns(&self) -> Vec<(&'a Ident, Option<&'a Ident>)> {
+        let of = |stricter: &&'a Stricter| match &stricter.demand {
+            Demand::NotNull { column, from } => Some((column, from.as_ref())),
+            Demand::Type { column, from, .. } => Some((column, Some(from))),
+            Demand::Check { .. } | Demand::Unique { .. } | Demand::Foreign { .. } => None,
+        };
+        self.all.iter().filter_map(of).collect()
+    }
+
+    /// The columns of the source that they come from, each once.
+    fn sources(&self) -> Vec<&'a Ident> {
+        let mut found: Vec<&Ident> = Vec::new();
+        for from in self.columns().into_iter().filter_map(|(_, from)| from) {
+            if !found.contains(&from) {
+                found.push(from);
+            }
+        }
+        found
     }
 }
 
-fn report(whole: &Whole, stricter: &Stricter, findings: &mut Findings) {
+fn report(whole: &Whole, group: &Group, findings: &mut Findings) {
     let schema = &whole.after.schema;
-    let Some(step) = completing_step(whole, stricter) else { return };
+    let (step, stricter) = (group.step, group.all[0]);
     let source = say::name(schema, stricter.feed.source);
     let table = say::name(schema, stricter.table);
-    let (demand, verify) = words(schema, stricter);
+    let (demand, verify) = words(schema, group);
     let message = format!("writes to `{source}` fail: its trigger writes `{table}`, where {demand}");
     let finding = findings.report(&step.origin, step.operation.word(), step.certain && stricter.certain, message);
     let root = say::name(schema, schema.partition_root(stricter.table));
-    finding.one_per(format!("{root} {source} {}", fault(schema, &stricter.demand)));
+    let faults: Vec<String> = group.all.iter().map(|one| fault(schema, &one.demand)).collect();
+    finding.one_per(format!("{root} {source} {}", faults.join(", ")));
     let write = &stricter.feed.writes[stricter.write];
     say::path(finding, schema, &stricter.feed, write, stricter.table, constraint_of(&stricter.demand));
     finding.object(&schema.relation(stricter.table).name);
@@ -53,7 +105,7 @@ fn report(whole: &Whole, stricter: &Stricter, findings: &mut Findings) {
         schema.relation(stricter.feed.source).existence.origin().span,
         format!("`{source}` does not ask for it"),
     );
-    finding.instead(instead(schema, stricter));
+    finding.instead(instead(schema, group));
     if let Some(verify) = verify {
         finding.verify(verify);
     }
@@ -112,16 +164,25 @@ fn list(names: &[Ident]) -> String {
 }
 
 /// The demand in words, and the query that counts the rows of the source that miss it.
-fn words(schema: &Schema, stricter: &Stricter) -> (String, Option<String>) {
+fn words(schema: &Schema, group: &Group) -> (String, Option<String>) {
+    let stricter = group.all[0];
     let source = &schema.relation(stricter.feed.source).name;
     let name = source.short();
+    let columns: Vec<String> = group.columns().iter().map(|(column, _)| column.to_string()).collect();
+    let columns = say::list(&columns);
     match &stricter.demand {
-        Demand::NotNull { column, from: Some(from) } => (
-            format!("`{column}` must not be null, and `{name}.{from}` may be"),
-            Some(format!("SELECT count(*) FROM {source} WHERE {from} IS NULL")),
-        ),
-        Demand::NotNull { column, from: None } => {
-            (format!("`{column}` must not be null, and the trigger leaves it out"), None)
+        Demand::NotNull { from: Some(_), .. } => {
+            let from = group.sources();
+            let missing: Vec<String> = from.iter().map(|from| format!("{from} IS NULL")).collect();
+            let from: Vec<String> = from.iter().map(|from| format!("{name}.{from}")).collect();
+            (
+                format!("{columns} must not be null, and {} may be", say::list(&from)),
+                Some(format!("SELECT count(*) FROM {source} WHERE {}", missing.join(" OR "))),
+            )
+        }
+        Demand::NotNull { from: None, .. } => {
+            let them = if group.all.len() == 1 { "it" } else { "them" };
+            (format!("{columns} must not be null, and the trigger leaves {them} out"), None)
         }
         Demand::Check { constraint, .. } => {
             let constraint = schema.constraint(*constraint);
@@ -153,10 +214,17 @@ fn words(schema: &Schema, stricter: &Stricter) -> (String, Option<String>) {
                 foreign_query(schema, stricter.feed.source, constraint, from),
             )
         }
-        Demand::Type { column, from, narrow, wide } => (
-            format!("`{column}` is `{narrow}`, and `{name}.{from}` is `{wide}`"),
-            length(narrow).map(|length| format!("SELECT count(*) FROM {source} WHERE length({from}) > {length}")),
-        ),
+        Demand::Type { .. } => {
+            let (mut told, mut longer) = (Vec::new(), Vec::new());
+            for one in &group.all {
+                let Demand::Type { column, from, narrow, wide } = &one.demand else { continue };
+                told.push(format!("`{column}` is `{narrow}`, and `{name}.{from}` is `{wide}`"));
+                longer.extend(length(narrow).map(|length| format!("length({from}) > {length}")));
+            }
+            let all = longer.len() == told.len();
+            let query = format!("SELECT count(*) FROM {source} WHERE {}", longer.join(" OR "));
+            (told.join("; "), all.then_some(query))
+        }
     }
 }
 
@@ -196,14 +264,22 @@ fn foreign_query(
     ))
 }
 
-fn instead(schema: &Schema, stricter: &Stricter) -> String {
+fn instead(schema: &Schema, group: &Group) -> String {
+    let stricter = group.all[0];
     let source = &schema.relation(stricter.feed.source).name;
     match &stricter.demand {
-        Demand::NotNull { from: Some(from), .. } => format!(
-            "-- first ask it of the original, where the application sees the error:\n\
-             ALTER TABLE {source} ADD CONSTRAINT {}_{from}_present CHECK ({from} IS NOT NULL) NOT VALID;",
-            source.name.as_str()
-        ),
+        Demand::NotNull { from: Some(_), .. } => {
+            let from = group.sources();
+            let present: Vec<String> = from.iter().map(|from| format!("{from} IS NOT NULL")).collect();
+            let words: Vec<&str> =
+                std::iter::once(source.name.as_str()).chain(from.iter().map(|one| one.as_str())).collect();
+            let name = Ident::new(format!("{}_present", words.join("_")));
+            format!(
+                "-- first ask it of the original, where the application sees the error:\n\
+                 ALTER TABLE {source} ADD CONSTRAINT {name} CHECK ({}) NOT VALID;",
+                present.join(" AND ")
+            )
+        }
         Demand::Check { constraint, .. } => {
             let constraint = schema.constraint(*constraint);
             let text = match &constraint.kind {
@@ -230,12 +306,19 @@ fn instead(schema: &Schema, stricter: &Stricter) -> String {
             "-- first on the original, outside of a transaction:\nCREATE UNIQUE INDEX CONCURRENTLY ON {source} ({});",
             list(from)
         ),
-        Demand::NotNull { column, from: None } => {
-            format!("let the trigger function set `{column}`, or give it a default, before the trigger fires")
+        Demand::NotNull { from: None, .. } => {
+            let columns: Vec<String> = group.columns().iter().map(|(column, _)| column.to_string()).collect();
+            let (list, it) = (say::list(&columns), if columns.len() == 1 { "it" } else { "them" });
+            format!("let the trigger function set {list}, or give {it} a default, before the trigger fires")
         }
-        Demand::Type { column, wide, .. } => format!(
-            "-- before the trigger fires\nALTER TABLE {} ALTER COLUMN {column} TYPE {wide};",
-            schema.relation(stricter.table).name
-        ),
+        Demand::Type { .. } => {
+            let of = |one: &&Stricter| match &one.demand {
+                Demand::Type { column, wide, .. } => Some(format!("ALTER COLUMN {column} TYPE {wide}")),
+                _ => None,
+            };
+            let changes: Vec<String> = group.all.iter().filter_map(of).collect();
+            let table = &schema.relation(stricter.table).name;
+            format!("-- before the trigger fires\nALTER TABLE {table} {};", changes.join(", "))
+        }
     }
 }

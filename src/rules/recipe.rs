@@ -4,9 +4,9 @@ use super::say;
 use crate::history::{Framework, Step};
 use crate::operation::{
     Bound, BoundValue, ColumnDefinition, ConstraintDefinition, ConstraintKind, Expr, Ident, Key, KeyPart, PartitionKey,
-    PartitionStrategy,
+    PartitionStrategy, TypeName, quoted,
 };
-use crate::schema::{ConstraintRow, RelationId, Schema};
+use crate::schema::{ConstraintRow, RelationId, Schema, TypeKind};
 use crate::version::Major;
 
 pub const OWN_TRANSACTION: &str = "-- in a transaction of its own: reads and writes go on meanwhile";
@@ -170,6 +170,28 @@ pub fn bare_column(column: &ColumnDefinition) -> String {
     let kind = column.data_type.as_ref().map(ToString::to_string).unwrap_or_default();
     let collation = column.collation.as_ref().map(|name| format!(" COLLATE {name}")).unwrap_or_default();
     format!("{} {kind}{collation}", column.name)
+}
+
+/// A value of a type, to begin with: empty, zero, the first label.
+pub fn value_of(kind: &TypeName, schema: &Schema) -> Option<String> {
+    if kind.array {
+        return Some("'{}'".to_owned());
+    }
+    if let Some(TypeKind::Enum { labels }) = schema.find_type(&kind.name).map(|found| &found.kind) {
+        return labels.first().map(|label| quoted(&label.text));
+    }
+    let value = match kind.name.name.as_str() {
+        "text" | "character varying" | "character" | "citext" => "''",
+        "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => "0",
+        "boolean" => "false",
+        "timestamp without time zone" | "timestamp with time zone" => "now()",
+        "date" => "CURRENT_DATE",
+        "json" | "jsonb" => "'{}'",
+        "uuid" => "'00000000-0000-0000-0000-000000000000'",
+        "interval" => "'0'",
+        _ => return None,
+    };
+    Some(value.to_owned())
 }
 
 /// Rows too many under a key; NULLs are equal only where the key says so.

@@ -5,8 +5,9 @@ use super::in_use::{because_in_use, is_costly};
 use super::validation::own_migration;
 use crate::finding::{Finding, Severity};
 use crate::history::{HeldLock, Passed, Step, Unit};
-use crate::operation::{Constant, Expr, FromSource, LoopOver, Node, Operation, Transaction, Write, WriteKind};
+use crate::operation::{Constant, Expr, FromSource, Ident, LoopOver, Node, Operation, Transaction, Write, WriteKind};
 use crate::schema::{Relation, Schema};
+use crate::server::{KnownVolatility, volatility_of};
 
 /// The UPDATE or DELETE of a step that reaches (nearly) every row of its table.
 fn whole_table<'a>(step: &'a Step) -> Option<(&'a Write, &'a Relation)> {
@@ -58,7 +59,7 @@ pub fn unbatched(step: &Step, findings: &mut Findings) {
     if joined {
         finding.instead(format!("-- the same, for one range of the key of {} at a time", relation.name));
     } else {
-        finding.instead(batches(write, relation));
+        finding.instead(batches(step, write, relation));
     }
 }
 
@@ -71,18 +72,52 @@ fn tell(finding: &mut Finding, relation: &Relation) {
     because_in_use(finding, relation);
 }
 
-fn batches(write: &Write, relation: &Relation) -> String {
+fn batches(step: &Step, write: &Write, relation: &Relation) -> String {
     let table = &relation.name;
     let part = "-- again and again, each in a transaction of its own, until no row is left\n";
     if write.kind == WriteKind::Delete {
         return format!("{part}DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} LIMIT 1000));");
     }
-    let columns: Vec<String> = write.assignments.iter().map(|(column, _)| format!("{column} = …")).collect();
-    let left = write.assignments.first().map_or_else(|| "…".to_owned(), |(column, _)| format!("{column} IS NULL"));
+    let assigned = |name: &Ident| write.assignments.iter().any(|(column, _)| column == name);
+    let texts = write.assignments.iter().map(|(column, value)| {
+        // What is made of its own old value must not be made twice.
+        let again = write.filter.is_none() && value.columns().into_iter().any(assigned);
+        Some((column, value, write.text_of(column).filter(|_| !again)?))
+    });
+    let Some(texts) = texts.collect::<Option<Vec<_>>>() else {
+        return format!("-- the same, for one range of the key of {table} at a time");
+    };
+    let as_alias = write.alias.as_ref().map(|alias| format!(" AS {alias}")).unwrap_or_default();
+    let set: Vec<String> = texts.iter().map(|(column, _, text)| format!("{column} = {text}")).collect();
+    // What changes from call to call is never what it was: such a column is done once it has a value.
+    let is_steady = |value: &Expr| {
+        matches!(volatility_of(value, &step.before.schema), KnownVolatility::Immutable | KnownVolatility::Unknown)
+    };
+    let left: Vec<String> = match &write.filter {
+        Some(filter) => vec![filter.to_string()],
+        None => {
+            let open = texts.iter().map(|(column, value, text)| match is_steady(value) {
+                true => differs(relation, column, text),
+                false => format!("{column} IS NULL"),
+            });
+            open.collect()
+        }
+    };
     format!(
-        "{part}UPDATE {table} SET {} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {left} LIMIT 1000));",
-        columns.join(", ")
+        "{part}UPDATE {table}{as_alias} SET {} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table}{as_alias} WHERE {} LIMIT 1000));",
+        set.join(", "),
+        left.join(" OR ")
     )
+}
+
+/// `IS DISTINCT FROM`, also for the types that have no equality.
+fn differs(relation: &Relation, column: &Ident, text: &str) -> String {
+    let found = relation.as_table().and_then(|table| table.column(column)).and_then(|column| column.data_type.as_ref());
+    let by_text = found.is_some_and(|kind| matches!(kind.name.name.as_str(), "json" | "xml" | "point" | "polygon"));
+    match by_text {
+        true => format!("{column}::text IS DISTINCT FROM ({text})::text"),
+        false => format!("{column} IS DISTINCT FROM ({text})"),
+    }
 }
 
 /// A forgotten WHERE. On all but small tables unbatched-update says more.

@@ -62,7 +62,9 @@ fn keyed(schema: &Schema, constraint: &Constraint, words: &str, index: RelationI
         return format!("{words} ({columns})");
     };
     let nulls = if index.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
-    format!("{words}{nulls} ({columns}){}", include(schema, index))
+    // No other key of UNIQUE or PRIMARY KEY is kept by gist.
+    let overlaps = if index.method == "gist" { " WITHOUT OVERLAPS" } else { "" };
+    format!("{words}{nulls} ({columns}{overlaps}){}", include(schema, index))
 }
 
 fn include(schema: &Schema, index: &Index) -> String {
@@ -124,6 +126,9 @@ fn index_part(schema: &Schema, table: RelationId, part: &IndexColumn) -> String 
         (true, true) => " DESC",
         (true, false) => " DESC NULLS LAST",
     });
+    if let Some(operator) = &part.operator {
+        text.push_str(&format!(" WITH {operator}"));
+    }
     text
 }
 

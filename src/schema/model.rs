@@ -321,6 +321,8 @@ pub struct Index {
 #[derive(Debug, Clone)]
 pub struct IndexColumn {
     pub key: IndexKey,
+    /// Of an exclusion constraint: what two rows must not both answer.
+    pub operator: Option<Arc<str>>,
     pub collation: Option<Name>,
     pub operator_class: Option<Name>,
     pub descending: bool,

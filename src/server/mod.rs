@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub use session::{SessionFacts, TimeZone};
 pub use transaction::{new_label_usable_in_new_type, refused_in_transaction};
 pub use types::{TypeChange, is_constrained_domain, may_not_fit, type_change};
-pub use volatility::{KnownVolatility, volatility};
+pub use volatility::{KnownVolatility, volatility, volatility_of};
 
 use crate::operation::{Ident, LockMode, Operation};
 use crate::schema::{RelationId, Schema, TypeId};

@@ -28,8 +28,12 @@ impl From<Volatility> for KnownVolatility {
 
 /// The most volatile part of an expression decides. PostgreSQL's operators are never volatile (pg_operator of 18).
 pub fn volatility(expression: &Expression, schema: &Schema) -> KnownVolatility {
+    volatility_of(&expression.tree, schema)
+}
+
+pub fn volatility_of(tree: &Expr, schema: &Schema) -> KnownVolatility {
     let mut found = KnownVolatility::Immutable;
-    expression.tree.walk(&mut |expr| found = found.max(own(expr, schema)));
+    tree.walk(&mut |expr| found = found.max(own(expr, schema)));
     found
 }
 

@@ -307,7 +307,7 @@ impl Change<'_> {
                             IndexKey::Expression(expression.clone())
                         }
                     };
-                    index.parts.push(plain_part(key));
+                    index.parts.push(IndexColumn { operator: Some(element.operator.clone()), ..plain_part(key) });
                 }
             }
             ConstraintKind::Check(_) | ConstraintKind::NotNull(_) | ConstraintKind::Foreign(_) => {}
@@ -634,7 +634,7 @@ impl Change<'_> {
 }
 
 fn plain_part(key: IndexKey) -> IndexColumn {
-    IndexColumn { key, collation: None, operator_class: None, descending: false, nulls_first: false }
+    IndexColumn { key, operator: None, collation: None, operator_class: None, descending: false, nulls_first: false }
 }
 
 /// `transformIndexConstraints`: the same columns with the same properties are one index.

@@ -150,6 +150,7 @@ impl Change<'_> {
         };
         Ok(IndexColumn {
             key,
+            operator: None,
             collation: part.collation.clone(),
             operator_class: part.operator_class.clone(),
             descending: part.descending,

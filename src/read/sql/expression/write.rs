@@ -1,5 +1,7 @@
 //! sqlparser's INSERT, UPDATE, DELETE and MERGE become ours.
 
+use std::sync::Arc;
+
 use sqlparser::ast;
 
 use super::lower::{ConflictTarget, Lowered, Lowering, MARK, ident, name};
@@ -117,6 +119,7 @@ impl Lowering {
         let (target, alias, only) = self.target(&update.table.relation, depth)?;
         let mut write = Write { alias, only, ..Write::new(WriteKind::Update, target) };
         write.assignments = self.assignments(&update.assignments, depth)?;
+        write.worded = worded(&update.assignments);
         if let Some(ast::UpdateTableFromKind::BeforeSet(from) | ast::UpdateTableFromKind::AfterSet(from)) = &update.from
         {
             write.from = self.from(from, depth + 1)?;
@@ -193,4 +196,18 @@ fn row_values(value: Expr, columns: usize, split: bool) -> Vec<Expr> {
 /// A column named by an assignment: `column.field = …` changes the column.
 fn first_part(name: &ast::ObjectName) -> Option<Ident> {
     name.0.first().and_then(ast::ObjectNamePart::as_ident).map(ident)
+}
+
+/// The texts of the values: a tree does not tell `coalesce` from a function, and leaves queries out.
+fn worded(assignments: &[ast::Assignment]) -> Vec<(Ident, Arc<str>)> {
+    let is_plain = |value: &ast::Expr| {
+        matches!(value, ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_) | ast::Expr::Value(_))
+    };
+    let texts = assignments.iter().filter_map(|assignment| match &assignment.target {
+        ast::AssignmentTarget::ColumnName(column) if !is_plain(&assignment.value) => {
+            Some((first_part(column)?, assignment.value.to_string().into()))
+        }
+        ast::AssignmentTarget::ColumnName(_) | ast::AssignmentTarget::Tuple(_) => None,
+    });
+    texts.collect()
 }
