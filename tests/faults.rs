@@ -24,7 +24,6 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("constraint-before-backfill", "unbatched-update", "the order of the two statements; the size of one"),
     ("constraint-on-some-partitions", "fk-before-backfill", "the partitions that lack the key; rows that are missing"),
     ("copy-partition-gap", "detach-partition-blocks", "a partition for the rows; DETACH CONCURRENTLY"),
-    ("copy-stricter-than-source", "copy-stricter-than-source", "each about another column"),
     ("copy-stricter-than-source", "swap-before-backfill", "the copy's constraint; its old rows"),
     ("create-partition-blocks-parent", "partition-without-constraint", "CREATE and ATTACH; the key that it lacks"),
     ("detach-loses-fk", "detach-partition-blocks", "a key of the partition's own; DETACH CONCURRENTLY"),
