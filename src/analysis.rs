@@ -1,6 +1,6 @@
 //! From a project to its report: replays each history on each group of majors, asks the rules, gathers what they say.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::thread;
 
@@ -107,8 +107,10 @@ impl Told {
             }
             let mut statements = Vec::new();
             for node in migration.up.nodes.iter().chain(migration.down.iter().flat_map(|down| &down.nodes)) {
-                if let Node::Statement(statement) = node {
-                    statements.push(statement.span);
+                match node {
+                    Node::Statement(statement) => statements.push(statement.span),
+                    Node::Ruby(script) => script.file.statements(&mut |span| statements.push(span)),
+                    _ => {}
                 }
             }
             directives(&migration.comments, &statements, &project.sources)
@@ -210,6 +212,8 @@ struct Run {
     order: (usize, Option<Major>, usize),
     findings: Vec<Finding>,
     unread: Vec<UnreadStep>,
+    /// Calls of migrations in Ruby.
+    calls: BTreeMap<MigrationRef, usize>,
     /// For each fact of the settings file: this history has no such table at its end.
     unknown_facts: Vec<bool>,
 }
@@ -228,6 +232,10 @@ fn run(project: &Project, plan: &Plan, start: &Start) -> (Run, Option<Box<Parted
             Event::Whole(whole) => &whole.context,
             Event::Unread(unread) => {
                 run.unread.push(unread.clone());
+                return;
+            }
+            Event::Call(at) => {
+                *run.calls.entry(at).or_default() += 1;
                 return;
             }
         };
@@ -278,7 +286,13 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
     let mut findings = Vec::new();
     let mut unread: Vec<UnreadStep> = Vec::new();
     let mut unknown_facts = vec![true; settings.facts.len()];
+    // A migration is replayed once for each class of majors; its calls are the same but where guards ask for more.
+    let mut calls: BTreeMap<MigrationRef, usize> = BTreeMap::new();
     for run in runs {
+        for (at, count) in run.calls {
+            let known = calls.entry(at).or_default();
+            *known = count.max(*known);
+        }
         for (unknown, here) in unknown_facts.iter_mut().zip(&run.unknown_facts) {
             *unknown &= here;
         }
@@ -312,7 +326,8 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
         baselined: Vec::new(),
         facts,
         unread: unread.iter().map(unread_statement).collect(),
-        statements: histories.iter().flat_map(|history| &history.migrations).map(|one| one.up.nodes.len()).sum(),
+        statements: histories.iter().flat_map(|history| &history.migrations).map(statements).sum::<usize>()
+            + calls.values().sum::<usize>(),
         remarks: project.remarks.clone(),
     };
     let order = order(project);
@@ -324,6 +339,11 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
     let names = |at: MigrationRef| histories[at.history].migrations[at.migration].name.clone();
     fingerprint(all.into_iter(), &names);
     report
+}
+
+/// Statements of SQL; calls in Ruby are known only when they are met.
+fn statements(migration: &Migration) -> usize {
+    migration.up.nodes.iter().filter(|node| !matches!(node, Node::Ruby(_))).count()
 }
 
 fn base_summary(base: &Base) -> BaseSummary {

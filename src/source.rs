@@ -180,7 +180,8 @@ impl Piece {
         if let Some(at) = self.stands_at {
             return at;
         }
-        let (start, end) = (self.offset(range.start), self.end_offset(range.end));
+        let start = self.offset(range.start);
+        let end = if range.is_empty() { start } else { self.end_offset(range.end) };
         Span { source: self.source, start, end: end.max(start) }
     }
 
@@ -198,10 +199,10 @@ impl Piece {
 
     /// Where a range that ends at `decoded` ends: behind all of what a part of a replaced text stands for.
     fn end_offset(&self, decoded: usize) -> u32 {
-        let segment = self.segment(decoded as u32);
+        let segment = self.segment((decoded as u32).saturating_sub(1));
         match segment.stands_for {
-            Some(length) if segment.decoded < decoded as u32 => segment.source + length,
-            _ => self.offset(decoded),
+            Some(length) => segment.source + length,
+            None => segment.source + (decoded as u32 - segment.decoded),
         }
     }
 
@@ -261,6 +262,13 @@ impl PieceBuilder {
         let span = from.span(range);
         let (decoded, length) = (self.text.len() as u32, span.end - span.start);
         self.segments.push(Segment { decoded, source: span.start, stands_for: Some(length) });
+        self.text.push_str(text);
+    }
+
+    /// Appends text that stands for a place of its own: the value of what is interpolated there.
+    pub fn stand_for(&mut self, text: &str, at: Span) {
+        let (decoded, length) = (self.text.len() as u32, at.end - at.start);
+        self.segments.push(Segment { decoded, source: at.start, stands_for: Some(length) });
         self.text.push_str(text);
     }
 

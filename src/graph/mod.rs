@@ -366,7 +366,7 @@ impl Touched {
             BodyNode::Dynamic { .. } => self.dynamic = true,
             BodyNode::Assign { value, .. } => self.expression(value),
             BodyNode::Return { value, .. } => value.iter().for_each(|value| self.expression(value)),
-            BodyNode::Raise { .. } | BodyNode::Leave { .. } => {}
+            BodyNode::Raise { .. } | BodyNode::Leave { .. } | BodyNode::Ruby(_) => {}
         }
     }
 

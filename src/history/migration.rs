@@ -1,6 +1,9 @@
 //! Migrations and how their runner treats them. `project` fills these in.
 
+use std::sync::Arc;
+
 use crate::operation::{Comment, Script};
+use crate::rails::Language;
 use crate::schema::Told;
 use crate::source::{SourceId, Span};
 
@@ -20,6 +23,8 @@ pub struct History {
     /// No file is missing or unread. Where a history begins cannot be seen from its files all the same: it may build
     /// on an older dump or another folder.
     pub complete: bool,
+    /// How its migrations in Ruby are understood.
+    pub language: Arc<Language>,
 }
 
 /// One migration: one or two files, or a section of a file.

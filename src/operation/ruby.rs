@@ -14,6 +14,26 @@ pub struct RubyFile {
     pub errors: Vec<(Span, Arc<str>)>,
 }
 
+/// One direction of a migration that is written in Ruby.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RubyScript {
+    pub file: Arc<RubyFile>,
+    /// The migration's class, by its full path.
+    pub class: Arc<str>,
+    /// What it inherits from, as written: `ActiveRecord::Migration[7.1]`.
+    pub inherits: Arc<str>,
+    pub includes: Vec<Arc<str>>,
+    pub direction: RubyDirection,
+    /// The class.
+    pub span: Span,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RubyDirection {
+    Up,
+    Down,
+}
+
 /// One expression at its place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ruby {
@@ -94,7 +114,7 @@ pub enum RubyKind {
     /// `class`, `module`, `class << self`.
     Class(Arc<RubyClass>),
     Return(Option<Box<Ruby>>),
-    Break,
+    Break(Option<Box<Ruby>>),
     Next(Option<Box<Ruby>>),
     Yield(Vec<Ruby>),
     Super(Option<Vec<Ruby>>),
@@ -222,4 +242,50 @@ pub struct RubyClass {
     pub superclass: Option<Ruby>,
     pub body: Vec<Ruby>,
     pub span: Span,
+}
+
+impl RubyFile {
+    /// The places of all that stands as a statement: what comments above it or behind it are about.
+    pub fn statements(&self, visit: &mut dyn FnMut(Span)) {
+        bodies(&self.body, visit);
+    }
+}
+
+fn bodies(body: &[Ruby], visit: &mut dyn FnMut(Span)) {
+    for node in body {
+        visit(node.span);
+        inner(node, visit);
+    }
+}
+
+/// Statements inside a statement.
+fn inner(node: &Ruby, visit: &mut dyn FnMut(Span)) {
+    match &node.kind {
+        RubyKind::Call(call) => {
+            call.receiver.iter().chain(&call.arguments).for_each(|one| inner(one, visit));
+            if let Some(block) = &call.block {
+                bodies(&block.body, visit);
+            }
+        }
+        RubyKind::Lambda(block) => bodies(&block.body, visit),
+        RubyKind::Method(method) => bodies(&method.body, visit),
+        RubyKind::Class(class) => bodies(&class.body, visit),
+        RubyKind::If { then, otherwise, .. } => {
+            bodies(then, visit);
+            bodies(otherwise, visit);
+        }
+        RubyKind::Case { branches, otherwise, .. } => {
+            branches.iter().for_each(|branch| bodies(&branch.body, visit));
+            bodies(otherwise, visit);
+        }
+        RubyKind::While { body, .. } | RubyKind::For { body, .. } | RubyKind::Sequence(body) => bodies(body, visit),
+        RubyKind::Begin(begin) => {
+            bodies(&begin.body, visit);
+            begin.rescues.iter().for_each(|(_, body)| bodies(body, visit));
+            bodies(&begin.otherwise, visit);
+            bodies(&begin.ensure, visit);
+        }
+        RubyKind::Assign { value, .. } | RubyKind::MultipleAssign { value, .. } => inner(value, visit),
+        _ => {}
+    }
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Expr, Expression, Ident, Operation, Query};
+use super::{Expr, Expression, Ident, Operation, Query, RubyScript};
 use crate::source::Span;
 
 /// What a migration's up or down does, in order.
@@ -56,6 +56,8 @@ pub enum Node {
     Leave {
         span: Span,
     },
+    /// A migration in Ruby, worked out when it is met.
+    Ruby(Arc<RubyScript>),
 }
 
 /// `IF condition THEN body`.
@@ -145,6 +147,10 @@ pub enum FrameKind {
     Dynamic,
     /// A function called by the migration.
     Function(Arc<str>),
+    /// A method of the migration's own file.
+    Method(Arc<str>),
+    /// What a vocabulary says that a call does.
+    Helper(Arc<str>),
 }
 
 impl Node {
@@ -165,7 +171,8 @@ impl Node {
             | Node::Assign { .. }
             | Node::Return { .. }
             | Node::Raise { .. }
-            | Node::Leave { .. } => {}
+            | Node::Leave { .. }
+            | Node::Ruby(_) => {}
         }
     }
 }

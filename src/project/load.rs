@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::assemble::{DraftHistory, assemble, script};
 use super::git::{Git, base_of_ci};
@@ -145,6 +146,7 @@ fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
             && unread.is_empty()
             && drafts.first().is_some_and(|draft| !draft.migration.version.is_empty()),
         migrations: drafts.into_iter().map(|draft| draft.migration).collect(),
+        language: Arc::default(),
         root,
         framework,
     });
@@ -186,6 +188,7 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
             databases: Vec::new(),
             migrations: vec![migration],
             complete: false,
+            language: Arc::default(),
         }),
     }
 }

@@ -1,14 +1,50 @@
 //! Rails migrations: the Ruby they are written in, worked out without running it, and what their calls send to the
 //! server.
 //!
-//! [`value`] holds what Ruby's expressions come to, `evaluate` works them out against a [`World`], `active_record`
-//! turns one call into the SQL that Active Record would send, `vocabulary` does so for what gems and projects add.
+//! [`value`] holds what Ruby's expressions come to, [`evaluate`] works them out against a [`World`], [`active_record`]
+//! turns one call into the SQL that Active Record would send, [`vocabulary`] does so for what gems and projects add.
 
 pub mod active_record;
 pub mod call;
+pub mod evaluate;
+pub mod migration;
 pub mod value;
+pub mod vocabulary;
 pub mod world;
 
 pub use call::{Answer, Call, Options};
 pub use value::{Text, Value};
+pub use vocabulary::Vocabularies;
 pub use world::World;
+
+use crate::operation::RubyScript;
+use active_record::{Dialect, Release};
+use vocabulary::Active;
+
+/// How the migrations of one project are to be understood.
+#[derive(Debug, Clone)]
+pub struct Language {
+    pub vocabularies: Vocabularies,
+    /// What the project sets; the version is each migration's own.
+    pub dialect: Dialect,
+}
+
+impl Default for Language {
+    fn default() -> Language {
+        Language { vocabularies: Vocabularies::shipped(&[]), dialect: Dialect::new(Release::OLDEST) }
+    }
+}
+
+impl Language {
+    /// The dialect of one migration: its base class names the version.
+    pub fn dialect_of(&self, script: &RubyScript, active: &Active<'_>) -> Dialect {
+        let inherits = &*script.inherits;
+        let named = inherits.rsplit_once('[').and_then(|(_, rest)| rest.strip_suffix(']'));
+        let is_rails = inherits.starts_with("ActiveRecord::Migration");
+        let version = match named {
+            Some(version) if is_rails => Release::parse(version),
+            _ => active.release(inherits).or_else(|| named.and_then(Release::parse)),
+        };
+        Dialect { version: version.unwrap_or(Release::OLDEST), ..self.dialect.clone() }
+    }
+}

@@ -61,6 +61,11 @@ impl Text {
         &self.text
     }
 
+    /// Where it stands in a file, where it does.
+    pub fn placed_piece(&self) -> Option<&Piece> {
+        self.piece.as_deref()
+    }
+
     /// The text to read as SQL: where it has no place of its own, all of it stands at `at`.
     pub fn piece(&self, at: Span) -> Piece {
         match &self.piece {

@@ -1,6 +1,8 @@
 //! What a migration's Ruby meets while it runs: the database at that point of the history, and the runner.
 
-use crate::operation::{Frame, Operation};
+use std::sync::Arc;
+
+use crate::operation::{Frame, Operation, Unread};
 use crate::schema::Schema;
 use crate::source::{Piece, Span};
 
@@ -14,6 +16,12 @@ pub trait World {
 
     /// Does one operation that is no SQL text: what could not be read, queues and ends of background work.
     fn run(&mut self, operation: Operation, at: Span);
+
+    /// Says what is not understood; `declare` is what would make it known.
+    fn unread(&mut self, unread: Unread, declare: Option<Arc<str>>, at: Span) {
+        let _ = declare;
+        self.run(Operation::Unread(unread), at);
+    }
 
     /// A migration call begins: what `statements` counts in Ruby.
     fn count(&mut self, at: Span);

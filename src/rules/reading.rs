@@ -7,6 +7,7 @@ use crate::history::{UnreadFile, UnreadStep};
 /// Findings about statements that were not understood. In context they are notes.
 pub fn unread_statements(unread: &[UnreadStep], judged: Severity, strict: bool) -> Vec<Finding> {
     let all = unread.iter().map(|step| {
+        let what = if step.ruby { "call" } else { "statement" };
         let severity = match (step.judged, strict) {
             (true, true) => Severity::Error,
             (true, false) => judged,
@@ -16,12 +17,20 @@ pub fn unread_statements(unread: &[UnreadStep], judged: Severity, strict: bool) 
             [] => "what it changes is not known".to_owned(),
             names => format!("what it does to {} is not known", super::say::list(names)),
         };
-        let message = format!("this statement is not understood ({}): {touches}", step.reason);
+        let message = format!("this {what} is not understood ({}): {touches}", step.reason);
         let mut finding = bare("unread-statement", severity, Some(step.at), step.origin.span, "unread", message);
         for name in &step.touches {
             finding.object(name);
         }
-        finding.instead("write it as plain statements, or state its effect: `-- plimsoll:fact …`");
+        match (&step.declare, step.ruby) {
+            (Some(declare), _) => {
+                finding.instead(format!("# declare it in a file that `vocabularies` names\n{declare}"))
+            }
+            (None, true) => {
+                finding.instead("write it with values that stand in the file, or state its effect: `# plimsoll:fact …`")
+            }
+            (None, false) => finding.instead("write it as plain statements, or state its effect: `-- plimsoll:fact …`"),
+        };
         finding
     });
     all.filter(|finding| finding.severity > Severity::Off).collect()

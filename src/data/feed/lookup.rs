@@ -133,7 +133,7 @@ impl Reading<'_> {
                 Node::Loop(repeat) => self.unclear |= may_leave(&repeat.body),
                 Node::Dynamic { into, .. } => self.unclear |= into,
                 Node::Leave { .. } => self.unclear = true,
-                Node::Statement(_) | Node::Raise { .. } => {}
+                Node::Statement(_) | Node::Raise { .. } | Node::Ruby(_) => {}
             }
         }
         events

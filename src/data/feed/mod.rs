@@ -339,7 +339,8 @@ fn collect_refused(nodes: &[Node], found: &mut Vec<Expr>) -> bool {
             | Node::Dynamic { .. }
             | Node::Leave { .. }
             | Node::Return { .. }
-            | Node::Raise { .. } => return false,
+            | Node::Raise { .. }
+            | Node::Ruby(_) => return false,
         }
     }
     true

@@ -373,7 +373,8 @@ fn collect_own(nodes: &[Node], variables: &mut BTreeSet<Ident>, made: &mut BTree
             | Node::Dynamic { .. }
             | Node::Return { .. }
             | Node::Raise { .. }
-            | Node::Leave { .. } => {}
+            | Node::Leave { .. }
+            | Node::Ruby(_) => {}
         }
     }
 }

@@ -150,7 +150,7 @@ impl Walk<'_> {
                     let field = Expr::Column { qualifier: qualifier.clone(), name: target.clone() };
                     self.use_value(&field, *span, scope);
                 }
-                Node::Raise { fails: false, .. } | Node::Leave { .. } => {}
+                Node::Raise { fails: false, .. } | Node::Leave { .. } | Node::Ruby(_) => {}
                 Node::Return { value, span } => {
                     value.iter().for_each(|value| self.use_value(value, *span, scope));
                     return true;

@@ -51,6 +51,10 @@ impl Replay<'_> {
             Node::Assign { .. } => Flow::Next,
             Node::Raise { fails: true, .. } | Node::Return { .. } | Node::Leave { .. } => Flow::Leave,
             Node::Raise { .. } => Flow::Next,
+            Node::Ruby(script) => {
+                self.ruby(script);
+                Flow::Next
+            }
         }
     }
 

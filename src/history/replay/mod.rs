@@ -2,6 +2,7 @@
 
 mod dump;
 mod expand;
+mod ruby;
 mod start;
 
 pub use start::{Parted, Start};
@@ -32,6 +33,8 @@ pub enum Event<'a> {
     Whole(&'a Whole<'a>),
     /// A statement that was not understood, in any migration.
     Unread(&'a UnreadStep),
+    /// A call of a migration in Ruby, in any migration: what SQL has as a statement.
+    Call(MigrationRef),
 }
 
 /// A statement that was not understood.
@@ -43,6 +46,10 @@ pub struct UnreadStep {
     /// Relations it may touch; empty: unknown.
     pub touches: Vec<String>,
     pub judged: bool,
+    /// A call in Ruby rather than a statement of SQL.
+    pub ruby: bool,
+    /// What would make it known.
+    pub declare: Option<Arc<str>>,
 }
 
 /// Steps that one migration may take: loops and calls beyond it are cut short and said to be unread.
@@ -75,6 +82,8 @@ pub fn replay_shared(plan: &Plan, start: &Start, tell: &mut dyn FnMut(Event)) ->
         depth: Depth::default(),
         steps_left: STEP_BUDGET,
         reads_dump: false,
+        forks: Vec::new(),
+        unread: None,
     };
     let mut safe = start.clone();
     for migration in start.migration..plan.history.migrations.len() {
@@ -113,6 +122,10 @@ struct Replay<'a> {
     steps_left: usize,
     /// A dump is being read: it says nothing of rows.
     reads_dump: bool,
+    /// Conditions in Ruby whose branches are being gone.
+    forks: Vec<ruby::Fork>,
+    /// The unread step at hand is one of Ruby, with what would make it known.
+    unread: Option<Option<Arc<str>>>,
 }
 
 /// How sure and how often the statement at hand runs.
@@ -315,7 +328,8 @@ impl<'a> Replay<'a> {
     fn tell_unread(&mut self, operation: &Operation, origin: &Origin) {
         let mut tell = |origin: Origin, reason: &Arc<str>, touches: Vec<String>| {
             let judged = self.history.migrations[self.at.migration].judged;
-            let unread = UnreadStep { at: self.at, origin, reason: reason.clone(), touches, judged };
+            let (ruby, declare) = (self.unread.is_some(), self.unread.clone().flatten());
+            let unread = UnreadStep { at: self.at, origin, reason: reason.clone(), touches, judged, ruby, declare };
             (self.tell)(Event::Unread(&unread));
         };
         match operation {

@@ -88,7 +88,8 @@ impl Lower<'_> {
         if let Some(asked) = node.as_defined_node() {
             return Some(RubyKind::Defined(self.boxed(&asked.value())));
         }
-        node.as_break_node().map(|_| RubyKind::Break)
+        let left = node.as_break_node()?;
+        Some(RubyKind::Break(self.given(left.arguments())))
     }
 
     /// `return a, b` gives an array.

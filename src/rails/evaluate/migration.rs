@@ -1,0 +1,271 @@
+//! The words of migrations themselves, and calls of Active Record's.
+
+use std::sync::Arc;
+
+use super::Evaluator;
+use super::flow::Flow;
+use super::given::Given;
+use super::object::Thing;
+use crate::operation::{Frame, FrameKind};
+use crate::rails::active_record;
+use crate::rails::call::{Answer, Call};
+use crate::rails::value::{Object, Value};
+use crate::source::Span;
+
+impl Evaluator<'_> {
+    /// What steers a migration and sends nothing itself.
+    pub(super) fn word(&mut self, name: &str, given: &Given, at: Span) -> Option<Flow> {
+        let block = given.block.clone();
+        Some(match name {
+            "reversible" => match block {
+                Some(block) => self.reversible(block, at),
+                None => Ok(Value::Nil),
+            },
+            "up_only" => match block {
+                Some(block) if !self.is_reverting() => self.keep_block(block, Vec::new(), at),
+                _ => Ok(Value::Nil),
+            },
+            "revert" => {
+                if !given.arguments.is_empty() {
+                    let names: Vec<String> =
+                        given.arguments.iter().filter_map(|one| Some(one.to_text()?.to_string())).collect();
+                    let what = names.join(", ");
+                    self.unread_everything(format!("it reverts `{what}`, a migration of another file"), at);
+                }
+                match block {
+                    Some(block) => self.undone(at, &mut |evaluator| evaluator.call_block(&block, Given::default(), at)),
+                    None => Ok(Value::Nil),
+                }
+            }
+            "reverting?" => Ok(Value::Bool(self.is_reverting())),
+            "say_with_time" | "suppress_messages" | "say_with_timing" => match block {
+                Some(block) => self.call_block(&block, Given::default(), at),
+                None => Ok(Value::Nil),
+            },
+            "say" | "announce" | "write" | "puts" | "p" | "print" | "pp" | "warn" | "require" | "require_relative"
+            | "sleep" | "load" | "require_dependency" | "include" | "extend" | "logger" => Ok(Value::Nil),
+            "transaction" => self.transaction(block, given, at),
+            "with_options" => {
+                let options = self.make(Thing::Options(given.keywords.clone()));
+                match block {
+                    Some(block) => self.call_block(&block, Given::of(vec![options]), at),
+                    None => Ok(options),
+                }
+            }
+            "connection" => Ok(self.make(Thing::Connection)),
+            "reset_column_information" | "clear_cache!" | "reset!" => Ok(Value::Nil),
+            "execute" | "exec_query" | "exec_update" | "exec_delete" | "exec_insert" | "select_all"
+            | "select_value" | "select_values" | "select_one" | "select_rows" | "query" | "query_value"
+            | "query_values" | "update" | "delete" | "insert" | "async_exec" => self.execute(name, given, at),
+            _ => return None,
+        })
+    }
+
+    /// BEGIN and COMMIT around a block, unless a transaction is open.
+    pub(super) fn transaction(&mut self, block: Option<Value>, given: &Given, at: Span) -> Flow {
+        let Some(block) = block else { return Ok(Value::Nil) };
+        let _ = given;
+        if self.world.in_transaction() || self.recorder.is_some() {
+            return self.call_block(&block, Given::default(), at);
+        }
+        self.world.begin(at);
+        let ran = self.call_block(&block, Given::default(), at);
+        self.world.commit(at);
+        ran
+    }
+
+    fn execute(&mut self, name: &str, given: &Given, at: Span) -> Flow {
+        let sql = match given.first() {
+            Some(Value::Text(text) | Value::Sql(text)) => text.piece(at),
+            Some(other) => {
+                let why = self.why_unknown(other);
+                self.counting(at, None, |evaluator| {
+                    let reason = format!("the SQL of `{name}` is made at run time: {why}");
+                    let touches = evaluator.named_tables(&Given::default());
+                    evaluator.unread(reason.into(), touches, true, at);
+                });
+                return Ok(Value::unknown("the result of a query"));
+            }
+            None => return Ok(Value::Nil),
+        };
+        if self.is_reverting() {
+            let call = Call {
+                name: name.into(),
+                arguments: given.arguments.clone(),
+                options: Default::default(),
+                span: at,
+                inner: None,
+            };
+            return self.keep_or_perform(call);
+        }
+        self.counting(at, None, |evaluator| evaluator.world.send(&sql));
+        Ok(Value::unknown("the result of a query"))
+    }
+
+    /// A call of Active Record's, with its block's calls where it has one.
+    pub(super) fn active_record(&mut self, name: &Arc<str>, given: Given, at: Span) -> Flow {
+        let block = given.block.clone();
+        let inner = match &block {
+            Some(block) if takes_definition(name) => Some(self.defined_by(block, &given, at)?),
+            _ => None,
+        };
+        let kept = given.clone();
+        let (arguments, options) = given.into_call();
+        let call = Call { name: name.clone(), arguments, options, span: at, inner };
+        if self.recorder.is_some() && active_record::is_known(&call.name) {
+            return self.keep_or_perform(call);
+        }
+        let counted = self.counted;
+        match self.try_perform(&call) {
+            Some(flow) => flow,
+            None => {
+                self.counted = counted;
+                self.unknown_call(name, kept, at)
+            }
+        }
+    }
+
+    pub(super) fn perform(&mut self, call: Call) -> Flow {
+        match self.try_perform(&call) {
+            Some(flow) => flow,
+            None if &*call.name == "execute" => {
+                let given = Given::of(call.arguments.clone());
+                self.execute("execute", &given, call.span)
+            }
+            None => {
+                self.unread_call(&call, format!("`{}` is not known here", call.name).into());
+                Ok(Value::Nil)
+            }
+        }
+    }
+
+    /// `None`: it is no call of Active Record's.
+    fn try_perform(&mut self, call: &Call) -> Option<Flow> {
+        // Each on the schema that the one before left.
+        if let Some(parts) = active_record::parts(call, &self.dialect) {
+            return Some(self.counting(call.span, None, |evaluator| {
+                for part in parts {
+                    evaluator.perform(part)?;
+                }
+                Ok(Value::Nil)
+            }));
+        }
+        match active_record::answer(call, &self.dialect, self.world.schema()) {
+            Answer::NotMine => None,
+            Answer::Sends(pieces) => {
+                self.counting(call.span, None, |evaluator| {
+                    pieces.iter().for_each(|piece| evaluator.world.send(piece));
+                });
+                Some(Ok(Value::Nil))
+            }
+            Answer::Unread { reason, touches, everything } => {
+                self.counting(call.span, None, |evaluator| evaluator.unread(reason, touches, everything, call.span));
+                Some(Ok(Value::Nil))
+            }
+        }
+    }
+
+    /// Nobody knows it: it is said, and its block may run.
+    fn unknown_call(&mut self, name: &Arc<str>, given: Given, at: Span) -> Flow {
+        let why = format!("`{name}` is not known here");
+        // A name alone may be a value that the framework gives; asked for something it would be said where it is used.
+        self.counting(at, None, |evaluator| evaluator.unread_helper(name, &given, at));
+        self.on_unknown(why.into(), given, at)
+    }
+
+    /// What the block of `create_table` sends its parameter.
+    fn defined_by(&mut self, block: &Value, given: &Given, at: Span) -> Result<Vec<Call>, super::flow::Leave> {
+        let table = given.first().and_then(Value::to_text);
+        let definition = self.make(Thing::Definition { table, calls: Vec::new() });
+        self.counted += 1;
+        let ran = self.call_block(block, Given::of(vec![definition.clone()]), at);
+        self.counted -= 1;
+        ran?;
+        let Value::Object(object) = definition else { return Ok(Vec::new()) };
+        match self.things.get_mut(object.0 as usize) {
+            Some(Thing::Definition { calls, .. }) => Ok(std::mem::take(calls)),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// `t.string :name`
+    pub(super) fn definition_call(&mut self, object: Object, name: &Arc<str>, given: Given, at: Span) -> Flow {
+        let Some(Thing::Definition { table, .. }) = self.thing(object) else { return Ok(Value::Nil) };
+        let table = table.clone();
+        match &**name {
+            "name" => {
+                let unknown = || Value::unknown("the table's name is not known");
+                return Ok(table.map_or_else(unknown, |table| Value::text(&*table)));
+            }
+            // Old migrations ask whether an adapter has a type.
+            "respond_to?" => return Ok(Value::Bool(true)),
+            "column_exists?" | "index_exists?" | "foreign_key_exists?" | "check_constraint_exists?" => {
+                let mut asked = given;
+                asked.arguments.insert(0, table.map_or_else(|| Value::unknown("the table"), |one| Value::text(&*one)));
+                let answer = self.question(name, &asked, at);
+                return answer.unwrap_or_else(|| Ok(Value::unknown("the table")));
+            }
+            "send" | "public_send" | "__send__" => {
+                let mut given = given;
+                let called = if given.arguments.is_empty() { None } else { Some(given.arguments.remove(0)) };
+                let Some(called) = called.as_ref().and_then(Value::name).map(Arc::<str>::from) else {
+                    return Ok(Value::unknown("the method that is sent is not known"));
+                };
+                return self.definition_call(object, &called, given, at);
+            }
+            _ => {}
+        }
+        let mut inner = None;
+        if let Some(block) = given.block.clone() {
+            let calls = self.call_block(&block, Given::of(vec![Value::Object(object)]), at);
+            calls?;
+            inner = Some(Vec::new());
+        }
+        let (arguments, options) = given.into_call();
+        let call = Call { name: name.clone(), arguments, options, span: at, inner };
+        self.budget.items(call.arguments.len() + call.options.0.len() + 4, at)?;
+        if let Some(Thing::Definition { calls, .. }) = self.things.get_mut(object.0 as usize) {
+            calls.push(call);
+        }
+        Ok(Value::unknown("what a column definition gives back"))
+    }
+
+    /// A helper of a vocabulary that is in force.
+    pub(super) fn helper(&mut self, name: &Arc<str>, given: &Given, at: Span) -> Option<Flow> {
+        // A helper that calls its own name means Active Record's.
+        if self.here.site.is_some() && self.here.method == *name {
+            return None;
+        }
+        let helper = self.vocabulary.helper(name)?;
+        let inner = super::Activation {
+            scope: self.scopes.open(None, self.things.len()),
+            class: "".into(),
+            on_class: false,
+            block: given.block.clone(),
+            site: Some(at),
+            me: None,
+            method: name.clone(),
+        };
+        let frame = Frame { kind: FrameKind::Helper(name.clone()), span: at };
+        let given = given.clone();
+        Some(self.counting(at, Some(frame), |evaluator| {
+            evaluator.activation(inner, at, &mut |evaluator| {
+                evaluator.bind(&helper.parameters, given.clone(), true)?;
+                evaluator.statements(&helper.body)
+            })
+        }))
+    }
+}
+
+/// Calls whose block is sent a definition.
+fn takes_definition(name: &str) -> bool {
+    matches!(
+        name,
+        "create_table"
+            | "change_table"
+            | "create_join_table"
+            | "create_unlogged_table"
+            | "drop_table"
+            | "drop_join_table"
+    )
+}

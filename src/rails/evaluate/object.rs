@@ -1,0 +1,48 @@
+//! Objects that only the evaluator knows.
+
+use std::sync::Arc;
+
+use super::{Activation, Evaluator};
+use crate::operation::RubyBlock;
+use crate::rails::call::Call;
+use crate::rails::value::{Object, Value};
+
+#[derive(Debug, Clone)]
+pub(super) enum Thing {
+    /// A block, lambda or proc with what is around it.
+    Procedure { block: Arc<RubyBlock>, around: Activation, is_lambda: bool },
+    /// `&:name`
+    Sender(Arc<str>),
+    /// `method(:name)`
+    Method(Arc<str>),
+    /// `t` of create_table and change_table: what it is sent.
+    Definition { table: Option<Arc<str>>, calls: Vec<Call> },
+    /// `dir` of reversible, and whether what it does is being undone.
+    Direction { reverting: bool },
+    /// The connection: calls on it are the migration's own.
+    Connection,
+    /// What a regular expression found.
+    Match(Vec<Value>, Vec<(Arc<str>, Value)>),
+    /// An iteration that waits for `with_index` or its block.
+    Pending { items: Vec<Value>, then: Arc<str> },
+    /// `with_options`: calls on it carry these.
+    Options(Vec<(Value, Value)>),
+}
+
+impl Evaluator<'_> {
+    pub(super) fn make(&mut self, thing: Thing) -> Value {
+        self.things.push(thing);
+        Value::Object(Object(self.things.len() as u32 - 1))
+    }
+
+    pub(super) fn thing(&self, object: Object) -> Option<&Thing> {
+        self.things.get(object.0 as usize)
+    }
+
+    pub(super) fn thing_of(&self, value: &Value) -> Option<&Thing> {
+        match value {
+            Value::Object(object) => self.thing(*object),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What gems and projects add to the words of migrations, declared instead of coded: each helper's effect is written
+//! in the migration language itself, and worked out as a migration is. The format is told in `docs/vocabularies.md`.
+
+mod read;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use super::active_record::Release;
+use crate::operation::{RubyMethod, RubyScript};
+
+pub use read::read;
+
+/// One vocabulary.
+#[derive(Debug, Clone)]
+pub struct Vocabulary {
+    pub name: Arc<str>,
+    /// What migrations inherit from or include, or the project's gems: any of them switches it on; none named: it is
+    /// always on.
+    inherits: Vec<String>,
+    includes: Vec<String>,
+    gems: Vec<String>,
+    /// The release of Active Record behind a base class, by what the class begins with.
+    releases: Vec<(String, Release)>,
+    /// Its migrations run with a lock_timeout.
+    pub lock_timeout: bool,
+    helpers: BTreeMap<Arc<str>, Arc<RubyMethod>>,
+}
+
+/// The vocabularies of a project, the first that knows a helper first: its own, then those that ship with plimsoll.
+#[derive(Debug, Clone)]
+pub struct Vocabularies {
+    known: Arc<Vec<Vocabulary>>,
+    gems: Arc<[String]>,
+}
+
+/// Those that are in force in one migration.
+#[derive(Debug)]
+pub struct Active<'a> {
+    known: Vec<&'a Vocabulary>,
+}
+
+/// Texts of the vocabularies that ship.
+const SHIPPED: &[&str] = &[include_str!("shipped/strong_migrations.toml")];
+
+impl Vocabularies {
+    /// Those that ship with plimsoll, and the gems of the project by name.
+    pub fn shipped(gems: &[String]) -> Vocabularies {
+        static READ: OnceLock<Arc<Vec<Vocabulary>>> = OnceLock::new();
+        // A test proves that each can be read.
+        let read = || Arc::new(SHIPPED.iter().filter_map(|text| read(text).ok()).collect());
+        Vocabularies { known: READ.get_or_init(read).clone(), gems: gems.into() }
+    }
+
+    /// With those of the project's own before them.
+    pub fn with(self, own: Vec<Vocabulary>) -> Vocabularies {
+        if own.is_empty() {
+            return self;
+        }
+        let known = own.into_iter().chain(self.known.iter().cloned());
+        Vocabularies { known: Arc::new(known.collect()), gems: self.gems }
+    }
+
+    pub fn active(&self, script: &RubyScript) -> Active<'_> {
+        Active { known: self.known.iter().filter(|one| one.is_on(script, &self.gems)).collect() }
+    }
+}
+
+impl Vocabulary {
+    fn is_on(&self, script: &RubyScript, gems: &[String]) -> bool {
+        let begins = |text: &str, with: &[String]| with.iter().any(|prefix| text.starts_with(prefix.as_str()));
+        let is_always = self.inherits.is_empty() && self.includes.is_empty() && self.gems.is_empty();
+        is_always
+            || begins(&script.inherits, &self.inherits)
+            || script.includes.iter().any(|module| begins(module, &self.includes))
+            || self.gems.iter().any(|gem| gems.contains(gem))
+    }
+}
+
+impl<'a> Active<'a> {
+    pub fn helper(&self, name: &str) -> Option<Arc<RubyMethod>> {
+        self.known.iter().find_map(|vocabulary| vocabulary.helpers.get(name).cloned())
+    }
+
+    /// Migrations in it wait for locks no longer than a limit.
+    pub fn limits_lock_waits(&self) -> bool {
+        self.known.iter().any(|vocabulary| vocabulary.lock_timeout)
+    }
+
+    pub(super) fn release(&self, inherits: &str) -> Option<Release> {
+        let all = self.known.iter().flat_map(|vocabulary| &vocabulary.releases);
+        let fitting = all.filter(|(prefix, _)| inherits.starts_with(prefix.as_str()));
+        fitting.max_by_key(|(prefix, _)| prefix.len()).map(|(_, release)| *release)
+    }
+}
