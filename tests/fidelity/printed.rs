@@ -127,8 +127,10 @@ fn trigger_line(trigger: &Value) -> String {
 
 /// An index has the schema of its table; printed names may leave it out.
 fn in_schema_of(name: &str, table: &str) -> String {
+    // What stands between quotes is the name.
+    let has_schema = name.split('"').step_by(2).any(|part| part.contains('.'));
     match table.split_once('.') {
-        Some((schema, _)) if !name.contains('.') => format!("{schema}.{name}"),
+        Some((schema, _)) if !has_schema => format!("{schema}.{name}"),
         _ => name.to_owned(),
     }
 }

@@ -11,6 +11,7 @@ use std::str::FromStr as _;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use postgres::config::Host;
 use postgres::{Client, Config, NoTls};
 
 pub use statements::statements;
@@ -92,6 +93,23 @@ impl Database {
 
     pub fn major(&self) -> u32 {
         self.major
+    }
+
+    /// The variables by which libpq finds it.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let host = self.config.get_hosts().first().map(|host| match host {
+            Host::Tcp(name) => name.clone(),
+            Host::Unix(path) => path.display().to_string(),
+        });
+        let password = self.config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
+        let found = [
+            ("PGHOST", host),
+            ("PGPORT", self.config.get_ports().first().map(u16::to_string)),
+            ("PGUSER", self.config.get_user().map(str::to_owned)),
+            ("PGPASSWORD", password),
+            ("PGDATABASE", Some(self.name.clone())),
+        ];
+        found.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
     /// Runs each statement on its own, as `psql -f` does, in one new session; stops at the first refusal.

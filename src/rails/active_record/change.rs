@@ -373,6 +373,9 @@ fn counted_key(work: &Work, name: &str) -> Option<(Ident, Option<QualifiedName>)
         return Some((column.name.clone(), Some(sequence.name.clone())));
     }
     let text = column.default.as_ref()?.text.to_lowercase();
-    let filled = ["nextval", "uuid_generate", "gen_random_uuid"].iter().any(|function| text.contains(function));
+    // The last of them came to be known with 7.1.
+    let known: &[&str] = &["nextval", "uuid_generate", "gen_random_uuid"];
+    let known = if work.dialect.until(7, 0) { &known[..2] } else { known };
+    let filled = known.iter().any(|function| text.contains(function));
     filled.then(|| (column.name.clone(), None))
 }

@@ -26,6 +26,9 @@ fn part(parts: &mut Vec<Call>, table: &Value, inner: &Call, dialect: &Dialect) -
         parts.push(Call { name: name.into(), arguments, options, span: inner.span, inner: None });
     };
     let (arguments, options) = (inner.arguments.as_slice(), inner.options.clone());
+    if !dialect.until(7, 0) && (options.has("if_exists") || options.has("if_not_exists")) {
+        return Err("Active Record refuses guards on a block's calls since 7.1".into());
+    }
     if let Some(name) = same(&inner.name) {
         push(name, arguments, options);
         return Ok(());

@@ -29,7 +29,8 @@ fn one(value: &Value, writes: Writes) -> Asked<String> {
     let null = || "NULL".to_owned();
     Ok(match writes {
         Writes::Integer => integer(value)?.map_or_else(null, |number| number.to_string()),
-        Writes::Float | Writes::Decimal => fraction(value)?.unwrap_or_else(null),
+        Writes::Money if matches!(value, Value::Integer(_)) => text_of(value)?,
+        Writes::Float | Writes::Decimal | Writes::Money => fraction(value)?.unwrap_or_else(null),
         Writes::Boolean => boolean(value)?.map_or_else(null, |yes| if yes { "TRUE" } else { "FALSE" }.to_owned()),
         Writes::Json => quoted(&json(value)?),
         Writes::Hstore => quoted(&hstore(value)?),
@@ -38,7 +39,11 @@ fn one(value: &Value, writes: Writes) -> Asked<String> {
         Writes::Date => date(&text_of(value)?).map_or_else(null, |date| quoted(&date)),
         Writes::Timestamp => timestamp(&text_of(value)?).map_or_else(null, |time| quoted(&time)),
         Writes::Xml => format!("xml {}", quoted(&text_of(value)?)),
-        Writes::Text | Writes::Uuid => match value {
+        Writes::Uuid => match text_of(value)? {
+            text if is_uuid(&text) => quoted(&text),
+            _ => null(),
+        },
+        Writes::Text => match value {
             Value::Bool(yes) => quoted(if *yes { "t" } else { "f" }),
             Value::Array(items) => quoted(&array_text(items, writes)?),
             Value::Range { from, to, exclusive } => {
@@ -48,6 +53,12 @@ fn one(value: &Value, writes: Writes) -> Asked<String> {
             other => quoted(&text_of(other)?),
         },
     })
+}
+
+fn is_uuid(text: &str) -> bool {
+    let bare = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);
+    let digits = bare.replace('-', "");
+    digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn text_of(value: &Value) -> Asked<String> {
@@ -233,6 +244,7 @@ mod tests {
             (Value::Sql(crate::rails::Text::new("now()")), Writes::Timestamp, false, "now()"),
             (Value::text("0"), Writes::Bits, false, "B'0'"),
             (Value::text("ab"), Writes::Bytes, false, "E'\\\\x6162'"),
+            (Value::text("md5('a')::uuid"), Writes::Uuid, false, "NULL"),
             (Value::Nil, Writes::Text, false, "NULL"),
         ] {
             assert_eq!(to_sql(&value, writes, array).unwrap(), sql);

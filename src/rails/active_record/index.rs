@@ -229,13 +229,15 @@ pub fn remove_from(work: &mut Work, table: &str, over: Option<&Value>, options: 
 /// The index over these columns, with that name where one is given.
 fn find(catalog: Catalog, table: &str, over: Option<&Value>, named: Option<&str>) -> Asked<Option<String>> {
     let over = over.map(keys).transpose()?;
-    let made = over.as_ref().map(|over| quote::long_index_name(table, over));
+    let made = over.as_ref().map(|over| [quote::long_index_name(table, over), quote::index_name(table, over)]);
     let found = catalog.indexes(table).into_iter().find(|index| {
         let by_name = named.is_none_or(|name| *index.name == *name);
         let by_columns = match (&over, &index.columns) {
             (None, _) => named.is_some(),
             // An expression is found by the name it gives the index.
-            (Some(Keys::Expression(_)), _) => named.is_some() || made.as_deref() == Some(index.name.as_str()),
+            (Some(Keys::Expression(_)), _) => {
+                named.is_some() || made.iter().flatten().any(|name| *index.name == **name)
+            }
             (Some(Keys::Columns(columns)), Some(has)) => has.iter().map(|name| name.as_str()).eq(columns),
             (Some(Keys::Columns(_)), None) => false,
         };

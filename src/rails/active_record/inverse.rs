@@ -184,7 +184,10 @@ fn change_table_back(call: &Call, dialect: &super::Dialect) -> Asked<Call> {
     let parts = change_table::parts(call, dialect)?;
     let inner = parts.iter().rev().map(|part| inverse(part, dialect)).collect::<Asked<Vec<_>>>()?;
     let mut options = NONE;
-    if let Some(bulk) = call.options.get("bulk") {
+    // Until 7.1 each was undone by itself.
+    if let Some(bulk) = call.options.get("bulk")
+        && !dialect.until(7, 0)
+    {
         options.set("bulk", bulk.clone());
     }
     Ok(Call { name: "bulk_change_table".into(), options, inner: Some(inner), ..call.clone() })

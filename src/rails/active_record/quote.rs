@@ -91,14 +91,14 @@ pub fn words(text: &str) -> String {
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_")
 }
 
-/// `index_users_on_email`.
+/// `index_users_on_email`, with the table as it is given: what is sent for migrations up to 7.0.
 pub fn long_index_name(table: &str, keys: &Keys) -> String {
-    format!("index_{}_on_{}", bare(table), keys.part("_and_"))
+    format!("index_{table}_on_{}", keys.part("_and_"))
 }
 
-/// The same, shortened where it would be too long: what is sent for migrations from 7.1 on.
+/// The same without a schema, and shortened where it would be too long.
 pub fn index_name(table: &str, keys: &Keys) -> String {
-    let name = long_index_name(table, keys);
+    let name = long_index_name(bare(table), keys);
     if name.len() <= INDEX_BYTES {
         return name;
     }

@@ -164,6 +164,7 @@ pub enum Writes {
     Integer,
     Float,
     Decimal,
+    Money,
     Boolean,
     Text,
     Uuid,
@@ -184,7 +185,8 @@ pub fn writes(kind: &str) -> Writes {
             Writes::Integer
         }
         "float" | "real" | "double precision" | "float4" | "float8" => Writes::Float,
-        "decimal" | "numeric" | "money" => Writes::Decimal,
+        "decimal" | "numeric" => Writes::Decimal,
+        "money" => Writes::Money,
         "boolean" | "bool" => Writes::Boolean,
         "uuid" => Writes::Uuid,
         "json" | "jsonb" => Writes::Json,
