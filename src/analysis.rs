@@ -11,8 +11,8 @@ use crate::project::{Base, Project};
 use crate::read::STACK;
 use crate::read::directives::{Directives, directives};
 use crate::report::{
-    BaseSummary, HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Report, UnreadStatement, fingerprint,
-    merge_majors, most_specific, one_per_fault, suppress,
+    BaseSummary, Detail, HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Recorder, Report,
+    UnreadStatement, fingerprint, merge_majors, most_specific, one_per_fault, suppress,
 };
 use crate::rules::{BUILT_IN, Check, Findings, Rule, reading, stated};
 use crate::settings::{Allow, Settings};
@@ -216,6 +216,7 @@ struct Run {
     calls: BTreeMap<MigrationRef, usize>,
     /// For each fact of the settings file: this history has no such table at its end.
     unknown_facts: Vec<bool>,
+    details: Vec<Detail>,
 }
 
 /// Replays a history from a point on, and asks the rules until its majors part.
@@ -223,6 +224,9 @@ fn run(project: &Project, plan: &Plan, start: &Start) -> (Run, Option<Box<Parted
     let settings = plan.settings;
     let order = (plan.index, start.majors.first().copied(), start.migration);
     let mut run = Run { order, ..Run::default() };
+    // One of the replays is enough for readers: the newest.
+    let newest = settings.postgres.newest;
+    let mut recorder = (settings.details && start.majors.contains(&newest)).then(Recorder::default);
     // Which rules speak, and how loud: the same for all of a migration.
     let (mut asked, mut asked_at): (Vec<(&Rule, Severity)>, Option<MigrationRef>) = (Vec::new(), None);
     let mut tell = |event: Event| {
@@ -239,6 +243,9 @@ fn run(project: &Project, plan: &Plan, start: &Start) -> (Run, Option<Box<Parted
                 return;
             }
         };
+        if let Some(recorder) = &mut recorder {
+            recorder.note(event, newest);
+        }
         if asked_at != Some(context.at) {
             let path = project.sources.path(context.migration.source);
             asked = BUILT_IN.iter().map(|rule| (rule, rule.severity(settings, path))).collect();
@@ -256,7 +263,9 @@ fn run(project: &Project, plan: &Plan, start: &Start) -> (Run, Option<Box<Parted
             run.findings.extend(findings.into_found());
         }
     };
-    match replay_shared(plan, start, &mut tell) {
+    let replayed = replay_shared(plan, start, &mut tell);
+    run.details = recorder.map(Recorder::into_details).unwrap_or_default();
+    match replayed {
         Ok(end) => {
             run.unknown_facts = settings.facts.iter().map(|fact| end.schema.find(&fact.table).is_none()).collect();
             (run, None)
@@ -266,6 +275,7 @@ fn run(project: &Project, plan: &Plan, start: &Start) -> (Run, Option<Box<Parted
             let holds = |at: MigrationRef| at.migration < first.migration;
             run.findings.retain(|finding| finding.migration.is_none_or(holds));
             run.unread.retain(|unread| holds(unread.at));
+            run.details.retain(|detail| holds(detail.at));
             (run, Some(parted))
         }
     }
@@ -288,7 +298,9 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
     let mut unknown_facts = vec![true; settings.facts.len()];
     // A migration is replayed once for each class of majors; its calls are the same but where guards ask for more.
     let mut calls: BTreeMap<MigrationRef, usize> = BTreeMap::new();
+    let mut details = Vec::new();
     for run in runs {
+        details.extend(run.details);
         for (at, count) in run.calls {
             let known = calls.entry(at).or_default();
             *known = count.max(*known);
@@ -328,8 +340,10 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
         unread: unread.iter().map(unread_statement).collect(),
         statements: histories.iter().flat_map(|history| &history.migrations).map(statements).sum::<usize>()
             + calls.values().sum::<usize>(),
+        details,
         remarks: project.remarks.clone(),
     };
+    report.details.sort_by_key(|detail| detail.at);
     let order = order(project);
     report.findings.sort_by_cached_key(&order);
     report.allowed.sort_by_cached_key(|(finding, _)| order(finding));

@@ -7,6 +7,13 @@ use std::sync::{Arc, OnceLock};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(u32);
 
+impl SourceId {
+    /// Its number in a run: for names that no path can break.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// Bytes `start..end` of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {

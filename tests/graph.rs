@@ -63,3 +63,72 @@ fn a_function_that_many_tables_share_makes_them_no_neighbours() {
     let mermaid = plimsoll(&["graph", &folder, "--format=mermaid"]).out;
     assert!(mermaid.contains("%% 50 further connected tables are left out"), "{mermaid}");
 }
+
+/// The boxes and the lines of a drawing, as an XML parser sees them.
+fn drawn(arguments: &[&str]) -> (usize, usize, usize) {
+    let ran = plimsoll(arguments);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let document = roxmltree::Document::parse(&ran.out).unwrap();
+    let of = |class: &str| {
+        let groups = document.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "g")));
+        groups
+            .filter(|node| node.attribute("class").is_some_and(|known| known.split(' ').any(|one| one == class)))
+            .count()
+    };
+    (of("box"), of("arrow"), of("marked"))
+}
+
+#[test]
+fn a_drawing_shows_what_the_data_says() {
+    let document = plimsoll(&["graph", INCIDENT, "--format=json"]).json();
+    let pairs: BTreeSet<(&str, &str)> = document["edges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edge| match (edge["from"].as_str().unwrap(), edge["to"].as_str().unwrap()) {
+            // Drawn from the table to its partition.
+            (from, to) if edge["kind"] == "partition of" => (to, from),
+            pair => pair,
+        })
+        .collect();
+    let (boxes, arrows, marked) = drawn(&["graph", INCIDENT, "--format=svg"]);
+    assert_eq!((boxes, arrows, marked), (document["nodes"].as_array().unwrap().len(), pairs.len(), 0));
+}
+
+#[test]
+fn a_path_leads_from_one_table_to_another() {
+    let folder = "fixtures/_whole/incident-partition-keys";
+    let ends = ["--path", "ci_runner_machines", "group_type_ci_runners_e59bb2812d"];
+    let way = edges(&[&[folder], &ends[..]].concat());
+    let told: Vec<&str> = ["fires", "calls", "writes", "partition of", "references"]
+        .into_iter()
+        .filter(|kind| way.iter().any(|edge| edge.contains(kind)))
+        .collect();
+    assert_eq!((way.len(), told.len()), (5, 5), "{way:#?}");
+    let (boxes, arrows, _) = drawn(&[&["graph", folder, "--format=svg"], &ends[..]].concat());
+    assert_eq!((boxes, arrows), (6, 5));
+    let none = plimsoll(&["graph", folder, "--path", "ci_runners_e59bb2812d", "ci_runner_machines"]);
+    assert_eq!(none.code, 2);
+    assert!(none.err.contains("no write to"), "{}", none.err);
+}
+
+#[test]
+fn the_keys_at_which_a_write_can_fail_are_red() {
+    let drawing = ["paths", "ci_runner_machines", "fixtures/_whole/incident-partition-keys", "--format=svg"];
+    let (_, arrows, marked) = drawn(&drawing);
+    assert!(arrows > 5 && marked > 0, "{arrows} {marked}");
+}
+
+#[test]
+fn names_in_a_drawing_are_text() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("graph-hostile");
+    fs::create_dir_all(&folder).unwrap();
+    let name = "x\u{1b}[31m\u{202e}</text></svg><script>alert(1)</script>&\"\"";
+    let sql =
+        format!("CREATE TABLE \"{name}\" (id int PRIMARY KEY);\nCREATE TABLE b (id int REFERENCES \"{name}\");\n");
+    fs::write(folder.join("001_a.sql"), sql).unwrap();
+    let folder = folder.display().to_string();
+    let drawing = plimsoll(&["graph", &folder, "--format=svg"]).out;
+    assert!(!drawing.contains(['\u{1b}', '\u{202e}']) && !drawing.contains("<script"), "{drawing}");
+    assert_eq!(drawn(&["graph", &folder, "--format=svg"]), (2, 1, 0));
+}

@@ -64,7 +64,7 @@ pub struct Input {
 pub struct Check {
     #[command(flatten)]
     pub input: Input,
-    /// How findings are written: human, json, sarif, github, gitlab, junit, checkstyle or markdown
+    /// How findings are written: human, json, sarif, github, gitlab, junit, checkstyle, markdown or html
     #[arg(long, value_name = "FORMAT", value_parser = format, default_value = "human")]
     pub format: Format,
     /// Judge only what the work tree adds or changes since a git revision; `auto` asks the CI service
@@ -134,7 +134,10 @@ pub struct GraphArguments {
     /// How many tables away from it
     #[arg(long, value_name = "N", default_value_t = 2, requires = "table")]
     pub depth: usize,
-    /// dot, mermaid or json
+    /// Show only the shortest way that a write to the first table takes to the second
+    #[arg(long, num_args = 2, value_names = ["FROM", "TO"], conflicts_with = "table")]
+    pub path: Vec<String>,
+    /// dot, mermaid, svg or json
     #[arg(long, value_name = "FORMAT", value_parser = graph_format, default_value = "dot")]
     pub format: GraphFormat,
 }
@@ -145,7 +148,7 @@ pub struct PathsArguments {
     pub table: String,
     #[command(flatten)]
     pub input: Input,
-    /// human or json
+    /// human, json or svg
     #[arg(long, value_name = "FORMAT", value_parser = paths_format, default_value = "human")]
     pub format: PathsFormat,
 }

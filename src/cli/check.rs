@@ -49,7 +49,8 @@ fn judged(arguments: &Check, console: &mut Console<'_>) -> Result<(Project, Repo
         since: arguments.since.clone(),
         after: arguments.after.clone(),
     };
-    let (project, settings) = input::load(&arguments.input.paths, arguments.stdin, &flags, console)?;
+    let (project, mut settings) = input::load(&arguments.input.paths, arguments.stdin, &flags, console)?;
+    settings.details = arguments.format == Format::Html;
     let report = crate::analyze(&project, &settings);
     Ok((project, report))
 }

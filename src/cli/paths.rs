@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &PathsArguments, console: &mut Console<'_>) -> Outc
     let paths = graph.write_paths(&state.data, table);
 
     let mut written = Vec::new();
-    let rendered = output::render_paths(&paths, &state.schema, &project.sources, arguments.format, &mut written);
+    let rendered = output::render_paths(&paths, &graph, &project.sources, arguments.format, &mut written);
     rendered.map_err(|fault| Error::Io { path: "paths".to_owned(), reason: fault.to_string() })?;
     match &arguments.input.output {
         Some(path) => write_file(path, &written)?,

@@ -71,6 +71,14 @@ pub struct Part {
     pub left_out: usize,
 }
 
+impl Part {
+    /// Leaves out all nodes but these, and what leads to them.
+    pub fn keep(&mut self, nodes: &BTreeSet<Node>) {
+        self.nodes.retain(|node| nodes.contains(node));
+        self.edges.retain(|(from, to, _)| nodes.contains(from) && nodes.contains(to));
+    }
+}
+
 /// The connections of one schema.
 #[derive(Debug)]
 pub struct Graph<'a> {
@@ -133,6 +141,15 @@ impl<'a> Graph<'a> {
         self.part(found, 0)
     }
 
+    /// As [`Graph::neighbourhood`], of several tables at once.
+    pub fn around(&self, tables: &BTreeSet<RelationId>, depth: usize) -> Part {
+        let mut nodes = BTreeSet::new();
+        for table in tables {
+            nodes.extend(self.neighbourhood(*table, depth).nodes);
+        }
+        self.part(nodes, 0)
+    }
+
     /// All that is connected with something, the most connected relations first where `most` cuts it off.
     pub fn connected(&self, most: usize) -> Part {
         let mut relations: Vec<(usize, RelationId)> = Vec::new();
@@ -187,6 +204,25 @@ impl<'a> Graph<'a> {
         }
         path.reverse();
         Some(path)
+    }
+
+    /// All that a write to a table can reach.
+    pub fn reached(&self, from: RelationId) -> Part {
+        let mut nodes = BTreeSet::from([Node::Relation(from)]);
+        let mut edges = BTreeSet::new();
+        let mut open = VecDeque::from([Node::Relation(from)]);
+        while let Some(node) = open.pop_front() {
+            let Some(index) = self.nodes.get(&node) else { continue };
+            for (next, edge) in self.carried_from(*index) {
+                let (next, edge) = (self.graph[next], self.graph[edge]);
+                edges.insert(if edge == Edge::PartitionOf { (next, node, edge) } else { (node, next, edge) });
+                // A key is where a write is checked, not where it goes on.
+                if nodes.insert(next) && !matches!(edge, Edge::References(_)) {
+                    open.push_back(next);
+                }
+            }
+        }
+        Part { nodes, edges, left_out: 0 }
     }
 
     /// Where a write at a node goes on to: rows written to a parent land in its partitions, and nothing travels by reading.

@@ -72,6 +72,21 @@ pub enum Risk {
     RowsUnclear { source: RelationId },
 }
 
+impl WritePath {
+    /// The keys at which the write can fail where a reader of the table would not expect it.
+    pub fn risky_keys(&self) -> BTreeSet<ConstraintId> {
+        let mut keys = BTreeSet::new();
+        let mut open: Vec<&Met> = self.met.iter().collect();
+        while let Some(met) = open.pop() {
+            if let (What::Constraint(id), Some(_)) = (&met.what, met.risk) {
+                keys.insert(*id);
+            }
+            open.extend(&met.then);
+        }
+        keys
+    }
+}
+
 impl Graph<'_> {
     /// Inserts, updates and deletes of one table.
     pub fn write_paths(&self, data: &Data, table: RelationId) -> Vec<WritePath> {

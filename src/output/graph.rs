@@ -1,13 +1,13 @@
 //! A graph as DOT, Mermaid or JSON. Nodes go by numbers of their own; names from inputs stand in escaped labels only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::json;
 use super::mermaid::entities;
 use super::text::visible;
+use super::{json, svg};
 use crate::graph::{Edge, Graph, Node, Part};
 use crate::schema::definition::relation_name;
 use crate::schema::{Relation, TableKind};
@@ -19,16 +19,18 @@ const VERSION: u32 = 1;
 pub enum GraphFormat {
     Dot,
     Mermaid,
+    Svg,
     Json,
 }
 
 impl GraphFormat {
-    pub const ALL: [GraphFormat; 3] = [GraphFormat::Dot, GraphFormat::Mermaid, GraphFormat::Json];
+    pub const ALL: [GraphFormat; 4] = [GraphFormat::Dot, GraphFormat::Mermaid, GraphFormat::Svg, GraphFormat::Json];
 
     pub fn word(self) -> &'static str {
         match self {
             GraphFormat::Dot => "dot",
             GraphFormat::Mermaid => "mermaid",
+            GraphFormat::Svg => "svg",
             GraphFormat::Json => "json",
         }
     }
@@ -40,6 +42,7 @@ pub fn render(graph: &Graph<'_>, part: &Part, format: GraphFormat, into: &mut dy
     match format {
         GraphFormat::Dot => dot(&document, into),
         GraphFormat::Mermaid => mermaid(&document, into),
+        GraphFormat::Svg => alone(graph, part, &BTreeSet::new(), into),
         GraphFormat::Json => json::write(&document, into),
     }
 }
@@ -98,6 +101,66 @@ fn document(graph: &Graph<'_>, part: &Part) -> Document {
         nodes: nodes.collect(),
         edges: edges.into_iter().map(|(_, _, row)| row).collect(),
         left_out: part.left_out,
+    }
+}
+
+/// A drawing as a file of its own.
+pub(super) fn alone(
+    graph: &Graph<'_>,
+    part: &Part,
+    marked: &BTreeSet<(Node, Node)>,
+    into: &mut dyn Write,
+) -> io::Result<()> {
+    let label = match part.left_out {
+        0 => "What is connected with what".to_owned(),
+        count => left_out(count),
+    };
+    writeln!(into, "{}", drawing(graph, part, marked, "g", &label, Some(svg::STYLE)))
+}
+
+/// A part as a drawing; `marked` edges and their ends stand out.
+pub(super) fn drawing(
+    graph: &Graph<'_>,
+    part: &Part,
+    marked: &BTreeSet<(Node, Node)>,
+    id: &str,
+    label: &str,
+    style: Option<&str>,
+) -> String {
+    let nodes: Vec<Node> = part.nodes.iter().copied().collect();
+    let place: BTreeMap<Node, usize> = nodes.iter().enumerate().map(|(at, node)| (*node, at)).collect();
+    let on_way = |node: &Node| marked.iter().any(|(from, to)| from == node || to == node);
+    let boxes: Vec<svg::Box> = nodes
+        .iter()
+        .map(|node| svg::Box { kind: kind(graph, *node), name: short_name(graph, *node), marked: on_way(node) })
+        .collect();
+    let arrow = |(from, to, edge): &(Node, Node, Edge)| {
+        let (from, to, marked) = (place[from], place[to], marked.contains(&(*from, *to)));
+        // Rows go from a table to its partitions: drawn that way, all that a write does goes down.
+        let (from, to) = if *edge == Edge::PartitionOf { (to, from) } else { (from, to) };
+        svg::Arrow { from, to, word: word(graph, *edge), marked }
+    };
+    let arrows: Vec<svg::Arrow> = part.edges.iter().map(arrow).collect();
+    svg::draw(&boxes, &arrows, id, label, style)
+}
+
+/// Without the schema that nearly all are in, and a trigger without its table, to which it is connected.
+fn short_name(graph: &Graph<'_>, node: Node) -> String {
+    let schema = graph.schema();
+    match node {
+        Node::Relation(id) => schema.get_relation(id).map(|relation| relation.name.short()).unwrap_or_default(),
+        Node::Trigger(id) => schema.trigger(id).name.to_string(),
+        Node::Function(id) => format!("{}()", schema.function(id).name.short()),
+    }
+}
+
+fn word(graph: &Graph<'_>, edge: Edge) -> String {
+    match edge {
+        // The name of a key tells more than that it refers.
+        Edge::References(key) => graph.schema().constraint(key).name.to_string(),
+        Edge::Writes(kind) => kind.to_string(),
+        Edge::PartitionOf => "partition".to_owned(),
+        Edge::Fires | Edge::Calls | Edge::Reads | Edge::Copies | Edge::Backfills => edge.word().to_owned(),
     }
 }
 

@@ -3,19 +3,23 @@
 mod checkstyle;
 mod completeness;
 mod create;
+mod diff;
 mod excerpt;
 mod github;
 mod gitlab;
 mod graph;
+mod html;
 mod human;
 mod json;
 mod junit;
+mod layout;
 mod markdown;
 mod mermaid;
 mod paths;
 mod sarif;
 mod schema;
 mod sections;
+mod svg;
 mod text;
 mod uri;
 mod xml;
@@ -47,10 +51,11 @@ pub enum Format {
     Junit,
     Checkstyle,
     Markdown,
+    Html,
 }
 
 impl Format {
-    pub const ALL: [Format; 8] = [
+    pub const ALL: [Format; 9] = [
         Format::Human,
         Format::Json,
         Format::Sarif,
@@ -59,6 +64,7 @@ impl Format {
         Format::Junit,
         Format::Checkstyle,
         Format::Markdown,
+        Format::Html,
     ];
 
     pub fn word(self) -> &'static str {
@@ -71,6 +77,7 @@ impl Format {
             Format::Junit => "junit",
             Format::Checkstyle => "checkstyle",
             Format::Markdown => "markdown",
+            Format::Html => "html",
         }
     }
 }
@@ -110,6 +117,7 @@ pub fn render(
         Format::Junit => junit::render(report, sources, into),
         Format::Checkstyle => checkstyle::render(report, sources, into),
         Format::Markdown => markdown::render(report, sources, options, into),
+        Format::Html => html::render(report, sources, into),
     }
 }
 
@@ -125,6 +133,7 @@ pub fn render_failure(error: &Error, format: Format, into: &mut dyn Write) -> io
         Format::Junit => junit::render_failure(&reason, into),
         Format::Checkstyle => checkstyle::render_failure(&reason, into),
         Format::Markdown => markdown::render_failure(&reason, into),
+        Format::Html => html::render_failure(&reason, into),
     }
 }
 

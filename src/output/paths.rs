@@ -1,14 +1,15 @@
 //! What a write runs into, as a tree for readers and as JSON.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use super::{json, visible};
-use crate::graph::{Met, Risk, What, WritePath};
+use crate::graph::{Edge, Graph, Met, Risk, What, WritePath};
 use crate::operation::{Action, TriggerTiming, WriteKind};
 use crate::schema::definition::{constraint as definition, index_body};
-use crate::schema::{RelationId, Schema, Trigger};
+use crate::schema::{ConstraintId, RelationId, Schema, Trigger};
 use crate::source::{Sources, Span};
 
 /// How paths are written.
@@ -16,15 +17,17 @@ use crate::source::{Sources, Span};
 pub enum PathsFormat {
     Human,
     Json,
+    Svg,
 }
 
 impl PathsFormat {
-    pub const ALL: [PathsFormat; 2] = [PathsFormat::Human, PathsFormat::Json];
+    pub const ALL: [PathsFormat; 3] = [PathsFormat::Human, PathsFormat::Json, PathsFormat::Svg];
 
     pub fn word(self) -> &'static str {
         match self {
             PathsFormat::Human => "human",
             PathsFormat::Json => "json",
+            PathsFormat::Svg => "svg",
         }
     }
 }
@@ -32,15 +35,16 @@ impl PathsFormat {
 /// Writes what inserts, updates and deletes of one table run into.
 pub fn render(
     paths: &[WritePath],
-    schema: &Schema,
+    graph: &Graph<'_>,
     sources: &Sources,
     format: PathsFormat,
     into: &mut dyn Write,
 ) -> io::Result<()> {
-    let teller = Teller { schema, sources };
+    let teller = Teller { schema: graph.schema(), sources };
     let rows: Vec<PathRow> = paths.iter().map(|path| teller.path(path)).collect();
     match format {
         PathsFormat::Json => json::write(&Document { version: 1, paths: rows }, into),
+        PathsFormat::Svg => drawn(paths, graph, into),
         PathsFormat::Human => {
             for (place, row) in rows.iter().enumerate() {
                 if place > 0 {
@@ -52,6 +56,16 @@ pub fn render(
             Ok(())
         }
     }
+}
+
+/// All that the writes reach, keys at which they can fail in red.
+fn drawn(paths: &[WritePath], graph: &Graph<'_>, into: &mut dyn Write) -> io::Result<()> {
+    let Some(first) = paths.first() else { return Ok(()) };
+    let risky: BTreeSet<ConstraintId> = paths.iter().flat_map(WritePath::risky_keys).collect();
+    let part = graph.reached(first.table);
+    let marked = part.edges.iter().filter(|(.., edge)| matches!(edge, Edge::References(key) if risky.contains(key)));
+    let marked = marked.map(|(from, to, _)| (*from, *to)).collect();
+    super::graph::alone(graph, &part, &marked, into)
 }
 
 #[derive(Serialize)]

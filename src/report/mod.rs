@@ -1,8 +1,10 @@
 //! The report: findings after suppression, what was relied on, what was not read. Outputs only format it.
 
+mod detail;
 mod once;
 mod suppress;
 
+pub use detail::{Detail, InTransaction, Recorder, StepDetail, Work, WorkKind};
 pub use once::{merge_majors, most_specific, one_per_fault};
 pub use suppress::{NamedMigration, PlacedAllow, suppress};
 
@@ -35,6 +37,8 @@ pub struct Report {
     pub unread: Vec<UnreadStatement>,
     /// SQL statements and migration calls, all scripts that run forward.
     pub statements: usize,
+    /// What each judged migration does, step by step, where that was asked for. In the order of `migrations`.
+    pub details: Vec<Detail>,
     /// Plain sentences for the reader of the run: which framework was taken, which base.
     pub remarks: Vec<String>,
 }

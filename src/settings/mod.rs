@@ -38,6 +38,8 @@ pub struct Settings {
     /// The server or role sets a lock_timeout: `lock-timeout-missing` is silent.
     pub lock_timeout_set: bool,
     pub strict_reading: bool,
+    /// Keep what each judged step does, for a report that shows it.
+    pub details: bool,
     pub facts: Vec<Fact>,
     pub allows: Vec<Allow>,
     pub unallowable: Vec<String>,
@@ -102,6 +104,7 @@ impl Default for Settings {
             dynamic_partitions: Vec::new(),
             lock_timeout_set: false,
             strict_reading: false,
+            details: false,
             facts: Vec::new(),
             allows: Vec::new(),
             unallowable: Vec::new(),

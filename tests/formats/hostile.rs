@@ -13,7 +13,7 @@ const NAME: &str = "x\u{1b}[31m\u{7}\u{202e}\n::error::pwned\r\n##[error]pwned <
     <script>alert(1)</script> @team closes #1, GH-2 [a](https://evil.example) ``` \"'%0A&lt; -->";
 
 /// The shared report with that name in everything that can come from an input.
-fn hostile() -> (Sources, Report) {
+pub fn hostile() -> (Sources, Report) {
     let (mut sources, mut report) = shared();
     let path = format!("db/{}.sql", NAME.replace('/', ""));
     let id = sources.add(path.as_str(), format!("{NAME}\n"));

@@ -118,6 +118,7 @@ pub fn shared() -> (Sources, Report) {
             judged: true,
         }],
         statements: 5,
+        details: Vec::new(),
         remarks: vec!["plain SQL files in db".to_owned()],
     };
     (sources, report)
