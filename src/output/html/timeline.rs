@@ -276,6 +276,8 @@ fn chips(step: &StepDetail) -> Vec<(&'static str, String)> {
             FrameKind::Loop(None) => "in a loop".to_owned(),
             FrameKind::Undecided => "under a condition".to_owned(),
             FrameKind::Dynamic => "from a text made at run time".to_owned(),
+            FrameKind::Method(name) => format!("by the method {name}"),
+            FrameKind::Helper(name) => format!("by {name}"),
             FrameKind::Function(name) => format!("in {name}()"),
         };
         chips.push(("quiet", words));
