@@ -170,7 +170,8 @@ impl Told {
                 continue;
             }
             let PlacedAllow { allow, at, used } = placed;
-            let unknown = stated::unknown_rule(allow, *at, severity("allow-unknown-rule"));
+            let is_extra = Rule::find_in(settings, &allow.rule).is_some();
+            let unknown = stated::unknown_rule(allow, *at, severity("allow-unknown-rule")).filter(|_| !is_extra);
             let is_known = unknown.is_none();
             findings.extend(unknown);
             if !is_known {
@@ -228,7 +229,8 @@ fn run(project: &Project, plan: &Plan, start: &Start) -> (Run, Option<Box<Parted
     let newest = settings.postgres.newest;
     let mut recorder = (settings.details && start.majors.contains(&newest)).then(Recorder::default);
     // Which rules speak, and how loud: the same for all of a migration.
-    let (mut asked, mut asked_at): (Vec<(&Rule, Severity)>, Option<MigrationRef>) = (Vec::new(), None);
+    let (mut asked, mut asked_at): (Vec<(&'static Rule, Severity)>, Option<MigrationRef>) = (Vec::new(), None);
+    let extra = Rule::extra(settings);
     let mut tell = |event: Event| {
         let context = match event {
             Event::Step(step) => &step.context,
@@ -248,7 +250,8 @@ fn run(project: &Project, plan: &Plan, start: &Start) -> (Run, Option<Box<Parted
         }
         if asked_at != Some(context.at) {
             let path = project.sources.path(context.migration.source);
-            asked = BUILT_IN.iter().map(|rule| (rule, rule.severity(settings, path))).collect();
+            let rules = BUILT_IN.iter().chain(extra.iter().copied());
+            asked = rules.map(|rule| (rule, rule.severity(settings, path))).collect();
             asked.retain(|(_, severity)| *severity > Severity::Off);
             asked_at = Some(context.at);
         }
@@ -258,6 +261,7 @@ fn run(project: &Project, plan: &Plan, start: &Start) -> (Run, Option<Box<Parted
                 (Check::Step(check), Event::Step(step)) => check(step, &mut findings),
                 (Check::Unit(check), Event::Unit(unit)) => check(unit, &mut findings),
                 (Check::Whole(check), Event::Whole(whole)) => check(whole, &mut findings),
+                (Check::Pattern, Event::Step(step)) => rule.match_page(step, &mut findings),
                 _ => continue,
             }
             run.findings.extend(findings.into_found());
@@ -316,7 +320,8 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
         }
     }
     // First of all: a finding that took others in stands at one of their places only.
-    most_specific(&mut findings, &|rule| Rule::find(rule).map_or(&[][..], |rule| &rule.page().over));
+    let over = |rule: &str| Rule::find_in(settings, rule).map_or(&[][..], |rule| &rule.page().over);
+    most_specific(&mut findings, &over);
     let mut findings = one_per_fault(findings);
     let of = |id: &'static str| Rule::find(id).map_or(Severity::Off, |rule| rule.severity(settings, ""));
     findings.extend(reading::unread_statements(&unread, of("unread-statement"), settings.strict_reading));

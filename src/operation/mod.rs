@@ -977,6 +977,8 @@ pub struct Grant {
     pub revoke: bool,
     /// Relations named; empty for other objects and ALL TABLES IN SCHEMA.
     pub tables: Vec<Name>,
+    /// Roles; `public` is every role.
+    pub to: Vec<Ident>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

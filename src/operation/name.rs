@@ -108,6 +108,13 @@ impl fmt::Debug for Ident {
     }
 }
 
+impl Ident {
+    /// A keyword that has to be quoted where it is a name.
+    pub fn is_keyword(&self) -> bool {
+        must_be_quoted(self.as_str())
+    }
+}
+
 /// Prints as `quote_ident()` does.
 impl fmt::Display for Ident {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,6 +3,7 @@
 
 mod assemble;
 mod dialect;
+mod extra_pages;
 mod git;
 mod judge;
 mod layout;

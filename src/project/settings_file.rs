@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::extra_pages::extra_pages;
 use super::git::Git;
 use super::place::Place;
 use super::text;
@@ -23,8 +24,14 @@ pub fn read_settings(working_directory: &Path, flags: &Flags, rules: &[&str]) ->
     };
     let Some((shown, text)) = found else { return Ok((Settings::default().with(flags), sources)) };
     let id = sources.add(shown, text);
-    let settings = SettingsFile { sources: &sources, id, rules }.read()?;
-    Ok((settings.with(flags), sources))
+    // Their ids may be named in the very file that names their folders. Where it cannot be read, what follows says so.
+    let first = SettingsFile { sources: &sources, id, rules: &[] }.read();
+    let folders = first.map(|settings| settings.extra_rules).unwrap_or_default();
+    let pages = extra_pages(&place, flags, &folders)?;
+    let rules: Vec<&str> = rules.iter().copied().chain(pages.iter().map(|page| page.id.as_str())).collect();
+    let mut settings = SettingsFile { sources: &sources, id, rules: &rules }.read()?.with(flags);
+    settings.extra_pages = pages;
+    Ok((settings, sources))
 }
 
 /// The file as shown, and its text.

@@ -4,11 +4,14 @@
 
 pub mod page;
 
+mod extra;
+mod pattern;
 mod radius;
 pub mod reading;
 mod row_changes;
 mod say;
 pub mod stated;
+mod subject;
 
 mod backfill;
 mod backfill_before_sync;
@@ -81,6 +84,8 @@ pub struct Rule {
     pub id: &'static str,
     text: &'static str,
     pub check: Check,
+    /// The page of a rule that is not built in.
+    own: Option<&'static Page>,
 }
 
 /// What a rule looks at.
@@ -92,18 +97,20 @@ pub enum Check {
     Unit(fn(&Unit, &mut Findings)),
     /// A migration that is over.
     Whole(fn(&Whole, &mut Findings)),
+    /// Each operation, as the page's `[match]` says.
+    Pattern,
     /// Said by the analysis itself, about what was read, allowed or stated.
     Analysis,
 }
 
 macro_rules! rule {
     ($id:literal, $check:expr) => {
-        Rule { id: $id, text: include_str!(concat!("../../rules/", $id, ".md")), check: $check }
+        Rule { id: $id, text: include_str!(concat!("../../rules/", $id, ".md")), check: $check, own: None }
     };
 }
 
 /// All rules, by id.
-pub const BUILT_IN: &[Rule] = &[
+pub static BUILT_IN: &[Rule] = &[
     rule!("allow-unknown-rule", Check::Analysis),
     rule!("allow-unused", Check::Analysis),
     rule!("allow-without-reason", Check::Analysis),
@@ -113,6 +120,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("backfill-in-schema-transaction", Check::Step(row_changes::backfill_in_schema_transaction)),
     rule!("backfill-without-row-lock", Check::Step(copy_traffic::backfill_without_lock)),
     rule!("bundled-validate", Check::Step(validation::bundled)),
+    rule!("char-type", Check::Pattern),
     rule!("check-validated-on-add", Check::Step(constraint_scan::check)),
     rule!("cleanup-cascades", Check::Step(clean_up::cascades)),
     rule!("column-check-scan", Check::Step(column_added::check)),
@@ -146,10 +154,12 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("duplicate-fk", Check::Whole(key_indexes::duplicate)),
     rule!("duplicate-object", Check::Step(duplicate_object::check)),
     rule!("dynamic-sql-unread", Check::Unit(dynamic_sql_unread::check)),
+    rule!("enum-type", Check::Pattern),
     rule!("enum-value-removed", Check::Whole(labels::removed)),
     rule!("enum-value-used-in-transaction", Check::Unit(labels::used_in_transaction)),
     rule!("exclusion-constraint", Check::Step(constraint_scan::exclusion)),
     rule!("explicit-lock-table", Check::Step(transaction_control::explicit_lock)),
+    rule!("extension-not-allowed", Check::Pattern),
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
     rule!("fact-without-reason", Check::Analysis),
     rule!("filtered-backfill-breaks-fk", Check::Unit(backfill::filtered_breaks_key)),
@@ -162,10 +172,14 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("fk-type-mismatch", Check::Whole(key_indexes::type_mismatch)),
     rule!("fk-validated-on-add", Check::Step(fk_validated_on_add::check)),
     rule!("fk-without-index", Check::Whole(key_indexes::without_index)),
+    rule!("fk-without-on-delete", Check::Pattern),
+    rule!("float-for-money", Check::Pattern),
     rule!("identifier-too-long", Check::Step(identifier_too_long::check)),
     rule!("index-behind-constraint", Check::Step(refused::index_behind_constraint)),
     rule!("index-not-concurrent", Check::Step(index_not_concurrent::check)),
     rule!("inherited-object-on-partition", Check::Step(refused::inherited_object_on_partition)),
+    rule!("int-primary-key", Check::Pattern),
+    rule!("json-type", Check::Pattern),
     rule!("key-from-incomplete-table", Check::Unit(key_from_incomplete_table::check)),
     rule!("lock-held-while-scanning", Check::Step(locks_held::while_scanning)),
     rule!("lock-timeout-disabled", Check::Step(transaction_control::lock_timeout_disabled)),
@@ -175,6 +189,8 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("matview-refresh-blocks", Check::Step(other_locks::refresh)),
     rule!("missing-object", Check::Step(missing_object::check)),
     rule!("mixed-schema-and-data", Check::Unit(row_changes::mixed)),
+    rule!("money-type", Check::Pattern),
+    rule!("naming", Check::Pattern),
     rule!("nested-transaction", Check::Whole(transaction_control::nested)),
     rule!("not-allowed-in-transaction", Check::Step(outside_transaction::other)),
     rule!("not-null-column-without-default", Check::Step(column_added::not_null_without_default)),
@@ -187,6 +203,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("partition-without-constraint", Check::Whole(partition_parts::without)),
     rule!("primary-key-builds-index", Check::Step(key_builds_index::primary_key)),
     rule!("primary-key-nullable-scan", Check::Step(key_builds_index::nullable)),
+    rule!("public-grant", Check::Pattern),
     rule!("reindex-not-concurrent", Check::Step(other_locks::reindex)),
     rule!("rename-column", Check::Whole(renamed::column)),
     rule!("rename-enum-value", Check::Step(labels::renamed)),
@@ -194,8 +211,11 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("replace-index-gap", Check::Whole(key_indexes::replace_gap)),
     rule!("replica-identity-lost", Check::Whole(key_indexes::replica_identity_lost)),
     rule!("replication-role-changed", Check::Step(transaction_control::replication_role)),
+    rule!("reserved-name", Check::Pattern),
     rule!("rows-moved-under-sync", Check::Whole(clean_up::moved)),
+    rule!("security-definer-path", Check::Pattern),
     rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
+    rule!("serial-type", Check::Pattern),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
     rule!("statement-trigger-on-parent-only", Check::Step(partition_keys::statement_trigger)),
     rule!("stored-generated-rewrite", Check::Step(column_added::generated)),
@@ -210,6 +230,7 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("sync-misses-operation", Check::Whole(sync::misses_operation)),
     rule!("sync-unfiltered-but-backfill-filtered", Check::Unit(backfill::unfiltered_sync)),
     rule!("table-rewrite", Check::Step(other_locks::rewrite)),
+    rule!("timestamp-without-time-zone", Check::Pattern),
     rule!("trigger-cycle", Check::Unit(trigger_cycle::check)),
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
     rule!("triggers-disabled", Check::Whole(transaction_control::triggers_disabled)),
@@ -221,11 +242,16 @@ pub const BUILT_IN: &[Rule] = &[
     rule!("unclosed-transaction", Check::Whole(transaction_control::unclosed)),
     rule!("unique-builds-index", Check::Step(key_builds_index::unique)),
     rule!("unique-without-partition-key", Check::Step(refused::unique_without_partition_key)),
+    rule!("unlogged-table", Check::Pattern),
+    rule!("unnamed-constraint", Check::Pattern),
+    rule!("unnamed-index", Check::Pattern),
     rule!("unread-file", Check::Analysis),
     rule!("unread-statement", Check::Analysis),
     rule!("update-without-where", Check::Step(row_changes::without_where)),
     rule!("validate-in-same-transaction", Check::Step(validation::in_same_transaction)),
+    rule!("varchar-limit", Check::Pattern),
     rule!("volatile-default-rewrite", Check::Step(column_added::volatile)),
+    rule!("wide-index", Check::Pattern),
 ];
 
 static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
@@ -245,6 +271,9 @@ impl Rule {
     }
 
     pub fn page(&self) -> &'static Page {
+        if let Some(page) = &self.own {
+            return page;
+        }
         let place = PAGES.binary_search_by(|page| page.id.as_str().cmp(self.id)).ok();
         // Every built-in page reads: `tests/catalogue.rs`.
         &PAGES[place.unwrap_or_default()]
@@ -297,6 +326,13 @@ impl Rule {
             Severity::Off if settings.preset == Preset::Strict => Severity::Warning,
             severity => severity,
         })
+    }
+
+    /// Asks the page's `[match]`.
+    pub fn match_page(&self, step: &Step, findings: &mut Findings) {
+        if let Some(found) = &self.page().pattern {
+            pattern::check(found, step, findings);
+        }
     }
 
     /// Rests on what is known of rows: no other linter's suppression is meant for it.

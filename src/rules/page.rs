@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::pattern::{Match, Pattern};
 use crate::finding::Severity;
 
 /// One page, read.
@@ -19,6 +20,8 @@ pub struct Page {
     pub tags: Vec<String>,
     /// More general rules that stay silent where this one sees the same fault.
     pub over: Vec<String>,
+    /// What it finds, where the page says all of it.
+    pub pattern: Option<Pattern>,
     /// Why it hurts: the prose between the settings and "Instead", without examples.
     pub why: String,
     pub instead: String,
@@ -62,13 +65,15 @@ struct Head {
     tags: Vec<String>,
     #[serde(default)]
     over: Vec<String>,
+    #[serde(rename = "match")]
+    pattern: Option<Match>,
 }
 
 impl Page {
     /// Reads a page; the error names the line and what is wanted there.
     pub fn parse(id: &str, text: &str) -> Result<Page, String> {
         let blocks = blocks(text)?;
-        let at = |line: usize, wanted: &str| format!("rules/{id}.md:{line}: {wanted}");
+        let at = |line: usize, wanted: &str| format!("{id}.md:{line}: {wanted}");
         let title = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
         if title.trim() != format!("# {id}") {
             return Err(at(1, &format!("the page opens with `# {id}`")));
@@ -77,6 +82,7 @@ impl Page {
         let Some(head_at) = head_at else { return Err(at(1, "a fenced `toml` block follows the title")) };
         let Block::Fence { text: settings, line, .. } = &blocks[head_at] else { return Err(at(1, "no settings")) };
         let head: Head = toml::from_str(settings).map_err(|fault| at(*line, fault.message()))?;
+        let pattern = head.pattern.map(Pattern::read).transpose().map_err(|fault| at(*line, &fault))?;
 
         let mut page = Page {
             id: id.to_owned(),
@@ -85,6 +91,7 @@ impl Page {
             since: head.since,
             tags: head.tags,
             over: head.over,
+            pattern,
             why: String::new(),
             instead: String::new(),
             examples: Vec::new(),
@@ -240,7 +247,7 @@ mod tests {
     fn faults_name_their_line() {
         let wrong = |id: &str, text: &str| Page::parse(id, text).unwrap_err();
         assert!(wrong("other", PAGE).contains("opens with `# other`"));
-        assert!(wrong("drop-column", &PAGE.replace("since", "sinc")).starts_with("rules/drop-column.md:2: "));
+        assert!(wrong("drop-column", &PAGE.replace("since", "sinc")).starts_with("drop-column.md:2: "));
         assert!(wrong("drop-column", &PAGE.replace("sql bad", "sql ugly")).contains(":10: `ugly` is no verdict"));
         assert!(wrong("drop-column", "# drop-column\n```toml\n").contains("never closed"));
     }

@@ -53,6 +53,8 @@ pub struct Settings {
     pub releases: Vec<Release>,
     /// Folders of further rule pages, relative to the repository root.
     pub extra_rules: Vec<String>,
+    /// The pages in them.
+    pub extra_pages: Vec<ExtraPage>,
     /// Files that describe a Rails project's own migration methods, relative to the repository root.
     pub vocabularies: Vec<String>,
     /// The file of findings that are known, relative to the repository root.
@@ -66,6 +68,13 @@ pub enum Preset {
     Default,
     /// Rules that are off by default speak too.
     Strict,
+}
+
+/// A page of a rule that the project brings along: `<id>.md` and its text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExtraPage {
+    pub id: String,
+    pub text: String,
 }
 
 /// `[[overrides]]`: severities for some files only.
@@ -114,6 +123,7 @@ impl Default for Settings {
             databases: Vec::new(),
             releases: Vec::new(),
             extra_rules: Vec::new(),
+            extra_pages: Vec::new(),
             vocabularies: Vec::new(),
             baseline: None,
             file: None,

@@ -27,12 +27,12 @@ impl Cursor<'_> {
         }
         let direction = if revoke { "from" } else { "to" };
         self.expect(direction)?;
-        self.list(|cursor| {
+        let to = self.list(|cursor| {
             cursor.eat("group");
             cursor.role()
         })?;
         self.grant_tail()?;
-        Ok(Operation::Grant(Grant { revoke, tables }))
+        Ok(Operation::Grant(Grant { revoke, tables, to }))
     }
 
     fn grant_tail(&mut self) -> Read<()> {
