@@ -218,3 +218,92 @@ fn a_reader_that_goes_away_is_no_fault() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
 }
+
+const PAGE: &str = r#"# audit-columns
+
+```toml
+severity = "error"
+summary = "a column of an audit table may be null"
+
+[match]
+operation = "new-column"
+table = ["audit_*", "*_log"]
+unless = ["not-null"]
+message = "`{table}.{column}` may be null"
+instead = "{column} {type} NOT NULL"
+```
+
+## Why it hurts
+
+Auditors ask for every value.
+
+## Instead
+
+NOT NULL.
+"#;
+
+/// A project with a settings file, pages of its own and migrations.
+fn with_pages(name: &str, settings: &str, pages: &[(&str, &str)], sql: &str) -> (String, String) {
+    let folder = project(name, &[("plimsoll.toml", settings)]);
+    for part in ["rules", "migrations"] {
+        fs::create_dir_all(PathBuf::from(&folder).join(part)).unwrap();
+    }
+    for (page, text) in pages {
+        fs::write(PathBuf::from(&folder).join("rules").join(page), text).unwrap();
+    }
+    fs::write(PathBuf::from(&folder).join("migrations/001_log.sql"), sql).unwrap();
+    (format!("--config={folder}/plimsoll.toml"), format!("{folder}/migrations"))
+}
+
+const EXTRA: &str = "extra-rules = [\"rules\"]\n";
+const AUDITED: &str = "CREATE TABLE audit_log (id bigint PRIMARY KEY, at timestamptz, who text NOT NULL);\n";
+
+#[test]
+fn pages_of_a_project_are_rules_like_any_other() {
+    let pages = [("audit-columns.md", PAGE), ("README.md", "Our rules.")];
+    let (config, path) = with_pages("pages", EXTRA, &pages, AUDITED);
+    let ran = plimsoll(&["check", &path, &config, "--format=json"]);
+    ends(&ran, 1);
+    let found = &ran.json()["findings"];
+    assert_eq!(found[0]["rule"], "audit-columns");
+    assert_eq!(found[0]["message"], "`audit_log.at` may be null");
+    assert_eq!(found[0]["instead"], "at timestamp with time zone NOT NULL");
+    assert_eq!((found[0]["line"].as_u64(), found[0]["column"].as_u64()), (Some(1), Some(48)));
+    assert_eq!(found[1], serde_json::Value::Null, "one column may be null: {found}");
+
+    let off = format!("{EXTRA}[rules]\naudit-columns = \"off\"\n");
+    let (config, path) = with_pages("pages-off", &off, &pages, AUDITED);
+    ends(&plimsoll(&["check", &path, &config]), 0);
+
+    let allowed = format!("-- plimsoll:allow audit-columns: filled by the archive\n{AUDITED}");
+    let (config, path) = with_pages("pages-allowed", EXTRA, &pages, &allowed);
+    let ran = plimsoll(&["check", &path, &config, "--format=json"]);
+    ends(&ran, 0);
+    assert_eq!(ran.rules(), Vec::<String>::new(), "{}", ran.out);
+}
+
+#[test]
+fn pages_that_cannot_be_read_end_the_run() {
+    let wrong = [
+        ("audit-columns.md", PAGE.replace("new-column", "new-row"), "`new-row` is no operation"),
+        ("audit-columns.md", PAGE.replace("{column}", "{kolumn}"), "`{kolumn}` stands for nothing"),
+        ("audit-columns.md", PAGE[..PAGE.find("[match]").unwrap()].to_owned() + "```\n", "[match]"),
+        ("drop-column.md", PAGE.replace("audit-columns", "drop-column"), "a rule of plimsoll's own"),
+        ("Audit.md", PAGE.replace("audit-columns", "Audit"), "is no id of a rule"),
+    ];
+    for (name, text, told) in wrong {
+        let (config, path) = with_pages("pages-wrong", EXTRA, &[(name, text.as_str())], AUDITED);
+        let ran = plimsoll(&["check", &path, &config]);
+        ends(&ran, 2);
+        assert!(ran.err.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ").contains(told), "{told}: {}", ran.err);
+    }
+}
+
+#[test]
+fn the_vocabulary_of_pages_is_documented() {
+    let page = fs::read_to_string("docs/configuration.md").unwrap();
+    for words in [plimsoll::rules::OPERATIONS, plimsoll::rules::FIELDS, plimsoll::rules::FACTS] {
+        let listed = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
+        assert!(page.contains(&listed), "docs/configuration.md does not list {listed}");
+    }
+}

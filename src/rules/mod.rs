@@ -13,6 +13,8 @@ mod say;
 pub mod stated;
 mod subject;
 
+pub use subject::{FACTS, FIELDS, OPERATIONS};
+
 mod backfill;
 mod backfill_before_sync;
 mod cascade;

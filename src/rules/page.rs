@@ -60,6 +60,7 @@ pub struct ExampleFile {
 struct Head {
     severity: Severity,
     summary: String,
+    #[serde(default)]
     since: String,
     #[serde(default)]
     tags: Vec<String>,
