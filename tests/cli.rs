@@ -295,7 +295,11 @@ fn pages_that_cannot_be_read_end_the_run() {
         let (config, path) = with_pages("pages-wrong", EXTRA, &[(name, text.as_str())], AUDITED);
         let ran = plimsoll(&["check", &path, &config]);
         ends(&ran, 2);
-        assert!(ran.err.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ").contains(told), "{told}: {}", ran.err);
+        assert!(
+            ran.err.replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ").contains(told),
+            "{told}: {}",
+            ran.err
+        );
     }
 }
 
