@@ -7,6 +7,7 @@ mod apply;
 #[cfg(test)]
 mod consistency;
 pub mod definition;
+pub mod difference;
 mod dumped;
 mod few;
 mod join;
@@ -15,6 +16,7 @@ mod since;
 pub mod statement;
 
 pub use dumped::Told;
+pub use apply::Phase;
 pub use model::*;
 pub use since::Lost;
 
@@ -225,6 +227,12 @@ impl Schema {
             at = partition.parent;
         }
         at
+    }
+
+    /// The index belongs to a partitioned table: it is invalid until each partition has its own.
+    pub fn is_partitioned_index(&self, id: RelationId) -> bool {
+        let index = self.get_relation(id).and_then(Relation::as_index);
+        index.and_then(|index| self.get_relation(index.table)).is_some_and(Relation::is_partitioned)
     }
 
     /// A column's name, for messages. Columns of a view are numbered from 1 in their order.

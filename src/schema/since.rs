@@ -103,6 +103,11 @@ impl Schema {
         self.gone_parts.get(&(relation, Part::Column, name.clone()))
     }
 
+    /// A table had a column, constraint or trigger of that name, or what it was called was called so once.
+    pub fn was_part(&self, relation: RelationId, part: Part, name: &Ident) -> bool {
+        self.gone_parts.contains_key(&(relation, part, name.clone()))
+    }
+
     /// What became of a function of which no overload is left.
     pub fn gone_function_in(&self, name: &Name, path: &[Ident]) -> Option<&Gone> {
         let found = |name: QualifiedName| self.function_names.get(&name).is_some_and(|ids| !ids.is_empty());

@@ -14,6 +14,7 @@ mod not_null;
 mod partition;
 mod rebuild;
 mod rename;
+mod residue;
 mod resolve;
 mod routine;
 mod sequence;
@@ -26,6 +27,8 @@ mod trigger;
 mod types;
 mod view;
 mod write;
+
+pub use residue::Phase;
 
 use super::{Applied, Failure, FailureKind, Notice, Schema};
 use crate::operation::{Ident, Operation, Origin, Set, SetScope};

@@ -444,7 +444,7 @@ impl Change<'_> {
     /// DETACH CONCURRENTLY leaves a CHECK of the old bound, named after the key's column.
     /// Not where the parent is partitioned by hash; where one above it is, the CHECK calls for that parent's number
     /// (`satisfies_hash_partition`), which no dump can bring back: measured on 14 to 18.
-    fn bound_check(&mut self, parent: RelationId, child: RelationId) -> Outcome {
+    pub(super) fn bound_check(&mut self, parent: RelationId, child: RelationId) -> Outcome {
         let by_hash = |of: &Self, id: RelationId| {
             of.schema.table(id).partition_by.as_ref().is_some_and(|key| key.strategy == PartitionStrategy::Hash)
         };

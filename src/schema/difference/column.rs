@@ -1,0 +1,230 @@
+//! Columns: which are there, their types, defaults and NOT NULL.
+
+use super::pairs::column_is_shared;
+use super::same::same_option;
+use super::{Change, ChangeKind, Comparison, Guard, Loss, Repair, Stage};
+use crate::operation::{Ident, QualifiedName, TypeName};
+use crate::schema::definition::{parenthesised, type_name};
+use crate::schema::statement;
+use crate::schema::{Column, Existence, Relation, Table};
+
+impl Comparison<'_> {
+    pub(super) fn columns(&mut self, relation: &Relation, table: &Table, other: &Relation, then: &Table) {
+        let mut matched: Vec<Option<&Column>> = Vec::new();
+        for column in &table.columns {
+            let by_number = || relation.id == other.id && column_is_shared(self.shared, relation.id, column.id);
+            let found = if by_number() { then.column_by_id(column.id) } else { None };
+            matched.push(found);
+        }
+        for (at, column) in table.columns.iter().enumerate() {
+            let taken = |id| matched.iter().flatten().any(|one| one.id == id);
+            if matched[at].is_none() {
+                matched[at] = then.column(&column.name).filter(|found| !taken(found.id));
+            }
+        }
+        for (column, found) in table.columns.iter().zip(&matched) {
+            match found {
+                Some(found) => self.column(relation, column, other, found),
+                None => self.extra_column(relation, table, column, other, then),
+            }
+        }
+        for column in &then.columns {
+            if !matched.iter().flatten().any(|one| one.id == column.id) {
+                self.missing_column(table, other, then, column);
+            }
+        }
+    }
+
+    /// A parent in the same tree has or lacks it too: the change there reaches here.
+    fn comes_from_parent(&self, table: &Table, column: &Column) -> bool {
+        column.inherited > 0 && !column.local && (table.partition_of.is_some() || !table.inherits.is_empty())
+    }
+
+    fn extra_column(&mut self, relation: &Relation, table: &Table, column: &Column, other: &Relation, then: &Table) {
+        if !then.columns_known || matches!(column.existence, Existence::Assumed { .. }) {
+            return;
+        }
+        if self.comes_from_parent(table, column) {
+            return;
+        }
+        let name = &other.name;
+        let drop = Repair::new(Stage::DropColumn, format!("ALTER TABLE {name} DROP COLUMN {}", column.name));
+        let drop = drop.when(Guard::column(name, &column.name, true));
+        // A generated value, and one of a sequence, is no information of its own.
+        let repair = if column.generated.is_some() {
+            drop
+        } else {
+            let default = column.default.as_ref().map(|default| default.text.to_string());
+            drop.loses(Loss::Values { table: name.clone(), column: column.name.clone(), default })
+        };
+        let full = format!("{}.{}", relation.name, column.name);
+        self.extra("column", full, &column.existence, vec![repair]);
+    }
+
+    fn missing_column(&mut self, table: &Table, other: &Relation, then: &Table, column: &Column) {
+        if !table.columns_known || matches!(column.existence, Existence::Assumed { .. }) {
+            return;
+        }
+        if self.comes_from_parent(then, column) {
+            return;
+        }
+        let sql = format!("ALTER TABLE {} ADD COLUMN {}", other.name, statement::column(self.to, other.id, column));
+        let repair = Repair::new(Stage::AddColumn, sql).when(Guard::column(&other.name, &column.name, false));
+        self.missing("column", format!("{}.{}", other.name, column.name), &column.existence, vec![repair]);
+    }
+
+    fn column(&mut self, relation: &Relation, column: &Column, other: &Relation, then: &Column) {
+        let name = other.name.clone();
+        let full = format!("{name}.{}", then.name);
+        let there = Guard::column(&name, &then.name, true);
+        let both = (&column.existence, &then.existence);
+        let alter = |what: String| {
+            let sql = format!("ALTER TABLE {name} ALTER COLUMN {} {what}", then.name);
+            Repair::new(Stage::AlterColumn, sql).when(there.clone())
+        };
+        let inherited = column.inherited > 0 && then.inherited > 0 && !column.local && !then.local;
+        if column.name != then.name && !inherited {
+            let sql = format!("ALTER TABLE {name} RENAME COLUMN {} TO {}", column.name, then.name);
+            let repair = Repair::new(Stage::Rename, sql)
+                .when(Guard::column(&name, &column.name, true))
+                .when(Guard::column(&name, &then.name, false));
+            self.differs("column", full.clone(), format!("is called {}", column.name), both, vec![repair]);
+        }
+        if let (Some(now), Some(wanted)) = (&column.data_type, &then.data_type)
+            && !inherited
+        {
+            let texts = (type_name(self.from, now), type_name(self.to, wanted));
+            if texts.0 != texts.1 {
+                let using = if casts_by_itself(now, wanted) {
+                    String::new()
+                } else {
+                    format!(" USING {}::{}", then.name, texts.1)
+                };
+                let repair = alter(format!("TYPE {}{using}", texts.1));
+                let repair = if keeps_values(now, wanted) { repair } else { repair.loses(Loss::Precision) };
+                let text = format!("is {} rather than {}", texts.0, texts.1);
+                self.differs("column", full.clone(), text, both, vec![repair]);
+            }
+        }
+        self.default_of(relation, column, other, then, &alter);
+        if column.not_null != then.not_null && !self.parent_says_not_null(relation, other, &then.name) {
+            let (words, text) =
+                if then.not_null { ("SET NOT NULL", "may be NULL") } else { ("DROP NOT NULL", "is NOT NULL") };
+            self.differs("column", full, text, both, vec![alter(words.to_owned())]);
+        }
+    }
+
+    fn default_of(
+        &mut self,
+        relation: &Relation,
+        column: &Column,
+        other: &Relation,
+        then: &Column,
+        alter: &dyn Fn(String) -> Repair,
+    ) {
+        let full = format!("{}.{}", other.name, then.name);
+        let both = (&column.existence, &then.existence);
+        if column.identity != then.identity {
+            let repair = match (column.identity, then.identity) {
+                (Some(_), None) => alter("DROP IDENTITY IF EXISTS".to_owned()),
+                (None, Some(kind)) => alter(format!("ADD {}", statement::identity(self.to, then, kind))),
+                (_, Some(crate::schema::IdentityKind::Always)) => alter("SET GENERATED ALWAYS".to_owned()),
+                (_, _) => alter("SET GENERATED BY DEFAULT".to_owned()),
+            };
+            let from_parent = column.inherited > 0 && !column.local;
+            let repairs = if from_parent { Vec::new() } else { vec![repair] };
+            if !from_parent {
+                self.differs("column", full.clone(), "is another identity", both, repairs);
+            }
+            return;
+        }
+        let expressions = |column: &Column| column.generated.as_ref().map(|one| one.expression.clone());
+        let (now, wanted) = (expressions(column), expressions(then));
+        if !same_option(now.as_ref(), wanted.as_ref()) {
+            let text = "is generated in another way";
+            let repairs = match (now, wanted) {
+                (Some(_), None) => vec![alter("DROP EXPRESSION IF EXISTS".to_owned())],
+                _ => Vec::new(),
+            };
+            self.differs("column", full, text, both, repairs);
+            return;
+        }
+        if column.identity.is_some() || same_option(column.default.as_ref(), then.default.as_ref()) {
+            return;
+        }
+        // Sequences of their own, whatever each is called.
+        let owns = |column: &Column| {
+            column.sequence.is_some()
+                && column.default.as_ref().is_some_and(|default| default.text.to_lowercase().contains("nextval"))
+        };
+        if owns(column) && owns(then) {
+            return;
+        }
+        if column.inherited > 0 && self.parent_default_differs(relation, other, &then.name) {
+            return;
+        }
+        let (repair, text) = match &then.default {
+            Some(default) => (alter(format!("SET DEFAULT {}", parenthesised(&default.text))), "has another default"),
+            None => (alter("DROP DEFAULT".to_owned()), "has a default"),
+        };
+        let text = if column.default.is_none() { "has no default" } else { text };
+        self.differs("column", full, text, both, vec![repair]);
+    }
+
+    /// The same stands at a parent: what is done there reaches its partitions.
+    fn parent_says_not_null(&self, relation: &Relation, other: &Relation, name: &Ident) -> bool {
+        self.parents(relation, other).is_some_and(|(now, then)| {
+            let (now, then) = (now.column(name), then.column(name));
+            now.zip(then).is_some_and(|(now, then)| now.not_null != then.not_null)
+        })
+    }
+
+    fn parent_default_differs(&self, relation: &Relation, other: &Relation, name: &Ident) -> bool {
+        self.parents(relation, other).is_some_and(|(now, then)| {
+            let (now, then) = (now.column(name), then.column(name));
+            now.zip(then).is_some_and(|(now, then)| !same_option(now.default.as_ref(), then.default.as_ref()))
+        })
+    }
+
+    /// The parents of a partition on both sides.
+    fn parents(&self, relation: &Relation, other: &Relation) -> Option<(&Table, &Table)> {
+        let now = relation.as_table()?.partition_of.as_ref()?.parent;
+        let then = other.as_table()?.partition_of.as_ref()?.parent;
+        Some((self.from.get_relation(now)?.as_table()?, self.to.get_relation(then)?.as_table()?))
+    }
+
+    /// Says of a column that only a row of 18's catalog differs.
+    pub(super) fn column_differs(&self, table: &QualifiedName, column: &Ident) -> bool {
+        let full = format!("{table}.{column}");
+        let is = |change: &Change| change.object == "column" && change.name == full;
+        self.changes.iter().any(|change| is(change) && change.kind != ChangeKind::Missing)
+    }
+}
+
+/// PostgreSQL casts by itself when it assigns.
+fn casts_by_itself(from: &TypeName, to: &TypeName) -> bool {
+    let family = |one: &TypeName| {
+        if one.array || !one.built_in {
+            return 0;
+        }
+        match one.name.name.as_str() {
+            "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => 1,
+            "text" | "character varying" | "character" => 2,
+            "json" | "jsonb" => 3,
+            "date" | "timestamp without time zone" | "timestamp with time zone" => 4,
+            _ => 0,
+        }
+    };
+    let is_text = |one: &TypeName| family(one) == 2;
+    family(from) != 0 && family(from) == family(to) || is_text(to) && from.built_in
+}
+
+/// Values either fit or the statement fails: none is rounded or cut.
+fn keeps_values(from: &TypeName, to: &TypeName) -> bool {
+    if from.array || to.array || !from.built_in || !to.built_in {
+        return false;
+    }
+    let whole = |one: &TypeName| matches!(one.name.name.as_str(), "smallint" | "integer" | "bigint");
+    let text = |one: &TypeName| matches!(one.name.name.as_str(), "text" | "character varying");
+    whole(from) && whole(to) || text(from) && text(to)
+}

@@ -1,0 +1,269 @@
+//! Constraints: which are there, on which table of a tree they stand, whether they were validated.
+
+use std::collections::BTreeMap;
+
+use super::pairs::is_shared;
+use super::same::{same, same_text};
+use super::{Comparison, Guard, Repair, Stage};
+use crate::operation::QualifiedName;
+use crate::schema::definition::{constraint as definition, index_body};
+use crate::schema::{Constraint, ConstraintId, ConstraintRow, Existence, RelationId, Schema};
+use crate::version::Major;
+
+impl<'a> Comparison<'a> {
+    pub(super) fn constraints(&mut self) {
+        let (from, to) = (self.from, self.to);
+        let mut pairs: BTreeMap<ConstraintId, &Constraint> = BTreeMap::new();
+        let mut taken: BTreeMap<ConstraintId, ConstraintId> = BTreeMap::new();
+        for row in from.constraints() {
+            let same = to.get_constraint(row.id).filter(|_| is_shared(self.shared, row.id.0));
+            let table = self.pairs.to(row.table);
+            let found = same.or_else(|| table.and_then(|table| to.find_constraint(table, &row.name)));
+            if let Some(found) = found.filter(|found| !taken.contains_key(&found.id)) {
+                taken.insert(found.id, row.id);
+                pairs.insert(row.id, found);
+            }
+        }
+        // The same constraint under another name: PostgreSQL makes up names of its own on each server.
+        for row in from.constraints().filter(|row| row.as_foreign().is_some()) {
+            if pairs.contains_key(&row.id) {
+                continue;
+            }
+            let Some(table) = self.pairs.to(row.table) else { continue };
+            let wanted = definition(from, row);
+            let found = to.constraints_of(table).find(|one| {
+                !taken.contains_key(&one.id)
+                    && one.parent.is_some() == row.parent.is_some()
+                    && definition(to, one) == wanted
+            });
+            if let Some(found) = found {
+                taken.insert(found.id, row.id);
+                pairs.insert(row.id, found);
+            }
+        }
+        for row in from.constraints() {
+            match pairs.get(&row.id) {
+                Some(other) => self.constraint(row, other),
+                None => self.extra_constraint(row),
+            }
+        }
+        for row in to.constraints().filter(|row| !taken.contains_key(&row.id)) {
+            self.missing_constraint(row);
+        }
+    }
+
+    /// Comes with a parent's and goes with it.
+    fn is_part(row: &Constraint) -> bool {
+        row.parent.is_some() || row.inherited > 0 && !row.local
+    }
+
+    /// NOT NULL is a column's, but for what only its row says.
+    fn is_columns_own(&self, schema: &Schema, row: &Constraint, name: &QualifiedName) -> bool {
+        if !matches!(row.kind, ConstraintRow::NotNull) {
+            return false;
+        }
+        let column = row.columns.first().map(|column| schema.column_name(row.table, *column));
+        let known = schema.get_relation(row.table).and_then(|relation| relation.as_table());
+        let gone = column.as_ref().is_none_or(|column| self.column_differs(name, column));
+        gone || known.is_none() || row.validated
+    }
+
+    fn extra_constraint(&mut self, row: &Constraint) {
+        if self.is_extra(row.table) && !self.outlives(row) {
+            return;
+        }
+        let assumed = matches!(row.existence, Existence::Assumed { .. });
+        let name = self.name_then(row.table);
+        // A part of the parent's goes with that, but for a table that is detached: it keeps what it had.
+        let kept = Self::is_part(row) && self.changes_place(row.table);
+        if assumed || Self::is_part(row) && !kept || self.is_columns_own(self.from, row, &name) {
+            return;
+        }
+        // A key falls with its column.
+        let now = self.name_now(row.table);
+        let stage = match row.as_foreign() {
+            _ if kept => Stage::DropKept,
+            Some(_) => Stage::DropForeignKey,
+            None => Stage::DropConstraint,
+        };
+        let repair = Repair::new(stage, format!("ALTER TABLE {now} DROP CONSTRAINT {}", row.name));
+        let repair = repair.when(Guard::constraint(&now, &row.name, true));
+        self.extra("constraint", format!("{now}.{}", row.name), &row.existence, vec![repair]);
+    }
+
+    /// A key between two tables that both go: the older one is dropped last, and refers to the younger.
+    fn outlives(&self, row: &Constraint) -> bool {
+        row.as_foreign().is_some_and(|key| key.references > row.table && self.is_extra(key.references))
+    }
+
+    fn missing_constraint(&mut self, row: &Constraint) {
+        let Some(now) = self.pairs.from(row.table) else { return };
+        let Some(relation) = self.to.get_relation(row.table) else { return };
+        let name = relation.name.clone();
+        let assumed = matches!(row.existence, Existence::Assumed { .. });
+        if assumed || Self::is_part(row) || self.is_columns_own(self.to, row, &name) {
+            return;
+        }
+        let unknown =
+            self.from.get_relation(now).and_then(|table| table.as_table()).is_none_or(|one| !one.columns_known);
+        if unknown && self.from.get_relation(now).is_some_and(|one| matches!(one.existence, Existence::Assumed { .. }))
+        {
+            return;
+        }
+        let repairs = self.make_constraint(row, &name);
+        self.missing("constraint", format!("{name}.{}", row.name), &row.existence, repairs);
+    }
+
+    /// Statements that add a constraint to a table in use.
+    fn make_constraint(&self, row: &Constraint, name: &QualifiedName) -> Vec<Repair> {
+        let absent = Guard::constraint(name, &row.name, false);
+        let partitioned = self.to.get_relation(row.table).is_some_and(|table| table.is_partitioned());
+        let add = |definition: &str| format!("ALTER TABLE {name} ADD CONSTRAINT {} {definition}", row.name);
+        let whole = definition(self.to, row);
+        let later = match row.kind {
+            ConstraintRow::Foreign(_) => !partitioned || self.to.major >= Major(18),
+            ConstraintRow::Check { .. } => true,
+            ConstraintRow::NotNull => false,
+            ConstraintRow::Primary { index } | ConstraintRow::Unique { index } if !partitioned => {
+                return self.make_key(row, index, name);
+            }
+            ConstraintRow::Primary { .. } | ConstraintRow::Unique { .. } | ConstraintRow::Exclude { .. } => false,
+        };
+        let stage = match row.kind {
+            ConstraintRow::Foreign(_) => Stage::AddForeignKey,
+            _ => Stage::AddKey,
+        };
+        if !later || !row.validated || !row.enforced {
+            return vec![Repair::new(stage, add(&whole)).when(absent)];
+        }
+        let validate = format!("ALTER TABLE {name} VALIDATE CONSTRAINT {}", row.name);
+        let not_valid = Guard::Validated { table: name.clone(), name: row.name.clone(), is: false };
+        vec![
+            Repair::new(stage, add(&format!("{whole} NOT VALID"))).when(absent),
+            Repair::new(Stage::Validate, validate).when(not_valid),
+        ]
+    }
+
+    /// A key's index is built while others write, then taken over.
+    fn make_key(&self, row: &Constraint, index: RelationId, name: &QualifiedName) -> Vec<Repair> {
+        let Some(found) = self.to.get_relation(index).and_then(|relation| relation.as_index()) else {
+            return Vec::new();
+        };
+        let full = QualifiedName::new(name.schema.clone(), row.name.clone());
+        let body = index_body(self.to, found, "");
+        let build = format!("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS {} ON {name} {body}", row.name);
+        let kind = if matches!(row.kind, ConstraintRow::Primary { .. }) { "PRIMARY KEY" } else { "UNIQUE" };
+        let endings = [(row.deferrable, " DEFERRABLE"), (row.initially_deferred, " INITIALLY DEFERRED")];
+        let endings: String = endings.iter().filter(|(said, _)| *said).map(|(_, words)| *words).collect();
+        let take = format!("ALTER TABLE {name} ADD CONSTRAINT {} {kind} USING INDEX {}{endings}", row.name, row.name);
+        vec![
+            clear(&full),
+            Repair::new(Stage::CreateIndex, build).alone(),
+            Repair::new(Stage::AddKey, take).when(Guard::constraint(name, &row.name, false)),
+        ]
+    }
+
+    fn constraint(&mut self, row: &Constraint, other: &Constraint) {
+        let Some(table) = self.to.get_relation(other.table) else { return };
+        let name = table.name.clone();
+        let full = format!("{name}.{}", other.name);
+        let both = (&row.existence, &other.existence);
+        let parts = (Self::is_part(row), Self::is_part(other));
+        if row.name != other.name && parts == (false, false) {
+            let sql = format!("ALTER TABLE {name} RENAME CONSTRAINT {} TO {}", row.name, other.name);
+            let repair = Repair::new(Stage::Rename, sql)
+                .when(Guard::constraint(&name, &row.name, true))
+                .when(Guard::constraint(&name, &other.name, false));
+            self.differs("constraint", full.clone(), format!("is called {}", row.name), both, vec![repair]);
+        }
+        if matches!(row.kind, ConstraintRow::NotNull) && matches!(other.kind, ConstraintRow::NotNull) {
+            return;
+        }
+        let alike = self.alike(row, other);
+        if parts.0 != parts.1 {
+            let text = if parts.1 {
+                "stands on its own, not as a part of the parent's: dropping the parent's leaves it"
+            } else {
+                "is a part of the parent's"
+            };
+            self.differs("constraint", full.clone(), text, both, Vec::new());
+        }
+        if parts.0 {
+            return;
+        }
+        if !alike {
+            let mut repairs = self.make_constraint(other, &name);
+            // Dropped and added in one statement: no write comes between.
+            let drop = format!("ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {}, ADD CONSTRAINT", other.name);
+            let add = format!("ALTER TABLE {name} ADD CONSTRAINT");
+            for repair in repairs.iter_mut().filter(|repair| repair.sql.starts_with(&add)) {
+                repair.sql = repair.sql.replacen(&add, &drop, 1);
+                repair.guards.clear();
+            }
+            let text = format!("is {} rather than {}", definition(self.from, row), definition(self.to, other));
+            self.differs("constraint", full, text, both, repairs);
+        } else if row.validated != other.validated {
+            let is = Guard::Validated { table: name.clone(), name: other.name.clone(), is: row.validated };
+            let (text, repair) = if other.validated {
+                let sql = format!("ALTER TABLE {name} VALIDATE CONSTRAINT {}", other.name);
+                ("is NOT VALID, and enforced for every new row", Repair::new(Stage::Validate, sql))
+            } else {
+                let (drop, whole) = (&other.name, definition(self.to, other));
+                let sql = format!("ALTER TABLE {name} DROP CONSTRAINT {drop}, ADD CONSTRAINT {drop} {whole}");
+                ("is validated", Repair::new(Stage::AddForeignKey, sql))
+            };
+            self.differs("constraint", full, text, both, vec![repair.when(is)]);
+        }
+    }
+
+    /// The same but for its name, and whether it was validated.
+    fn alike(&self, row: &Constraint, other: &Constraint) -> bool {
+        if row.deferrable != other.deferrable
+            || row.initially_deferred != other.initially_deferred
+            || row.enforced != other.enforced
+        {
+            return false;
+        }
+        let names = |schema: &Schema, row: &Constraint| -> Vec<String> {
+            row.columns.iter().map(|column| schema.column_name(row.table, *column).to_string()).collect()
+        };
+        let renamed = || {
+            // Columns follow their numbers where one was renamed.
+            row.id == other.id && row.table == other.table && row.columns == other.columns
+        };
+        match (&row.kind, &other.kind) {
+            (ConstraintRow::Check { expression: one }, ConstraintRow::Check { expression: other_one }) => {
+                row.no_inherit == other.no_inherit && same(one, other_one)
+            }
+            (ConstraintRow::Foreign(one), ConstraintRow::Foreign(two)) => {
+                let targets = self.pairs.to(one.references) == Some(two.references);
+                let referenced = (
+                    one.referenced_columns.iter().map(|column| self.from.column_name(one.references, *column)),
+                    two.referenced_columns.iter().map(|column| self.to.column_name(two.references, *column)),
+                );
+                targets
+                    && (names(self.from, row) == names(self.to, other) || renamed())
+                    && (referenced.0.eq(referenced.1) || renamed())
+                    && (one.on_delete, one.on_update, one.match_full) == (two.on_delete, two.on_update, two.match_full)
+            }
+            (ConstraintRow::Primary { index: one }, ConstraintRow::Primary { index: two })
+            | (ConstraintRow::Unique { index: one }, ConstraintRow::Unique { index: two })
+            | (ConstraintRow::Exclude { index: one }, ConstraintRow::Exclude { index: two }) => {
+                let body = |schema: &Schema, id: &RelationId| {
+                    schema.get_relation(*id).and_then(|one| one.as_index()).map(|one| index_body(schema, one, ""))
+                };
+                match (body(self.from, one), body(self.to, two)) {
+                    (Some(one), Some(two)) => same_text(&one, &two) || renamed(),
+                    (one, two) => one.is_some() == two.is_some(),
+                }
+            }
+            _ => false,
+        }
+    }
+}
+
+/// An unusable index of that name goes first: IF NOT EXISTS would be content with it.
+pub(super) fn clear(name: &QualifiedName) -> Repair {
+    let drop = format!("DROP INDEX {name}");
+    Repair::new(Stage::ClearIndex, drop).when(Guard::InvalidIndex { name: name.clone() })
+}

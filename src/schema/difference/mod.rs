@@ -1,0 +1,181 @@
+//! What stands between two schemas, object by object, with the statements that turn one into the other.
+//!
+//! Both may be states of one history, where ids tell what was renamed, or come from different places, where only names do.
+
+mod column;
+mod constraint;
+mod index;
+mod pairs;
+mod repair;
+mod routine;
+mod same;
+mod table;
+mod view;
+
+pub use repair::{Guard, Loss, Repair, Stage};
+
+use std::collections::BTreeSet;
+
+use super::{Existence, RelationId, Schema};
+use crate::operation::{Origin, QualifiedName};
+use pairs::Pairs;
+
+/// What the ids of two schemas say about each other.
+#[derive(Debug, Clone, Copy)]
+pub enum Shared<'a> {
+    /// Nothing: only names tell which objects are the same.
+    Nothing,
+    /// Both grew out of this one: what it holds keeps its id.
+    Since(&'a Schema),
+}
+
+/// One object that is not the same on both sides.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub kind: ChangeKind,
+    /// `table`, `column`, `constraint` …
+    pub object: &'static str,
+    /// As messages name it: `public.t.c`.
+    pub name: String,
+    /// What differs, in words; empty where the whole object is there or is not.
+    pub text: String,
+    /// False where it rests on something that may or may not be.
+    pub certain: bool,
+    /// Who made what is there and should not be.
+    pub made: Option<Origin>,
+    /// Statements that bring the first side to the second.
+    pub repairs: Vec<Repair>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChangeKind {
+    /// On the first side only.
+    Extra,
+    /// On the second side only.
+    Missing,
+    Differs,
+}
+
+impl Schema {
+    /// What must change for this schema to become `to`, in the order of objects; repairs are put in order by
+    /// [`script`].
+    pub fn difference(&self, to: &Schema, shared: Shared<'_>) -> Vec<Change> {
+        let mut found = Comparison::new(self, to, shared);
+        found.schemas();
+        found.types();
+        found.functions();
+        found.sequences();
+        found.tables();
+        found.constraints();
+        found.indexes();
+        found.triggers();
+        found.views();
+        found.changes
+    }
+}
+
+/// The repairs of all changes, in an order in which they can run.
+pub fn script(changes: &[Change]) -> Vec<&Repair> {
+    let mut repairs: Vec<&Repair> = changes.iter().flat_map(|change| &change.repairs).collect();
+    // A stable sort: within a stage they stay as they were found.
+    repairs.sort_by_key(|repair| repair.stage);
+    let mut seen = BTreeSet::new();
+    repairs.retain(|repair| seen.insert(repair.sql.as_str()));
+    repairs
+}
+
+/// Both schemas and what is known of them.
+struct Comparison<'a> {
+    from: &'a Schema,
+    to: &'a Schema,
+    shared: Shared<'a>,
+    pairs: Pairs,
+    changes: Vec<Change>,
+}
+
+impl<'a> Comparison<'a> {
+    fn new(from: &'a Schema, to: &'a Schema, shared: Shared<'a>) -> Comparison<'a> {
+        Comparison { from, to, shared, pairs: Pairs::new(from, to, shared), changes: Vec::new() }
+    }
+
+    fn extra(&mut self, object: &'static str, name: impl Into<String>, existence: &Existence, repairs: Vec<Repair>) {
+        self.changes.push(Change {
+            kind: ChangeKind::Extra,
+            object,
+            name: name.into(),
+            text: String::new(),
+            certain: existence.is_certain(),
+            made: Some(existence.origin().clone()),
+            repairs,
+        });
+    }
+
+    fn missing(&mut self, object: &'static str, name: impl Into<String>, existence: &Existence, repairs: Vec<Repair>) {
+        self.changes.push(Change {
+            kind: ChangeKind::Missing,
+            object,
+            name: name.into(),
+            text: String::new(),
+            certain: existence.is_certain(),
+            made: None,
+            repairs,
+        });
+    }
+
+    fn differs(
+        &mut self,
+        object: &'static str,
+        name: impl Into<String>,
+        text: impl Into<String>,
+        both: (&Existence, &Existence),
+        repairs: Vec<Repair>,
+    ) {
+        self.changes.push(Change {
+            kind: ChangeKind::Differs,
+            object,
+            name: name.into(),
+            text: text.into(),
+            certain: both.0.is_certain() && both.1.is_certain(),
+            made: Some(both.0.origin().clone()),
+            repairs,
+        });
+    }
+
+    /// The name that a relation of the first side has on the second, and so after all renames.
+    fn name_then(&self, id: RelationId) -> QualifiedName {
+        match self.pairs.to(id).and_then(|id| self.to.get_relation(id)) {
+            Some(relation) => relation.name.clone(),
+            None => self.name_now(id),
+        }
+    }
+
+    fn name_now(&self, id: RelationId) -> QualifiedName {
+        self.from.get_relation(id).map_or_else(|| QualifiedName::new("", "?"), |relation| relation.name.clone())
+    }
+
+    fn schemas(&mut self) {
+        for schema in self.to.schemas().filter(|schema| !self.from.schemas.contains_key(*schema)) {
+            let repair = Repair::new(Stage::CreateSchema, format!("CREATE SCHEMA IF NOT EXISTS {schema}"));
+            let existence = self.to.schemas[schema].clone();
+            self.missing("schema", schema.to_string(), &existence, vec![repair]);
+        }
+        for schema in self.from.schemas().filter(|schema| !self.to.schemas.contains_key(*schema)) {
+            // RESTRICT: whatever else stands in it stays.
+            let repair = Repair::new(Stage::DropSchema, format!("DROP SCHEMA IF EXISTS {schema}"));
+            let existence = self.from.schemas[schema].clone();
+            if !matches!(existence, Existence::Assumed { .. }) {
+                self.extra("schema", schema.to_string(), &existence, vec![repair]);
+            }
+        }
+        for extension in self.to.extensions().filter(|one| !self.from.extensions.contains_key(*one)) {
+            let sql = format!("CREATE EXTENSION IF NOT EXISTS {extension}");
+            let existence = self.to.extensions[extension].clone();
+            self.missing("extension", extension.to_string(), &existence, vec![Repair::new(Stage::CreateSchema, sql)]);
+        }
+        for extension in self.from.extensions().filter(|one| !self.to.extensions.contains_key(*one)) {
+            let sql = format!("DROP EXTENSION IF EXISTS {extension}");
+            let existence = self.from.extensions[extension].clone();
+            self.extra("extension", extension.to_string(), &existence, vec![Repair::new(Stage::DropSchema, sql)]);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Functions, types and sequences.
+
+use std::collections::BTreeSet;
+
+use super::pairs::is_shared;
+use super::same::same_text;
+use super::{Comparison, Guard, Repair, Stage};
+use crate::operation::{ArgumentMode, RoutineKind, quoted};
+use crate::schema::definition::{arguments, owner};
+use crate::schema::statement;
+use crate::schema::{Existence, Function, Relation, RelationKind, Sequence, Type, TypeKind};
+
+impl<'a> Comparison<'a> {
+    pub(super) fn functions(&mut self) {
+        let (from, to) = (self.from, self.to);
+        let mut taken = BTreeSet::new();
+        for function in from.functions() {
+            let same = to.get_function(function.id).filter(|_| is_shared(self.shared, function.id.0));
+            let by_name = || {
+                let mut others = to.functions().filter(|one| one.name == function.name);
+                others.find(|one| types(one) == types(function))
+            };
+            match same.or_else(by_name).filter(|found| !taken.contains(&found.id)) {
+                Some(found) => {
+                    taken.insert(found.id);
+                    self.function(function, found);
+                }
+                None => self.extra_function(function),
+            }
+        }
+        for function in to.functions().filter(|function| !taken.contains(&function.id)) {
+            if matches!(function.existence, Existence::Assumed { .. }) {
+                continue;
+            }
+            let made = statement::create_function(function, true).map(|sql| Repair::new(Stage::CreateRoutine, sql));
+            self.missing("function", signature(function), &function.existence, made.into_iter().collect());
+        }
+    }
+
+    fn extra_function(&mut self, function: &Function) {
+        if matches!(function.existence, Existence::Assumed { .. }) {
+            return;
+        }
+        let kind = match function.kind {
+            RoutineKind::Function => "FUNCTION",
+            RoutineKind::Procedure => "PROCEDURE",
+            RoutineKind::Aggregate => "AGGREGATE",
+        };
+        let sql = format!("DROP {kind} IF EXISTS {}", signature(function));
+        self.extra("function", signature(function), &function.existence, vec![Repair::new(Stage::DropRoutine, sql)]);
+    }
+
+    fn function(&mut self, function: &Function, other: &Function) {
+        let texts = (statement::create_function(function, true), statement::create_function(other, true));
+        let (Some(now), Some(then)) = texts else { return };
+        if function.name != other.name {
+            let both = (&function.existence, &other.existence);
+            let (from, to) = (signature(function), other.name.clone());
+            let mut repairs = Vec::new();
+            if function.name.schema != to.schema {
+                repairs.push(Repair::new(Stage::Rename, format!("ALTER ROUTINE {from} SET SCHEMA {}", to.schema)));
+            } else {
+                repairs.push(Repair::new(Stage::Rename, format!("ALTER ROUTINE {from} RENAME TO {}", to.name)));
+            }
+            self.differs("function", signature(other), format!("is called {from}"), both, repairs);
+            return;
+        }
+        if now != then && !same_body(&now, &then) {
+            let both = (&function.existence, &other.existence);
+            let repair = Repair::new(Stage::CreateRoutine, then);
+            self.differs("function", signature(other), "does something else", both, vec![repair]);
+        }
+    }
+
+    pub(super) fn types(&mut self) {
+        let (from, to) = (self.from, self.to);
+        let mut taken = BTreeSet::new();
+        for one in from.types() {
+            let same = to.types.get(&one.id).filter(|_| is_shared(self.shared, one.id.0)).map(|one| &**one);
+            let by_name = || to.type_names.get(&one.name).map(|id| &*to.types[id]);
+            match same.or_else(by_name).filter(|found| !taken.contains(&found.id)) {
+                Some(found) => {
+                    taken.insert(found.id);
+                    self.type_of(one, found);
+                }
+                None => self.extra_type(one),
+            }
+        }
+        for one in to.types().filter(|one| !taken.contains(&one.id)) {
+            if matches!(one.existence, Existence::Assumed { .. }) {
+                continue;
+            }
+            let made = statement::create_type(to, one).unwrap_or_default();
+            let repairs = made.into_iter().map(|sql| Repair::new(Stage::CreateType, sql)).collect();
+            self.missing("type", one.name.to_string(), &one.existence, repairs);
+        }
+    }
+
+    fn extra_type(&mut self, one: &Type) {
+        if matches!(one.existence, Existence::Assumed { .. }) {
+            return;
+        }
+        let kind = if matches!(one.kind, TypeKind::Domain(_)) { "DOMAIN" } else { "TYPE" };
+        let sql = format!("DROP {kind} IF EXISTS {}", one.name);
+        self.extra("type", one.name.to_string(), &one.existence, vec![Repair::new(Stage::DropType, sql)]);
+    }
+
+    fn type_of(&mut self, one: &Type, other: &Type) {
+        let both = (&one.existence, &other.existence);
+        let name = other.name.to_string();
+        if one.name != other.name {
+            let sql = format!("ALTER TYPE {} RENAME TO {}", one.name, other.name.name);
+            let text = format!("is called {}", one.name);
+            self.differs("type", name.clone(), text, both, vec![Repair::new(Stage::Rename, sql)]);
+        }
+        match (&one.kind, &other.kind) {
+            (TypeKind::Enum { labels: now }, TypeKind::Enum { labels: then }) => {
+                for label in now.iter().filter(|label| !then.iter().any(|one| one.text == label.text)) {
+                    // PostgreSQL has no way to take a label away.
+                    let text = format!("has the label {}, which cannot be taken away", quoted(&label.text));
+                    self.differs("type", name.clone(), text, both, Vec::new());
+                }
+                for (at, label) in then.iter().enumerate() {
+                    if now.iter().any(|one| one.text == label.text) {
+                        continue;
+                    }
+                    let before = then[..at].iter().rev().find(|one| now.iter().any(|known| known.text == one.text));
+                    let place = before.map(|one| format!(" AFTER {}", quoted(&one.text))).unwrap_or_default();
+                    let sql = format!("ALTER TYPE {name} ADD VALUE IF NOT EXISTS {}{place}", quoted(&label.text));
+                    let text = format!("lacks the label {}", quoted(&label.text));
+                    self.differs("type", name.clone(), text, both, vec![Repair::new(Stage::CreateType, sql).alone()]);
+                }
+            }
+            _ => {
+                let texts = (statement::create_type(self.from, one), statement::create_type(self.to, other));
+                if let (Some(now), Some(then)) = texts
+                    && one.name == other.name
+                    && !same_text(&now.join(";"), &then.join(";"))
+                {
+                    self.differs("type", name, "is another type", both, Vec::new());
+                }
+            }
+        }
+    }
+
+    pub(super) fn sequences(&mut self) {
+        let own = |relation: &'a Relation| match &relation.kind {
+            RelationKind::Sequence(sequence) if !sequence.internal => Some((relation, sequence)),
+            _ => None,
+        };
+        let (from, to) = (self.from, self.to);
+        for (relation, sequence) in from.relations().filter_map(own) {
+            match self.pairs.to(relation.id).and_then(|id| to.get_relation(id)).and_then(own) {
+                Some((other, then)) => self.sequence(relation, sequence, other, then),
+                None => self.extra_sequence(relation, sequence),
+            }
+        }
+        for (relation, sequence) in to.relations().filter_map(own) {
+            let assumed = matches!(relation.existence, Existence::Assumed { .. });
+            if self.pairs.from(relation.id).is_some() || assumed {
+                continue;
+            }
+            let sql = statement::create_sequence(relation, sequence);
+            let mut repairs =
+                vec![Repair::new(Stage::CreateSequence, sql).when(Guard::relation(&relation.name, false))];
+            repairs.extend(owner(to, sequence).map(|owner| {
+                Repair::new(Stage::AlterColumn, format!("ALTER SEQUENCE {} OWNED BY {owner}", relation.name))
+            }));
+            self.missing("sequence", relation.name.to_string(), &relation.existence, repairs);
+        }
+    }
+
+    /// What a column owns goes with it.
+    fn extra_sequence(&mut self, relation: &Relation, sequence: &Sequence) {
+        if matches!(relation.existence, Existence::Assumed { .. }) {
+            return;
+        }
+        let goes = sequence.owned_by.is_some_and(|(table, column)| {
+            let then = self.pairs.to(table).and_then(|id| self.to.get_relation(id)).and_then(Relation::as_table);
+            let name = self.from.column_name(table, column);
+            then.is_none_or(|table| table.column(&name).is_none())
+        });
+        if goes {
+            return;
+        }
+        let sql = format!("DROP SEQUENCE IF EXISTS {}", relation.name);
+        let repair = Repair::new(Stage::DropSequence, sql);
+        self.extra("sequence", relation.name.to_string(), &relation.existence, vec![repair]);
+    }
+
+    fn sequence(&mut self, relation: &Relation, sequence: &Sequence, other: &Relation, then: &Sequence) {
+        self.renamed("sequence", "SEQUENCE", relation, other);
+        let owners = (owner(self.from, sequence), owner(self.to, then));
+        let moved = sequence.owned_by.map(|(table, column)| (self.pairs.to(table), column));
+        let same_owner = moved == then.owned_by.map(|(table, column)| (Some(table), column));
+        if owners.0 != owners.1 && !same_owner {
+            let to = owners.1.unwrap_or_else(|| "NONE".to_owned());
+            let repair = Repair::new(Stage::AlterColumn, format!("ALTER SEQUENCE {} OWNED BY {to}", other.name));
+            let both = (&relation.existence, &other.existence);
+            self.differs("sequence", other.name.to_string(), "has another owner", both, vec![repair]);
+        }
+    }
+}
+
+/// The types that tell overloads apart.
+fn types(function: &Function) -> Vec<String> {
+    let given = function.arguments.iter().filter(|one| !matches!(one.mode, ArgumentMode::Out | ArgumentMode::Table));
+    given.map(|argument| argument.data_type.to_string()).collect()
+}
+
+fn signature(function: &Function) -> String {
+    format!("{}({})", function.name, arguments(&function.arguments))
+}
+
+/// Blanks at the ends of lines and around the body are no difference.
+fn same_body(one: &str, other: &str) -> bool {
+    let lines = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    lines(one) == lines(other)
+}

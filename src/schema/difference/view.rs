@@ -1,0 +1,136 @@
+//! Views and triggers.
+
+use std::collections::BTreeMap;
+
+use super::pairs::is_shared;
+use super::same::same_text;
+use super::{Comparison, Guard, Repair, Stage};
+use crate::operation::QualifiedName;
+use crate::schema::statement;
+use crate::schema::{Existence, Relation, Trigger, TriggerId, View};
+
+impl<'a> Comparison<'a> {
+    pub(super) fn views(&mut self) {
+        let view = |relation: &'a Relation| Some((relation, relation.as_view()?));
+        let (from, to) = (self.from, self.to);
+        for (relation, now) in from.relations().filter_map(view) {
+            match self.pairs.to(relation.id).and_then(|id| to.get_relation(id)).and_then(view) {
+                Some((other, then)) => self.view(relation, now, other, then),
+                None => self.extra_view(relation, now),
+            }
+        }
+        for (relation, then) in to.relations().filter_map(view) {
+            let assumed = matches!(relation.existence, Existence::Assumed { .. });
+            if self.pairs.from(relation.id).is_none() && !assumed {
+                let repair = make(relation, then).when(Guard::relation(&relation.name, false));
+                self.missing("view", relation.name.to_string(), &relation.existence, vec![repair]);
+            }
+        }
+    }
+
+    fn extra_view(&mut self, relation: &Relation, view: &View) {
+        if matches!(relation.existence, Existence::Assumed { .. }) {
+            return;
+        }
+        let repair = drop(&relation.name, view);
+        self.extra("view", relation.name.to_string(), &relation.existence, vec![repair]);
+    }
+
+    fn view(&mut self, relation: &Relation, now: &View, other: &Relation, then: &View) {
+        let words = if then.materialized { "MATERIALIZED VIEW" } else { "VIEW" };
+        self.renamed("view", words, relation, other);
+        if now.materialized != then.materialized || !same_text(&now.text, &then.text) {
+            let repairs = vec![drop(&relation.name, now), make(other, then).when(Guard::relation(&other.name, false))];
+            let both = (&relation.existence, &other.existence);
+            self.differs("view", other.name.to_string(), "selects something else", both, repairs);
+        }
+    }
+
+    pub(super) fn triggers(&mut self) {
+        let (from, to) = (self.from, self.to);
+        let mut taken: BTreeMap<TriggerId, &Trigger> = BTreeMap::new();
+        for trigger in from.triggers() {
+            let same = to.get_trigger(trigger.id).filter(|_| is_shared(self.shared, trigger.id.0));
+            let table = self.pairs.to(trigger.table);
+            let by_name = || to.triggers_of(table?).into_iter().find(|one| one.name == trigger.name);
+            match same.or_else(by_name).filter(|found| !taken.contains_key(&found.id)) {
+                Some(found) => {
+                    taken.insert(found.id, trigger);
+                    self.trigger(trigger, found);
+                }
+                None => self.extra_trigger(trigger),
+            }
+        }
+        for trigger in to.triggers().filter(|trigger| !taken.contains_key(&trigger.id)) {
+            if trigger.parent.is_some() || self.pairs.from(trigger.table).is_none() {
+                continue;
+            }
+            let Some(relation) = to.get_relation(trigger.table) else { continue };
+            let guard = Guard::Trigger { table: relation.name.clone(), name: trigger.name.clone(), exists: false };
+            let mut repairs =
+                vec![Repair::new(Stage::CreateTrigger, statement::create_trigger(to, trigger)).when(guard)];
+            repairs.extend(statement::trigger_state(to, trigger).map(|sql| Repair::new(Stage::AlterTable, sql)));
+            let name = format!("{}.{}", relation.name, trigger.name);
+            self.missing("trigger", name, &trigger.existence, repairs);
+        }
+    }
+
+    fn extra_trigger(&mut self, trigger: &Trigger) {
+        if trigger.parent.is_some() || self.is_extra(trigger.table) {
+            return;
+        }
+        let now = self.name_now(trigger.table);
+        let repair = Repair::new(Stage::DropTrigger, format!("DROP TRIGGER IF EXISTS {} ON {now}", trigger.name));
+        let guard = Guard::Trigger { table: now.clone(), name: trigger.name.clone(), exists: true };
+        self.extra("trigger", format!("{now}.{}", trigger.name), &trigger.existence, vec![repair.when(guard)]);
+    }
+
+    fn trigger(&mut self, trigger: &Trigger, other: &Trigger) {
+        let Some(relation) = self.to.get_relation(other.table) else { return };
+        let table = relation.name.clone();
+        let name = format!("{table}.{}", other.name);
+        let both = (&trigger.existence, &other.existence);
+        if trigger.parent.is_some() || other.parent.is_some() {
+            if trigger.enabled != other.enabled {
+                let sql = statement::set_trigger(self.to, other, other.enabled);
+                self.differs("trigger", name, "fires at other times", both, vec![Repair::new(Stage::AlterTable, sql)]);
+            }
+            return;
+        }
+        let there = |name, exists| Guard::Trigger { table: table.clone(), name, exists };
+        if trigger.name != other.name {
+            let sql = format!("ALTER TRIGGER {} ON {table} RENAME TO {}", trigger.name, other.name);
+            let repair = Repair::new(Stage::Rename, sql).when(there(trigger.name.clone(), true));
+            let repair = repair.when(there(other.name.clone(), false));
+            self.differs("trigger", name.clone(), format!("is called {}", trigger.name), both, vec![repair]);
+        }
+        let words = |text: String, trigger: &Trigger, table: &QualifiedName| {
+            // Whatever the two are called: only what follows the names counts.
+            text.replacen(&trigger.name.to_string(), "", 1).replacen(&table.to_string(), "", 1)
+        };
+        let now = words(statement::create_trigger(self.from, trigger), trigger, &self.name_now(trigger.table));
+        let then = words(statement::create_trigger(self.to, other), other, &table);
+        if !same_text(&now, &then) {
+            let drop = format!("DROP TRIGGER IF EXISTS {} ON {}", trigger.name, self.name_now(trigger.table));
+            let repairs = vec![
+                Repair::new(Stage::DropTrigger, drop),
+                Repair::new(Stage::CreateTrigger, statement::create_trigger(self.to, other))
+                    .when(there(other.name.clone(), false)),
+            ];
+            self.differs("trigger", name.clone(), "does something else", both, repairs);
+        }
+        if trigger.enabled != other.enabled {
+            let sql = statement::set_trigger(self.to, other, other.enabled);
+            self.differs("trigger", name, "fires at other times", both, vec![Repair::new(Stage::AlterTable, sql)]);
+        }
+    }
+}
+
+fn drop(name: &QualifiedName, view: &View) -> Repair {
+    let words = if view.materialized { "MATERIALIZED VIEW" } else { "VIEW" };
+    Repair::new(Stage::DropView, format!("DROP {words} {name}")).when(Guard::relation(name, true))
+}
+
+fn make(relation: &Relation, view: &View) -> Repair {
+    Repair::new(Stage::CreateView, statement::create_view(relation, view))
+}
