@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{Event, History, Migration, Parted, Plan, Start, State, UnreadStep, replay, replay_shared};
+use crate::history::{Ended, Event, History, Migration, Parted, Plan, Start, State, UnreadStep, replay, replay_shared};
 use crate::operation::Node;
 use crate::project::{Base, Project};
 use crate::read::STACK;
 use crate::read::directives::{Directives, directives};
 use crate::report::{
     BaseSummary, Detail, HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Recorder, Report,
-    UnreadStatement, fingerprint, merge_majors, most_specific, one_per_fault, suppress,
+    UnreadStatement, fingerprint, merge_majors, most_specific, one_per_fault, said_inside, suppress,
 };
 use crate::rules::{BUILT_IN, Check, Findings, Rule, reading, stated};
 use crate::settings::{Allow, Settings};
@@ -91,6 +91,32 @@ pub fn replay_to_end(history: &History, settings: &Settings, major: Major) -> St
             },
             Err(_) => replay(&plan, major, &mut |_| {}),
         }
+    })
+}
+
+/// The states around one migration and those it can stop in: what `undo` needs. `None` where it does not run.
+pub fn replay_to_ends(history: &History, number: usize, settings: &Settings, major: Major) -> Option<Ended> {
+    let mut history = history.clone();
+    history.migrations.truncate(number + 1);
+    for (place, migration) in history.migrations.iter_mut().enumerate() {
+        migration.judged = place == number;
+    }
+    let plan = Plan::new(&history, 0, settings, Vec::new());
+    let work = || {
+        let mut ended = None;
+        replay(&plan, major, &mut |event| {
+            if let Event::Whole(whole) = event {
+                ended = Some(Ended::of(whole));
+            }
+        });
+        ended
+    };
+    thread::scope(|scope| match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
+        Ok(thread) => match thread.join() {
+            Ok(ended) => ended,
+            Err(panic) => std::panic::resume_unwind(panic),
+        },
+        Err(_) => None,
     })
 }
 
@@ -323,6 +349,7 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
     let over = |rule: &str| Rule::find_in(settings, rule).map_or(&[][..], |rule| &rule.page().over);
     most_specific(&mut findings, &over);
     let mut findings = one_per_fault(findings);
+    said_inside(&mut findings, "depends-on-data");
     let of = |id: &'static str| Rule::find(id).map_or(Severity::Off, |rule| rule.severity(settings, ""));
     findings.extend(reading::unread_statements(&unread, of("unread-statement"), settings.strict_reading));
     findings.extend(reading::unread_files(&project.unread_files, of("unread-file")));

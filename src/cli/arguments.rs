@@ -27,6 +27,8 @@ pub enum Command {
     Graph(GraphArguments),
     /// Print what a write to a table runs into: triggers, their writes, partitions, constraints
     Paths(PathsArguments),
+    /// Print the script that takes a migration back, from whatever state it stopped in
+    Undo(UndoArguments),
     /// Print the page of a rule: why it hurts, what to do instead
     Explain { rule: String },
     /// List all rules
@@ -110,6 +112,27 @@ pub struct SchemaArguments {
     /// json, or sql for statements that make the schema
     #[arg(long, value_name = "FORMAT", value_parser = schema_format, default_value = "json")]
     pub format: SchemaFormat,
+    /// The PostgreSQL whose rules count [default: the newest of the settings]
+    #[arg(long, value_name = "MAJOR", value_parser = major)]
+    pub postgres: Option<Major>,
+    /// How the migrations are run, where it cannot be seen from the files
+    #[arg(long, value_parser = framework)]
+    pub framework: Option<Framework>,
+    /// Settings file [default: plimsoll.toml, looked for upwards]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct UndoArguments {
+    /// The migration: its version, its file or its path
+    pub migration: String,
+    /// Folders of migrations or files; by default those of plimsoll.toml, else what is found from here upwards
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
     /// The PostgreSQL whose rules count [default: the newest of the settings]
     #[arg(long, value_name = "MAJOR", value_parser = major)]
     pub postgres: Option<Major>,

@@ -8,6 +8,7 @@ mod input;
 mod paths;
 mod rules;
 mod schema;
+mod undo;
 
 pub use console::Console;
 
@@ -31,6 +32,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, mut console: Console<'_>) 
         Command::Schema(schema) => schema::run(schema, &mut console),
         Command::Graph(graph) => graph::run(graph, &mut console),
         Command::Paths(paths) => paths::run(paths, &mut console),
+        Command::Undo(undo) => undo::run(undo, &mut console),
         Command::Explain { rule } => rules::explain(rule, &mut console),
         Command::Rules { format } => rules::list(*format, &mut console),
     };

@@ -6,9 +6,11 @@ mod plan;
 mod replay;
 mod session;
 mod step;
+mod stop;
 
 pub use migration::*;
 pub use plan::*;
-pub use replay::{Event, Parted, Start, UnreadStep, replay, replay_shared};
+pub use replay::{Course, Event, Parted, Passage, Start, UnreadStep, course, replay, replay_shared};
 pub use session::*;
 pub use step::*;
+pub use stop::*;

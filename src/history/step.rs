@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
 
-use super::{Migration, Plan, Session};
+use super::{Ends, Migration, Past, Plan, Session};
 use crate::data::Data;
 use crate::finding::MigrationRef;
 use crate::operation::{Operation, Origin};
@@ -115,6 +115,8 @@ pub struct Whole<'a> {
     pub steps: &'a [Passed],
     pub before: &'a State,
     pub after: &'a State,
+    pub past: &'a Past,
+    pub(super) ends: &'a Ends,
 }
 
 impl Context<'_> {

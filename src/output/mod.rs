@@ -21,6 +21,7 @@ mod schema;
 mod sections;
 mod svg;
 mod text;
+mod undo;
 mod uri;
 mod xml;
 
@@ -28,6 +29,7 @@ pub use graph::{GraphFormat, render as render_graph};
 pub use paths::{PathsFormat, render as render_paths};
 pub use schema::{SchemaFormat, render as render_schema};
 pub use text::{visible, visible_lines};
+pub use undo::{Undo, writes_rows};
 
 use std::io::{self, Write};
 
@@ -146,6 +148,11 @@ fn reason(error: &Error) -> String {
     }
     lines.extend(error.help().map(|help| help.to_string()));
     lines.join("\n")
+}
+
+/// Writes the script that takes a migration back.
+pub fn render_undo(undo: &Undo<'_>, into: &mut dyn Write) -> io::Result<()> {
+    undo::render(undo, into)
 }
 
 /// The address of a built-in rule's page.

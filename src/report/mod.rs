@@ -5,7 +5,7 @@ mod once;
 mod suppress;
 
 pub use detail::{Detail, InTransaction, Recorder, StepDetail, Work, WorkKind};
-pub use once::{merge_majors, most_specific, one_per_fault};
+pub use once::{merge_majors, most_specific, one_per_fault, said_inside};
 pub use suppress::{NamedMigration, PlacedAllow, suppress};
 
 use std::collections::BTreeMap;

@@ -52,6 +52,34 @@ pub fn one_per_fault(findings: Vec<Finding>) -> Vec<Finding> {
     kept
 }
 
+/// What a rule says of a step is said inside the finding of that step where there is one: its count of rows, its databases.
+pub fn said_inside(findings: &mut Vec<Finding>, rule: &str) {
+    let (asides, mut kept): (Vec<Finding>, Vec<Finding>) =
+        std::mem::take(findings).into_iter().partition(|finding| finding.rule == rule);
+    for aside in asides {
+        let host = kept.iter_mut().find(|finding| {
+            let place = finding.span.contains(aside.span) || aside.span.contains(finding.span);
+            finding.migration == aside.migration
+                && place
+                && finding.objects.iter().any(|object| aside.objects.contains(object))
+        });
+        let Some(host) = host else {
+            kept.push(aside);
+            continue;
+        };
+        if host.verify.is_none() {
+            host.verify = aside.verify;
+        }
+        if !aside.databases.is_empty() {
+            host.databases = aside.databases;
+            if !host.because.iter().any(|because| because.span == aside.span && because.text.starts_with("passes on")) {
+                host.because(aside.span, aside.message);
+            }
+        }
+    }
+    *findings = kept;
+}
+
 /// Where two rules see one fault, the one that stands over the other speaks alone: at the same statement, or where one
 /// names the other's as its reason, about the same object, on the majors where it holds. `over` names the other rules of each.
 pub fn most_specific<'a>(findings: &mut Vec<Finding>, over: &dyn Fn(&str) -> &'a [String]) {

@@ -15,8 +15,8 @@ mod model;
 mod since;
 pub mod statement;
 
-pub use dumped::Told;
 pub use apply::Phase;
+pub use dumped::Told;
 pub use model::*;
 pub use since::Lost;
 

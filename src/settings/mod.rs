@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::finding::Severity;
-use crate::operation::{Ident, Name};
+use crate::operation::{Ident, Name, QualifiedName};
 use crate::source::{SourceId, Span};
 use crate::version::VersionRange;
 
 pub use framework::Framework;
 pub use names::{read_ident, read_name, take_name};
-pub use pattern::PathPattern;
+pub use pattern::{PathPattern, TablePattern};
 pub use read::{KEYS, SettingsFile};
 
 /// Settings of a run, all checked.
@@ -89,6 +89,15 @@ pub struct Override {
 pub struct Database {
     pub name: String,
     pub paths: Vec<PathPattern>,
+    /// The tables that hold rows there, as globs over their names; all of them where nothing was said.
+    pub holds: Option<Vec<TablePattern>>,
+}
+
+impl Database {
+    /// A table of that name may hold rows there.
+    pub fn may_hold_rows(&self, table: &QualifiedName) -> bool {
+        self.holds.as_ref().is_none_or(|holds| holds.iter().any(|pattern| pattern.matches(table)))
+    }
 }
 
 /// Migrations that reach production in one deploy, in the order of the file.

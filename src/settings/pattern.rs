@@ -2,6 +2,8 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use crate::operation::QualifiedName;
+
 /// `db/V3*`, `db/migrate/**`, `20240101120000`: a glob over paths, or a version.
 #[derive(Debug, Clone)]
 pub struct PathPattern {
@@ -45,6 +47,39 @@ impl PathPattern {
     /// A migration's path or its version is meant; `same` compares versions as the runner does.
     pub fn matches_migration(&self, path: &str, version: &str) -> bool {
         self.matches_path(path) || (!version.is_empty() && same_version(&self.text, version))
+    }
+}
+
+/// `ci_*`, `audit.log`: a glob over names of tables; without a dot the schema does not matter.
+#[derive(Debug, Clone)]
+pub struct TablePattern {
+    text: String,
+    glob: GlobMatcher,
+}
+
+impl PartialEq for TablePattern {
+    fn eq(&self, other: &TablePattern) -> bool {
+        self.text == other.text
+    }
+}
+
+impl TablePattern {
+    pub fn new(text: &str) -> Result<TablePattern, String> {
+        if text.is_empty() {
+            return Err("an empty pattern names no table".to_owned());
+        }
+        let glob = GlobBuilder::new(text).build();
+        let glob = glob.map_err(|error| format!("`{text}` is no glob: {}", error.kind()))?;
+        Ok(TablePattern { text: text.to_owned(), glob: glob.compile_matcher() })
+    }
+
+    pub fn matches(&self, table: &QualifiedName) -> bool {
+        let name = table.name.as_str();
+        if self.text.contains('.') {
+            self.glob.is_match(format!("{}.{name}", table.schema.as_str()))
+        } else {
+            self.glob.is_match(name)
+        }
     }
 }
 

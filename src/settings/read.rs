@@ -8,7 +8,9 @@ use toml::de::DeTable;
 
 use super::document::{Fault, Faults, Value, choice};
 use super::names::{read_ident, read_name};
-use super::{Allow, AllowScope, Database, Fact, Framework, Override, PathPattern, Preset, Release, Settings};
+use super::{
+    Allow, AllowScope, Database, Fact, Framework, Override, PathPattern, Preset, Release, Settings, TablePattern,
+};
 use crate::error::{Error, SettingsFault};
 use crate::finding::Severity;
 use crate::operation::Name;
@@ -265,14 +267,26 @@ impl Reader<'_> {
     fn databases(&mut self, value: &Value<'_>) {
         if let Some(table) = value.get_ref().as_table() {
             for (name, value) in table.iter() {
-                let paths = self.patterns("databases", value);
-                self.settings.databases.push(Database { name: name.get_ref().to_string(), paths });
+                let (paths, holds) = self.database(value);
+                self.settings.databases.push(Database { name: name.get_ref().to_string(), paths, holds });
             }
             return;
         }
         for (name, _) in self.faults.strings("databases", value) {
-            self.settings.databases.push(Database { name: name.to_owned(), paths: Vec::new() });
+            self.settings.databases.push(Database { name: name.to_owned(), paths: Vec::new(), holds: None });
         }
+    }
+
+    /// `["db/ci"]`, or `{ paths = ["db/ci"], holds = ["ci_*"] }`.
+    fn database(&mut self, value: &Value<'_>) -> (Vec<PathPattern>, Option<Vec<TablePattern>>) {
+        let Some(table) = value.get_ref().as_table() else { return (self.patterns("databases", value), None) };
+        self.faults.unknown_keys(table, &["paths", "holds"], " in `[databases]`");
+        let paths = table.get("paths").map(|value| self.patterns("paths", value)).unwrap_or_default();
+        let holds = table.get("holds").map(|value| {
+            let texts = self.faults.strings("holds", value);
+            texts.into_iter().filter_map(|(text, range)| self.faults.keep(range, TablePattern::new(text))).collect()
+        });
+        (paths, holds)
     }
 
     fn placeholders(&mut self, value: &Value<'_>) {

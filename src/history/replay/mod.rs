@@ -1,5 +1,6 @@
 //! Replays a history: each migration's script, statement by statement, in the transactions its runner makes.
 
+mod course;
 mod dump;
 mod expand;
 mod ruby;
@@ -7,16 +8,18 @@ mod start;
 
 pub use start::{Parted, Start};
 
+pub use course::{Course, Passage, course};
+
 use std::sync::Arc;
 
 use super::{
-    Context, HeldLock, History, KnownEffects, OpenTransaction, Passed, Plan, Session, State, Step, TransactionUnit,
-    Unit, Whole,
+    Context, Ends, HeldLock, History, KnownEffects, Migration, OpenTransaction, Passed, Past, Plan, Session, State,
+    Step, TransactionUnit, Unit, Whole,
 };
 use crate::data::{Circumstances, Moment};
 use crate::finding::MigrationRef;
 use crate::operation::{
-    Frame, FrameKind, OnCommit, Operation, Origin, Statement, TableActionKind, Transaction, Unread,
+    Frame, FrameKind, Node, OnCommit, Operation, Origin, Statement, TableActionKind, Transaction, Unread,
 };
 use crate::read::dynamic::Variables;
 use crate::schema::Applied;
@@ -84,6 +87,8 @@ pub fn replay_shared(plan: &Plan, start: &Start, tell: &mut dyn FnMut(Event)) ->
         reads_dump: false,
         forks: Vec::new(),
         unread: None,
+        past: start.past.clone(),
+        record: None,
     };
     let mut safe = start.clone();
     for migration in start.migration..plan.history.migrations.len() {
@@ -94,6 +99,7 @@ pub fn replay_shared(plan: &Plan, start: &Start, tell: &mut dyn FnMut(Event)) ->
                 state: replay.state.clone(),
                 unit_start: replay.unit_start.clone(),
                 moment: replay.moment,
+                past: replay.past.clone(),
             };
         }
         replay.migration(migration);
@@ -126,6 +132,9 @@ struct Replay<'a> {
     forks: Vec<ruby::Fork>,
     /// The unread step at hand is one of Ruby, with what would make it known.
     unread: Option<Option<Arc<str>>>,
+    past: Past,
+    /// Where one script runs by itself: what it does.
+    record: Option<Box<course::Record>>,
 }
 
 /// How sure and how often the statement at hand runs.
@@ -163,8 +172,24 @@ impl<'a> Replay<'a> {
         self.steps_left = STEP_BUDGET;
         self.state.data.state_facts(self.plan.facts_of(number));
         let before = self.state.clone();
+        self.past.keep(number, &before);
+        // What is pending is one deploy's: an earlier release has committed.
+        let goes_on = migration.transaction == TransactionUnit::AllPending
+            && self.history.migrations.get(number + 1).is_some_and(|next| next.judged == migration.judged)
+            && self.plan.same_release(number, number + 1);
+        self.script(migration, &migration.up.nodes, goes_on);
+        let steps = std::mem::take(&mut self.migration_steps);
+        if migration.judged && self.parted().is_none() {
+            let (context, ends) = (self.context(), Ends::default());
+            let (past, after) = (&self.past, &self.state);
+            let whole = Whole { context, steps: &steps, before: &before, after, past, ends: &ends };
+            (self.tell)(Event::Whole(&whole));
+        }
+    }
+
+    /// Runs a migration's up, or its down, in the transactions of its runner.
+    fn script(&mut self, migration: &Migration, script: &[Node], goes_on: bool) {
         let first = Origin::at(Span { source: migration.source, start: 0, end: 0 });
-        let script = &migration.up.nodes;
         let wraps = match migration.transaction {
             TransactionUnit::Statement => false,
             TransactionUnit::SimpleQuery => script.len() > 1,
@@ -179,10 +204,6 @@ impl<'a> Replay<'a> {
             }
             self.node(node, &mut Variables::default());
         }
-        // What is pending is one deploy's: an earlier release has committed.
-        let goes_on = migration.transaction == TransactionUnit::AllPending
-            && self.history.migrations.get(number + 1).is_some_and(|next| next.judged == migration.judged)
-            && self.plan.same_release(number, number + 1);
         if !goes_on {
             self.commit();
         }
@@ -191,11 +212,6 @@ impl<'a> Replay<'a> {
         }
         self.session.end_script();
         self.state.schema.search_path = self.session.search_path();
-        let steps = std::mem::take(&mut self.migration_steps);
-        if migration.judged && self.parted().is_none() {
-            let whole = Whole { context: self.context(), steps: &steps, before: &before, after: &self.state };
-            (self.tell)(Event::Whole(&whole));
-        }
     }
 
     fn control(&mut self, control: &Transaction, statement: &Statement) {
@@ -277,7 +293,7 @@ impl<'a> Replay<'a> {
 
     /// Applies one statement and tells of it.
     fn run(&mut self, statement: &Statement) {
-        if self.steps_left == 0 || self.parted().is_some() {
+        if self.steps_left == 0 || self.parted().is_some() || self.is_over() {
             return;
         }
         self.steps_left -= 1;
@@ -308,7 +324,7 @@ impl<'a> Replay<'a> {
         if applied.failure().is_none() && !self.reads_dump {
             self.state.data.observe(operation, &origin, &before.schema, &self.state.schema, circumstances);
         }
-        if self.context().migration.judged && self.parted().is_none() {
+        if (self.context().migration.judged || self.record.is_some()) && self.parted().is_none() {
             self.judge(operation, &origin, &before, &applied, certain);
         }
         if self.session.transaction.is_none() {
@@ -326,11 +342,13 @@ impl<'a> Replay<'a> {
     }
 
     fn tell_unread(&mut self, operation: &Operation, origin: &Origin) {
+        let mut unread = false;
         let mut tell = |origin: Origin, reason: &Arc<str>, touches: Vec<String>| {
+            unread = true;
             let judged = self.history.migrations[self.at.migration].judged;
             let (ruby, declare) = (self.unread.is_some(), self.unread.clone().flatten());
-            let unread = UnreadStep { at: self.at, origin, reason: reason.clone(), touches, judged, ruby, declare };
-            (self.tell)(Event::Unread(&unread));
+            let told = UnreadStep { at: self.at, origin, reason: reason.clone(), touches, judged, ruby, declare };
+            (self.tell)(Event::Unread(&told));
         };
         match operation {
             Operation::Unread(unread) => {
@@ -345,6 +363,9 @@ impl<'a> Replay<'a> {
                 }
             }
             _ => {}
+        }
+        if let Some(record) = &mut self.record {
+            record.unread |= unread;
         }
     }
 
@@ -375,6 +396,12 @@ impl<'a> Replay<'a> {
         let around = takes_away.then(|| Arc::new((before.clone(), self.state.clone())));
         let (operation, origin, applied) = (operation.clone(), origin.clone(), applied.clone());
         let passed = Passed { operation, origin, applied, certain, around };
+        if let Some(record) = &mut self.record {
+            record.befores.push(before.clone());
+        }
+        if let Some(failure) = passed.applied.failure() {
+            self.note_failure(&passed, failure);
+        }
         self.unit_steps.push(passed.clone());
         self.migration_steps.push(passed);
     }
@@ -402,6 +429,9 @@ impl<'a> Replay<'a> {
         self.moment.unit += 1;
         let steps = std::mem::take(&mut self.unit_steps);
         let before = std::mem::replace(&mut self.unit_start, self.state.clone());
+        if self.record.is_some() {
+            return self.note_unit(&steps, &before);
+        }
         if !steps.is_empty() && self.parted().is_none() {
             let unit = Unit { context: self.context(), steps: &steps, before: &before, after: &self.state };
             (self.tell)(Event::Unit(&unit));

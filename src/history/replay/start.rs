@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{Plan, State};
+use super::super::{Past, Plan, State};
 use crate::data::Moment;
 use crate::version::{Major, Standing};
 
@@ -16,6 +16,7 @@ pub struct Start {
     pub(super) state: State,
     pub(super) unit_start: State,
     pub(super) moment: Moment,
+    pub(super) past: Past,
 }
 
 /// Majors that stood for one state no longer do: each group goes on for itself. What was told of the migrations from
@@ -39,6 +40,7 @@ impl Start {
             unit_start: state.clone(),
             state,
             moment: Moment::default(),
+            past: Past::default(),
         };
         start.standing_for(majors)
     }
@@ -48,6 +50,7 @@ impl Start {
         self.majors = majors.to_vec();
         self.state.schema.stand_for(&standing);
         self.unit_start.schema.stand_for(&standing);
+        self.past.stand_for(&standing);
         self
     }
 

@@ -121,7 +121,7 @@ impl<'a> Comparison<'a> {
         let add = |definition: &str| format!("ALTER TABLE {name} ADD CONSTRAINT {} {definition}", row.name);
         let whole = definition(self.to, row);
         let later = match row.kind {
-            ConstraintRow::Foreign(_) => !partitioned || self.to.major >= Major(18),
+            ConstraintRow::Foreign(_) => !partitioned || self.to.majors.since(Major(18)),
             ConstraintRow::Check { .. } => true,
             ConstraintRow::NotNull => false,
             ConstraintRow::Primary { index } | ConstraintRow::Unique { index } if !partitioned => {

@@ -1,0 +1,103 @@
+//! One script run by itself from a state: where its transactions end, and where it fails.
+
+use super::super::{Passed, Plan, Session, State};
+use super::{Depth, Replay, STEP_BUDGET};
+use crate::data::Moment;
+use crate::finding::MigrationRef;
+use crate::operation::Script;
+use crate::schema::Failure;
+use crate::version::Major;
+
+/// What a script did.
+#[derive(Debug, Clone)]
+pub struct Course {
+    pub units: Vec<Passage>,
+    /// The statement that failed for certain: it and all after it did not run.
+    pub failed: Option<(Passed, Failure)>,
+    pub end: State,
+    /// Some statement was not understood.
+    pub unread: bool,
+}
+
+/// Steps that became visible together.
+#[derive(Debug, Clone)]
+pub struct Passage {
+    pub steps: Vec<Passed>,
+    /// The state before each of them.
+    pub befores: Vec<State>,
+    pub before: State,
+    pub after: State,
+    /// A wait for a lock ends by itself.
+    pub lock_timeout: bool,
+}
+
+/// What a course is kept in while it runs.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub befores: Vec<State>,
+    units: Vec<Passage>,
+    failed: Option<(Passed, Failure)>,
+    pub unread: bool,
+}
+
+/// Moments of a course are later than all that was before it.
+const LATER: u32 = u32::MAX / 2;
+
+/// Runs a migration's up or down from a state that it may never have met, as its runner would.
+pub fn course(plan: &Plan, number: usize, script: &Script, start: &State, majors: &[Major]) -> Course {
+    let mut replay = Replay {
+        plan,
+        history: plan.history,
+        majors,
+        tell: &mut |_| {},
+        state: start.clone(),
+        session: Session::default(),
+        unit_start: start.clone(),
+        unit_steps: Vec::new(),
+        migration_steps: Vec::new(),
+        moment: Moment { step: LATER, unit: LATER, release: plan.release_number(number) },
+        at: MigrationRef { history: plan.index, migration: number },
+        frames: Vec::new(),
+        depth: Depth::default(),
+        steps_left: STEP_BUDGET,
+        past: super::Past::default(),
+        reads_dump: false,
+        forks: Vec::new(),
+        unread: None,
+        record: Some(Box::default()),
+    };
+    let migration = &plan.history.migrations[number];
+    replay.script(migration, &script.nodes, false);
+    replay.end_unit();
+    let record = replay.record.take().map(|record| *record).unwrap_or_default();
+    Course { units: record.units, failed: record.failed, end: replay.state, unread: record.unread }
+}
+
+impl Replay<'_> {
+    /// A statement has failed for certain: nothing runs after it.
+    pub(super) fn is_over(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.failed.is_some())
+    }
+
+    pub(super) fn note_failure(&mut self, passed: &Passed, failure: &Failure) {
+        if let Some(record) = &mut self.record
+            && failure.certain
+            && passed.certain
+            && record.failed.is_none()
+        {
+            record.failed = Some((passed.clone(), failure.clone()));
+            // Its transaction is rolled back, be it the statement's own.
+            self.state = self.unit_start.clone();
+        }
+    }
+
+    pub(super) fn note_unit(&mut self, steps: &[Passed], before: &State) {
+        let Some(record) = &mut self.record else { return };
+        let befores = std::mem::take(&mut record.befores);
+        if record.failed.is_none() && !steps.is_empty() {
+            let (steps, before, after) = (steps.to_vec(), before.clone(), self.state.clone());
+            let lock_timeout = self.session.has_lock_timeout();
+            record.units.push(Passage { steps, befores, before, after, lock_timeout });
+        }
+    }
+}
