@@ -17,6 +17,7 @@ pub use subject::{FACTS, FIELDS, OPERATIONS};
 
 mod backfill;
 mod backfill_before_sync;
+mod by_database;
 mod cascade;
 mod clean_up;
 mod column_added;
@@ -34,6 +35,8 @@ mod fk_breaks_source_delete;
 mod fk_sets_not_null;
 mod fk_validated_on_add;
 mod gone;
+mod guard_never_matches;
+mod half_done;
 mod identifier_too_long;
 mod in_use;
 mod index_not_concurrent;
@@ -45,6 +48,7 @@ mod lock_timeout_missing;
 mod locks_held;
 mod loosened;
 mod missing_object;
+mod never_validated;
 mod not_valid_fk_on_partitioned;
 mod other_locks;
 mod outside_transaction;
@@ -57,6 +61,10 @@ mod partition_parts;
 mod recipe;
 mod refused;
 mod renamed;
+mod rerun;
+mod revert;
+mod rollback;
+mod stopped;
 mod swap_before_backfill;
 mod swap_leftovers;
 mod swap_loses_guarantee;
@@ -131,12 +139,14 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
     rule!("constraint-before-backfill", Check::Whole(constraint_before_backfill::check)),
     rule!("constraint-before-writer", Check::Whole(writer::check)),
+    rule!("constraint-never-validated", Check::Whole(never_validated::check)),
     rule!("constraint-on-some-partitions", Check::Whole(partition_parts::on_some)),
     rule!("copy-partition-gap", Check::Unit(copy_partition_gap::check)),
     rule!("copy-stricter-than-source", Check::Whole(copy_stricter_than_source::check)),
     rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),
     rule!("ddl-on-copy-blocks-source", Check::Step(copy_traffic::ddl_blocks_source)),
     rule!("delete-tracking-lost", Check::Whole(tracking::lost)),
+    rule!("depends-on-data", Check::Step(by_database::depends_on_data)),
     rule!("detach-loses-fk", Check::Whole(partition_keys::detach_loses)),
     rule!("detach-partition-blocks", Check::Step(partition_locks::detach)),
     rule!("domain-scan", Check::Step(other_locks::domain)),
@@ -176,11 +186,13 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("fk-without-index", Check::Whole(key_indexes::without_index)),
     rule!("fk-without-on-delete", Check::Pattern),
     rule!("float-for-money", Check::Pattern),
+    rule!("guard-never-matches", Check::Whole(guard_never_matches::check)),
     rule!("identifier-too-long", Check::Step(identifier_too_long::check)),
     rule!("index-behind-constraint", Check::Step(refused::index_behind_constraint)),
     rule!("index-not-concurrent", Check::Step(index_not_concurrent::check)),
     rule!("inherited-object-on-partition", Check::Step(refused::inherited_object_on_partition)),
     rule!("int-primary-key", Check::Pattern),
+    rule!("invalid-index-possible", Check::Whole(half_done::invalid_index)),
     rule!("json-type", Check::Pattern),
     rule!("key-from-incomplete-table", Check::Unit(key_from_incomplete_table::check)),
     rule!("lock-held-while-scanning", Check::Step(locks_held::while_scanning)),
@@ -197,8 +209,10 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("not-allowed-in-transaction", Check::Step(outside_transaction::other)),
     rule!("not-null-column-without-default", Check::Step(column_added::not_null_without_default)),
     rule!("not-null-scan", Check::Step(constraint_scan::not_null)),
+    rule!("not-rerunnable", Check::Whole(rerun::not_rerunnable)),
     rule!("not-valid-fk-on-partitioned", Check::Step(not_valid_fk_on_partitioned::check)),
     rule!("parent-fk-over-unvalidated", Check::Step(parent_fk_over_unvalidated::check)),
+    rule!("partial-failure-keeps-constraint", Check::Whole(half_done::keeps_constraint)),
     rule!("partition-drop-loses-fk", Check::Whole(partition_keys::drop_loses)),
     rule!("partition-fk-cannot-merge", Check::Whole(partition_fk_cannot_merge::check)),
     rule!("partition-fk-survives-drop", Check::Whole(partition_fk_survives_drop::check)),
@@ -213,11 +227,17 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("replace-index-gap", Check::Whole(key_indexes::replace_gap)),
     rule!("replica-identity-lost", Check::Whole(key_indexes::replica_identity_lost)),
     rule!("replication-role-changed", Check::Step(transaction_control::replication_role)),
+    rule!("rerun-keeps-invalid", Check::Whole(rerun::keeps_invalid)),
     rule!("reserved-name", Check::Pattern),
+    rule!("revert-incomplete", Check::Whole(revert::incomplete)),
+    rule!("rollback-loses-data", Check::Whole(rollback::loses_data)),
+    rule!("rollback-not-inverse", Check::Whole(rollback::not_inverse)),
+    rule!("rollback-restores-constraint", Check::Whole(rollback::restores_constraint)),
     rule!("rows-moved-under-sync", Check::Whole(clean_up::moved)),
     rule!("security-definer-path", Check::Pattern),
     rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
     rule!("serial-type", Check::Pattern),
+    rule!("state-dependent-migration", Check::Whole(by_database::state_dependent)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
     rule!("statement-trigger-on-parent-only", Check::Step(partition_keys::statement_trigger)),
     rule!("stored-generated-rewrite", Check::Step(column_added::generated)),

@@ -1,0 +1,161 @@
+//! What a migration outside of a transaction leaves where it stops: constraints that go on refusing writes, indexes that
+//! nothing uses.
+
+use std::collections::BTreeMap;
+
+use super::{Findings, say, stopped};
+use crate::history::{Stop, Whole};
+use crate::operation::Operation;
+use crate::schema::{Constraint, Phase, RelationId, Schema};
+
+/// A constraint that stays enforced although the migration that adds it has failed.
+pub fn keeps_constraint(whole: &Whole, findings: &mut Findings) {
+    // One hazard for each tree of partitions, and one for each other table: its stops are the evidence.
+    let mut hazards: BTreeMap<RelationId, Vec<(&Stop, Vec<&Constraint>)>> = BTreeMap::new();
+    for stop in whole.stops().iter().filter(|stop| !stop.on_data().is_empty() && stop.step.certain) {
+        let schema = &stop.state.schema;
+        for row in stopped::new_constraints(whole, stop) {
+            if !row.enforced || !row.is_standalone() || !is_half(whole, schema, row) || !may_hold_rows(whole, row) {
+                continue;
+            }
+            let stops = hazards.entry(schema.partition_root(row.table)).or_default();
+            match stops.last_mut() {
+                Some((last, rows)) if std::ptr::eq(*last, stop) => rows.push(row),
+                _ => stops.push((stop, vec![row])),
+            }
+        }
+    }
+    for (root, stops) in hazards {
+        report(whole, root, &stops, findings);
+    }
+}
+
+/// Not validated, or there on some partitions where the whole migration has it on others too.
+fn is_half(whole: &Whole, stopped: &Schema, row: &Constraint) -> bool {
+    if !row.validated {
+        return true;
+    }
+    let root = stopped.partition_root(row.table);
+    if root == row.table {
+        return false;
+    }
+    let end = &whole.after.schema;
+    let mut tree = end.partitions(root);
+    tree.push(root);
+    let named =
+        |schema: &Schema| tree.iter().filter(|table| schema.find_constraint(**table, &row.name).is_some()).count();
+    named(end) > named(stopped)
+}
+
+/// Others write the table: it was there before this release, or triggers feed it.
+fn may_hold_rows(whole: &Whole, row: &Constraint) -> bool {
+    !whole.context.is_new(whole.before, row.table)
+}
+
+fn report(whole: &Whole, root: RelationId, stops: &[(&Stop, Vec<&Constraint>)], findings: &mut Findings) {
+    let Some((first, rows)) = stops.first() else { return };
+    let Some(row) = rows.first() else { return };
+    let state = &first.state;
+    let schema = &state.schema;
+    let table = say::name(schema, row.table);
+    let valid = if row.validated { "valid" } else { "NOT VALID" };
+    let feed = state.data.feeds_into(schema, root).find(|feed| feed.fires);
+    let whose = match &feed {
+        Some(feed) => format!("writes of `{}`, which a trigger copies there", say::name(schema, feed.source)),
+        None => format!("writes of `{table}`"),
+    };
+    let message = format!(
+        "where {} fails, the migration stops there and `{}` of `{table}` stays, {valid} and enforced: it goes on refusing {whose}",
+        stopped::doing(&first.step),
+        row.name
+    );
+    let certain = row.existence.is_certain();
+    let finding = findings.report(&first.step.origin, "stop keeps-constraint", certain, message);
+    // On a table of its own the constraint refuses what it is meant to refuse; what is bad is that nobody expects it.
+    let partition = schema.partition_root(row.table) != row.table;
+    if feed.is_none() && !partition {
+        finding.severity = finding.severity.softened();
+    }
+    for (_, rows) in stops {
+        for row in rows {
+            finding.object(format!(
+                "{}.{}",
+                schema.get_relation(row.table).map_or_else(String::new, |one| one.name.to_string()),
+                row.name
+            ));
+        }
+    }
+    finding.because(row.existence.origin().span, format!("`{}` is enforced for every new row from here on", row.name));
+    if let Some(feed) = &feed {
+        let write = feed.writes.iter().find(|write| write.events.insert).or_else(|| feed.writes.first());
+        if let Some(write) = write {
+            say::path(finding, schema, feed, write, row.table, Some(row.id));
+        }
+    }
+    for (stop, _) in stops {
+        finding.stops.push(stopped::line(whole, stop));
+    }
+    stopped::tell_databases(finding, whole, first);
+    let mut drops: Vec<String> = Vec::new();
+    for (stop, rows) in stops {
+        for row in rows {
+            let Some(relation) = stop.state.schema.get_relation(row.table) else { continue };
+            let drop = format!("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {};", relation.name, row.name);
+            if !drops.contains(&drop) {
+                drops.push(drop);
+            }
+        }
+    }
+    finding.instead(format!(
+        "-- count the rows that fail first, and validate in a migration of its own: then a failure leaves what was there.\n\
+         -- Where it has stopped already:\n{}",
+        drops.join("\n")
+    ));
+    let query = first.on_data().first().and_then(|check| stopped::verify(schema, &first.step, check));
+    if let Some(query) = query {
+        finding.verify(query);
+    }
+}
+
+/// A concurrent build that nothing cleans up after.
+pub fn invalid_index(whole: &Whole, findings: &mut Findings) {
+    let mut told: Vec<RelationId> = Vec::new();
+    for stop in whole.stops().iter().filter(|stop| stop.phase == Some(Phase::Early)) {
+        let Operation::CreateIndex(create) = &stop.step.operation else { continue };
+        let before = &whole.before.schema;
+        let made = stop.state.schema.relations_since(before);
+        let index = made.into_iter().find(|id| {
+            stop.state.schema.relation(*id).as_index().is_some_and(|index| !index.valid && index.parent.is_none())
+        });
+        let Some(index) = index.filter(|index| !told.contains(index)) else { continue };
+        // IF NOT EXISTS is content with what is left, which is worse: rerun-keeps-invalid.
+        if create.if_not_exists || heals(whole, stop) {
+            continue;
+        }
+        told.push(index);
+        let name = stop.state.schema.relation(index).name.clone();
+        let message = format!(
+            "a build of `{}` that fails or is cancelled leaves it INVALID; run again, the migration stops at once, for it is there",
+            name.name
+        );
+        let finding = findings.report(&stop.step.origin, "stop invalid-index", stop.step.certain, message);
+        finding.object(&name);
+        finding.stops.push(stopped::line(whole, stop));
+        finding.instead(format!(
+            "{}\nDROP INDEX CONCURRENTLY IF EXISTS {name};\n-- before the CREATE INDEX CONCURRENTLY",
+            say::outside_transaction(whole.context.plan.history.framework)
+        ));
+        let query = stop.on_data().first().and_then(|check| stopped::verify(before, &stop.step, check));
+        if let Some(query) = query {
+            finding.verify(query);
+        }
+    }
+}
+
+/// Run again, the migration ends as it was meant to.
+fn heals(whole: &Whole, stop: &Stop) -> bool {
+    let again = whole.context.plan.run_from(whole.context.at.migration, &stop.state, whole.context.majors);
+    let invalid =
+        |schema: &Schema| schema.relations().filter_map(|one| one.as_index()).filter(|one| !one.valid).count();
+    again.failed.is_none() && invalid(&again.end.schema) <= invalid(&whole.after.schema)
+}

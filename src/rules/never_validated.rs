@@ -1,0 +1,54 @@
+//! Constraints that stay NOT VALID: old rows may be wrong, and the planner trusts nothing.
+
+use std::collections::BTreeSet;
+
+use super::{Findings, say};
+use crate::history::Whole;
+use crate::operation::Origin;
+
+/// Releases after which a VALIDATE is not to be expected any more.
+const RELEASES: usize = 3;
+
+pub fn check(whole: &Whole, findings: &mut Findings) {
+    let plan = whole.context.plan;
+    // At the end of the history it is known which were never validated.
+    if whole.context.at.migration + 1 != plan.history.migrations.len() {
+        return;
+    }
+    let schema = &whole.after.schema;
+    for row in schema.constraints().filter(|row| !row.validated && row.enforced && row.is_standalone()) {
+        let origin = row.existence.origin();
+        let Some(maker) = plan.migration_of(origin.span) else { continue };
+        let later = maker + 1..plan.history.migrations.len();
+        let releases: BTreeSet<usize> = later
+            .map(|number| plan.release_number(number))
+            .filter(|release| *release > plan.release_number(maker))
+            .collect();
+        if releases.len() < RELEASES {
+            continue;
+        }
+        let table = say::name(schema, row.table);
+        let message = format!(
+            "`{}` of `{table}` was never validated, {} releases after it came: old rows may break it, and nothing says so",
+            row.name,
+            releases.len()
+        );
+        let judged = plan.history.migrations[maker].judged;
+        let start = Origin::at(crate::source::Span { source: whole.context.migration.source, start: 0, end: 0 });
+        let at = if judged { origin.clone() } else { whole.steps.last().map_or(start, |step| step.origin.clone()) };
+        let finding = findings.report(&at, "never validated", row.existence.is_certain(), message);
+        if judged {
+            finding.migration = Some(crate::finding::MigrationRef { migration: maker, ..whole.context.at });
+        } else {
+            finding.because(origin.span, format!("adds `{}` NOT VALID", row.name));
+        }
+        let full = schema.get_relation(row.table).map_or_else(String::new, |relation| relation.name.to_string());
+        finding.object(format!("{full}.{}", row.name));
+        // Those that one migration left come in one finding.
+        finding.one_per("never validated");
+        finding.instead(format!("ALTER TABLE {full} VALIDATE CONSTRAINT {};", row.name));
+        if let Some(query) = super::stopped::violations(schema, row) {
+            finding.verify(query);
+        }
+    }
+}

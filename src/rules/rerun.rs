@@ -1,0 +1,252 @@
+//! A migration that stopped is run again: what then fails, is doubled, or is content with what is broken.
+
+use std::collections::BTreeSet;
+
+use super::{Findings, say, stopped};
+use crate::finding::Severity;
+use crate::history::{AfterFailure, Course, Passed, Stop, Whole, Why};
+use crate::operation::{AlterTable, CreateIndex, Ident, Operation, TableActionKind};
+use crate::schema::definition::{index_body, type_name};
+use crate::schema::difference::{ChangeKind, Shared};
+use crate::schema::{Applied, FailureKind, Phase, Relation, Schema};
+
+/// Stops that are tried: the first ones of a long migration tell what the others would.
+const TRIED: usize = 12;
+
+/// Stops from which the runner begins again at the first statement, the likely ones.
+fn tried<'a>(whole: &Whole<'a>) -> Vec<&'a Stop> {
+    let runner = &whole.context.plan.history.runner;
+    if runner.after_failure == AfterFailure::Continues {
+        return Vec::new();
+    }
+    // Anything may be cancelled; here what is likely counts.
+    let likely = |stop: &&Stop| {
+        let build = matches!(stop.step.operation, Operation::CreateIndex(_));
+        stop.step.certain && (stop.phase.is_some() && build || !matches!(stop.why, Why::Cancelled))
+    };
+    let mut seen = BTreeSet::new();
+    let stops = whole.stops().iter().filter(likely);
+    stops.filter(|stop| seen.insert((stop.passed, stop.phase == Some(Phase::Late)))).take(TRIED).collect()
+}
+
+fn again(whole: &Whole, stop: &Stop) -> Course {
+    whole.context.plan.run_from(whole.context.at.migration, &stop.state, whole.context.majors)
+}
+
+/// Run again from where it stopped, the migration fails for good, or makes something a second time.
+pub fn not_rerunnable(whole: &Whole, findings: &mut Findings) {
+    for stop in tried(whole).into_iter().filter(|stop| stop.passed > 0) {
+        let course = again(whole, stop);
+        if course.unread {
+            return;
+        }
+        if let Some((step, failure)) = &course.failed {
+            // The index that the stop itself left is invalid-index-possible's.
+            let own = step.origin.span == stop.step.origin.span;
+            if own || failure.kind != FailureKind::Duplicate && failure.kind != FailureKind::Missing {
+                continue;
+            }
+            let message = format!(
+                "cannot run twice: where {} fails, the migration starts again from the top and stops here, {}",
+                stopped::doing(&stop.step),
+                because_of(failure.kind, &failure.object)
+            );
+            let finding = findings.report(&step.origin, "rerun", true, message);
+            finding.object(&failure.object);
+            finding.because(stop.step.origin.span, format!("can fail {}", stopped::reason(stop)));
+            finding.stops.push(stopped::line(whole, stop));
+            finding.instead(advice(whole, step));
+            stopped::tell_databases(finding, whole, stop);
+            return;
+        }
+        if let Some(doubled) = doubled(whole, &course) {
+            let message = format!(
+                "run again after a stop, the migration adds this a second time, as `{doubled}`: it has no name that could be taken"
+            );
+            let made = course.units.iter().flat_map(|unit| &unit.steps).find(|step| adds_unnamed(step)).cloned();
+            let origin = made.map_or_else(|| stop.step.origin.clone(), |step| step.origin);
+            let finding = findings.report(&origin, "rerun", true, message);
+            finding.object(&doubled);
+            finding.because(stop.step.origin.span, format!("can fail {}", stopped::reason(stop)));
+            finding.stops.push(stopped::line(whole, stop));
+            finding.instead("-- name the constraint: then it cannot be added twice");
+            return;
+        }
+    }
+}
+
+fn because_of(kind: FailureKind, object: &str) -> String {
+    match kind {
+        FailureKind::Missing => format!("as `{object}` is gone already"),
+        _ => format!("as `{object}` is there already"),
+    }
+}
+
+fn adds_unnamed(step: &Passed) -> bool {
+    step.operation.added_foreign_keys().iter().any(|key| key.constraint.name.is_none())
+}
+
+/// What a second run makes that the first would not have.
+fn doubled(whole: &Whole, course: &Course) -> Option<String> {
+    let changes = course.end.schema.difference(&whole.after.schema, Shared::Since(&whole.before.schema));
+    let extra = changes.into_iter().find(|change| {
+        change.kind == ChangeKind::Extra && change.certain && matches!(change.object, "constraint" | "index")
+    });
+    extra.map(|change| change.name)
+}
+
+fn advice(whole: &Whole, step: &Passed) -> String {
+    let repeatable = match &step.operation {
+        Operation::CreateIndex(_) => "-- DROP INDEX CONCURRENTLY IF EXISTS before it, or a migration of its own",
+        Operation::CreateTable(_) => "-- CREATE TABLE IF NOT EXISTS",
+        Operation::AlterTable(alter) => altered(alter),
+        Operation::Drop(_) => "-- DROP … IF EXISTS",
+        Operation::CreateTrigger(_) | Operation::CreateFunction(_) => "-- CREATE OR REPLACE",
+        _ => "-- a guard that looks whether it is there",
+    };
+    let checked =
+        if whole.context.plan.history.runner.checksums { ", in a migration that is not shipped yet" } else { "" };
+    format!(
+        "{repeatable}{checked}; or one statement a migration, so that each stop is a state from which it runs again"
+    )
+}
+
+fn altered(alter: &AlterTable) -> &'static str {
+    match alter.actions.first().map(|action| &action.kind) {
+        Some(TableActionKind::AddColumn { .. }) => "-- ADD COLUMN IF NOT EXISTS",
+        Some(TableActionKind::AddConstraint(_)) => {
+            "-- DROP CONSTRAINT IF EXISTS in the same ALTER TABLE, before the ADD"
+        }
+        Some(TableActionKind::DropColumn { .. }) => "-- DROP COLUMN IF EXISTS",
+        Some(TableActionKind::DropConstraint { .. }) => "-- DROP CONSTRAINT IF EXISTS",
+        _ => "-- a guard that looks whether it is there",
+    }
+}
+
+/// IF NOT EXISTS, or a guard, takes what is broken or different for what is wanted.
+pub fn keeps_invalid(whole: &Whole, findings: &mut Findings) {
+    after_stop(whole, findings);
+    for unit in &whole.course().units {
+        for (step, before) in unit.steps.iter().zip(&unit.befores) {
+            other_definition(step, &before.schema, findings);
+        }
+    }
+}
+
+fn after_stop(whole: &Whole, findings: &mut Findings) {
+    let mut told: Vec<String> = Vec::new();
+    for stop in tried(whole) {
+        let course = again(whole, stop);
+        if course.failed.is_some() || course.unread {
+            continue;
+        }
+        let changes = course.end.schema.difference(&whole.after.schema, Shared::Since(&whole.before.schema));
+        for change in changes {
+            let broken = change.kind == ChangeKind::Differs
+                && change.certain
+                && (change.object == "index" && change.text.contains("INVALID")
+                    || change.object == "constraint" && change.text.contains("NOT VALID"));
+            if !broken || told.contains(&change.name) {
+                continue;
+            }
+            told.push(change.name.clone());
+            let short = change.name.rsplit('.').next().unwrap_or(&change.name).to_owned();
+            let what = if change.object == "index" { "INVALID" } else { "NOT VALID" };
+            let message = format!(
+                "run again after a failure, this takes the {what} `{short}` that was left for the one it wants: the migration passes, and `{short}` stays {what}"
+            );
+            let finding = findings.report(&stop.step.origin, "rerun keeps", true, message);
+            let unique = match &stop.step.operation {
+                Operation::CreateIndex(create) => create.unique,
+                _ => true,
+            };
+            // An index that only queries miss is slow, not wrong.
+            if !unique {
+                finding.severity = finding.severity.min(Severity::Warning);
+            }
+            finding.object(&change.name);
+            // One hazard of one migration, however many indexes it builds so.
+            finding.one_per(format!("left {what} {unique}"));
+            finding.stops.push(stopped::line(whole, stop));
+            if change.object == "index" {
+                finding.instead(format!(
+                    "{}\nDROP INDEX CONCURRENTLY IF EXISTS {};\n-- then CREATE INDEX CONCURRENTLY, without IF NOT EXISTS",
+                    say::outside_transaction(whole.context.plan.history.framework),
+                    change.name
+                ));
+            } else {
+                finding.instead("-- a guard that asks for `convalidated` too");
+            }
+        }
+    }
+}
+
+/// What IF NOT EXISTS finds is another thing of that name.
+fn other_definition(step: &Passed, before: &Schema, findings: &mut Findings) {
+    let Applied::Done { notices } = &step.applied else { return };
+    if notices.is_empty() || !step.certain {
+        return;
+    }
+    match &step.operation {
+        Operation::CreateIndex(create) if create.if_not_exists => other_index(step, create, before, findings),
+        Operation::AlterTable(alter) => other_column(step, alter, before, findings),
+        _ => {}
+    }
+}
+
+fn other_index(step: &Passed, create: &CreateIndex, before: &Schema, findings: &mut Findings) {
+    let Some(table) = before.find(&create.table) else { return };
+    let Some(name) = &create.name else { return };
+    let full = crate::operation::QualifiedName::new(table.name.schema.clone(), name.clone());
+    let Some(found) = before.find(&full.as_name()) else { return };
+    let Some(index) = found.as_index() else { return };
+    let mut probe = before.clone();
+    let mut other = create.clone();
+    other.name = Some(Ident::new("plimsoll_wanted"));
+    if probe.apply(&Operation::CreateIndex(Box::new(other)), &step.origin).failure().is_some() {
+        return;
+    }
+    let made = probe.relations_since(before);
+    let Some(wanted) = made.iter().find_map(|id| probe.get_relation(*id).and_then(Relation::as_index)) else { return };
+    let texts = (index_body(before, index, ""), index_body(&probe, wanted, ""));
+    if index.table == wanted.table && index.unique == wanted.unique && texts.0 == texts.1 {
+        return;
+    }
+    let kind = |unique: bool| if unique { "unique, " } else { "" };
+    let message = format!(
+        "takes another index for the one it wants: `{name}` is there, {}{} of `{}`, not {}{}",
+        kind(index.unique),
+        texts.0,
+        say::name(before, index.table),
+        kind(wanted.unique),
+        texts.1
+    );
+    let certain = found.existence.is_certain();
+    let finding = findings.report(&step.origin, "if-not-exists other", certain, message);
+    finding.object(&found.name);
+    finding.because(found.existence.origin().span, format!("makes `{name}`"));
+    finding.instead(format!("-- another name, or first\nDROP INDEX CONCURRENTLY {};", found.name));
+}
+
+fn other_column(step: &Passed, alter: &AlterTable, before: &Schema, findings: &mut Findings) {
+    let Some(relation) = before.find_table(&alter.table) else { return };
+    let Some(table) = relation.as_table() else { return };
+    for action in &alter.actions {
+        let TableActionKind::AddColumn { column: wanted, if_not_exists: true } = &action.kind else { continue };
+        let Some(column) = table.column(&wanted.name) else { continue };
+        let (Some(now), Some(then)) = (&column.data_type, &wanted.data_type) else { continue };
+        let (now, then) = (type_name(before, now), type_name(before, then));
+        if now == then || wanted.serial {
+            continue;
+        }
+        let name = &wanted.name;
+        let message = format!(
+            "takes another column for the one it wants: `{}.{name}` is there and {now}, not {then}",
+            relation.name.short()
+        );
+        let finding = findings.report(&step.origin, "if-not-exists other", column.existence.is_certain(), message);
+        finding.object(format!("{}.{name}", relation.name));
+        finding.because(column.existence.origin().span, format!("makes `{name}`"));
+        finding.instead(format!("ALTER TABLE {} ALTER COLUMN {name} TYPE {then};", relation.name));
+    }
+}

@@ -1,0 +1,247 @@
+//! A migration's own way back: whether it ends in the state before, what it may be refused, what it cannot bring back.
+
+use super::{Findings, say, stopped};
+use crate::history::{Course, Passed, Whole};
+use crate::operation::{ConstraintKind, Ident, Operation, Origin, TableActionKind};
+use crate::schema::difference::{Change, ChangeKind, Shared, script};
+use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, Schema, Table};
+use crate::source::Span;
+
+/// The course of a down that does something, after an up that was understood.
+fn way_back<'a>(whole: &Whole<'a>) -> Option<&'a Course> {
+    whole.context.migration.down.as_ref().filter(|down| !down.nodes.is_empty())?;
+    let course = whole.down()?;
+    let up = whole.course();
+    (!course.unread && !up.unread && up.failed.is_none()).then_some(course)
+}
+
+pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
+    let Some(course) = way_back(whole) else { return };
+    if let Some((step, failure)) = &course.failed {
+        let message = format!("cannot be taken back: the down stops here, {}", failure.message);
+        let finding = findings.report(&step.origin, "down fails", true, message);
+        finding.object(&failure.object);
+        if let Some(because) = &failure.because {
+            finding.because(because.span, "makes it so");
+        }
+        finding.instead("-- let the down take back what the up of this migration does, in the opposite order");
+        return;
+    }
+    let before = &whole.before.schema;
+    let changes = course.end.schema.difference(before, Shared::Since(before));
+    let changes: Vec<Change> = changes.into_iter().filter(|change| is_told(change, &course.end.schema)).collect();
+    let Some(first) = changes.first() else { return };
+    let told: Vec<String> = changes.iter().take(4).map(said).collect();
+    let more = changes.len().saturating_sub(4);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let message = format!("down does not bring back the schema from before up: {}{more}", told.join("; "));
+    let at = place(whole, course, first);
+    let certain = changes.iter().any(|change| change.certain);
+    let finding = findings.report(&at, "down", certain, message);
+    for change in &changes {
+        finding.object(&change.name);
+    }
+    if let Some(made) = first.made.as_ref().filter(|made| made.span != at.span) {
+        finding.because(made.span, format!("`{}` comes from here", short(&first.name)));
+    }
+    let missing: Vec<String> = script(&changes).iter().map(|repair| format!("{};", repair.sql)).collect();
+    if !missing.is_empty() {
+        finding.instead(format!("-- in the down, beside what it does\n{}", missing.join("\n")));
+    }
+}
+
+/// What a down is expected to bring back: not extensions and schemas, which others may use by then, nor what nothing can.
+fn is_told(change: &Change, end: &Schema) -> bool {
+    let stronger = change.object == "constraint" && change.text == "is validated";
+    // Rows come through the parent, with its defaults.
+    let in_partition = || {
+        end.tables().any(|(relation, table)| {
+            table.partition_of.is_some()
+                && change.name.strip_prefix(&relation.name.to_string()).is_some_and(|rest| rest.starts_with('.'))
+        })
+    };
+    let default = change.object == "column" && change.text.ends_with("default");
+    // Either takes what the other does.
+    let same_type = ["is text rather than character varying", "is character varying rather than text"]
+        .contains(&change.text.as_str());
+    let of_others = matches!(change.object, "extension" | "schema");
+    let passed_over = stronger || same_type || of_others || change.repairs.is_empty() || default && in_partition();
+    change.certain && !passed_over
+}
+
+fn said(change: &Change) -> String {
+    let name = short(&change.name);
+    let name = if change.object == "function" { name.split('(').next().unwrap_or(name) } else { name };
+    match change.kind {
+        ChangeKind::Extra => format!("{} `{name}` stays", change.object),
+        ChangeKind::Missing => format!("{} `{name}` does not come back", change.object),
+        ChangeKind::Differs => format!("{} `{name}` {}", change.object, change.text),
+    }
+}
+
+fn short(name: &str) -> &str {
+    name.strip_prefix("public.").unwrap_or(name)
+}
+
+/// The down's first statement, or where the object was changed.
+fn place(whole: &Whole, course: &Course, first: &Change) -> Origin {
+    let step = course.units.iter().flat_map(|unit| &unit.steps).next();
+    let up = whole.steps.first();
+    let made = first.made.clone();
+    step.or(up)
+        .map(|step| step.origin.clone())
+        .or(made)
+        .unwrap_or_else(|| Origin::at(Span { source: whole.context.migration.source, start: 0, end: 0 }))
+}
+
+/// The down adds a constraint for which rows written since the up may be wrong.
+pub fn restores_constraint(whole: &Whole, findings: &mut Findings) {
+    let Some(course) = way_back(whole) else { return };
+    if course.failed.is_some() {
+        return;
+    }
+    let (before, after) = (&whole.before.schema, &whole.after.schema);
+    for unit in &course.units {
+        for (step, state) in unit.steps.iter().zip(&unit.befores) {
+            let Operation::AlterTable(alter) = &step.operation else { continue };
+            let Some(table) = state.schema.find_table(&alter.table) else { continue };
+            // A table that the up made, or the down makes, has no rows of before.
+            if before.get_relation(table.id).is_none() || whole.context.is_new(whole.before, table.id) {
+                continue;
+            }
+            for action in &alter.actions {
+                let what = match &action.kind {
+                    TableActionKind::AddConstraint(definition)
+                        if !matches!(definition.kind, ConstraintKind::Primary(_)) =>
+                    {
+                        restored(before, after, &course.end.schema, table, definition.name.as_ref())
+                    }
+                    TableActionKind::SetNotNull { column } => not_null_again(before, after, table, column),
+                    _ => None,
+                };
+                if let Some(what) = what {
+                    report_restored(step, table, &what, findings);
+                }
+            }
+        }
+    }
+}
+
+/// The name of a constraint that stood before the up, not after it, and stands again.
+fn restored(before: &Schema, after: &Schema, end: &Schema, table: &Relation, name: Option<&Ident>) -> Option<Restored> {
+    let rows = end.constraints_of(table.id).filter(|row| after.get_constraint(row.id).is_none());
+    let mut rows = rows.filter(|row| !matches!(row.kind, ConstraintRow::NotNull));
+    let row = rows.find(|row| name.is_none_or(|name| row.name == *name))?;
+    let was = |old: &Constraint| old.name == row.name || old.columns == row.columns;
+    let stood = before.constraints_of(table.id).any(|old| was(old) && after.get_constraint(old.id).is_none());
+    // Columns that the down makes anew hold what the down puts there.
+    let known = after.get_relation(table.id).and_then(Relation::as_table)?;
+    let old_columns = row.columns.iter().all(|id| known.column_by_id(*id).is_some());
+    let kept = after.constraints_of(table.id).any(|one| one.validated && guarantees(after, one, end, row));
+    let kept = kept || is_unique_index(known, after, row);
+    (stood && old_columns && !kept).then(|| Restored {
+        name: row.name.clone(),
+        query: stopped::violations(end, row),
+        kind: kind(row),
+    })
+}
+
+/// A unique index that is no constraint keeps the same rows out.
+fn is_unique_index(table: &Table, after: &Schema, old: &Constraint) -> bool {
+    let unique = matches!(old.kind, ConstraintRow::Unique { .. } | ConstraintRow::Primary { .. });
+    unique
+        && table.indexes.iter().filter_map(|id| after.get_relation(*id)?.as_index()).any(|index| {
+            let kept =
+                |part: &IndexColumn| matches!(part.key, IndexKey::Column(column) if old.columns.contains(&column));
+            index.unique && index.valid && index.filter.is_none() && index.parts.iter().all(kept)
+        })
+}
+
+/// What stands after the up lets in no row that the old constraint would refuse.
+fn guarantees(after: &Schema, now: &Constraint, end: &Schema, old: &Constraint) -> bool {
+    match (&now.kind, &old.kind) {
+        (
+            ConstraintRow::Primary { .. } | ConstraintRow::Unique { .. },
+            ConstraintRow::Primary { .. } | ConstraintRow::Unique { .. },
+        ) => now.columns.iter().all(|column| old.columns.contains(column)),
+        (ConstraintRow::Foreign(one), ConstraintRow::Foreign(two)) => {
+            let target = |schema: &Schema, id| schema.get_relation(id).map(|relation| relation.name.clone());
+            now.columns == old.columns && target(after, one.references) == target(end, two.references)
+        }
+        _ => false,
+    }
+}
+
+struct Restored {
+    name: Ident,
+    query: Option<String>,
+    kind: &'static str,
+}
+
+fn kind(row: &Constraint) -> &'static str {
+    match row.kind {
+        ConstraintRow::Check { .. } => "check",
+        ConstraintRow::NotNull => "NOT NULL",
+        ConstraintRow::Primary { .. } => "primary key",
+        ConstraintRow::Unique { .. } => "unique key",
+        ConstraintRow::Exclude { .. } => "exclusion constraint",
+        ConstraintRow::Foreign(_) => "foreign key",
+    }
+}
+
+fn not_null_again(before: &Schema, after: &Schema, table: &Relation, column: &Ident) -> Option<Restored> {
+    let not_null = |schema: &Schema| Some(schema.get_relation(table.id)?.as_table()?.column(column)?.not_null);
+    let query = format!("SELECT count(*) FROM {} WHERE {column} IS NULL", table.name);
+    let again = not_null(before) == Some(true) && not_null(after) == Some(false);
+    again.then(|| Restored { name: column.clone(), query: Some(query), kind: "NOT NULL" })
+}
+
+fn report_restored(step: &Passed, table: &Relation, what: &Restored, findings: &mut Findings) {
+    let name = table.name.short();
+    let message = format!(
+        "down puts {} `{}` of `{name}` back: it fails where rows written since the up do not fit",
+        what.kind, what.name
+    );
+    let finding = findings.report(&step.origin, "down restores", step.certain, message);
+    finding.object(format!("{}.{}", table.name, what.name));
+    finding.one_per("restored");
+    if let Some(query) = &what.query {
+        finding.verify(query);
+    }
+    finding.instead("-- in the down: NOT VALID, and VALIDATE once the rows that do not fit are mended");
+}
+
+/// What a down makes anew was full before the up: its rows or values are gone.
+pub fn loses_data(whole: &Whole, findings: &mut Findings) {
+    let Some(course) = way_back(whole) else { return };
+    let (before, after, end) = (&whole.before.schema, &whole.after.schema, &course.end.schema);
+    let lost = after.lost_since(before);
+    let mut gone: Vec<(String, &'static str)> = Vec::new();
+    for relation in &lost.relations {
+        let is_table = relation.as_table().is_some_and(|table| table.partition_of.is_none());
+        let new = whole.context.is_new(whole.before, relation.id);
+        if is_table && !new && end.find(&relation.name.as_name()).is_some() {
+            gone.push((relation.name.to_string(), "rows"));
+        }
+    }
+    for (relation, column) in &lost.columns {
+        let back = end.find_table(&relation.name.as_name()).and_then(Relation::as_table);
+        let back = back.is_some_and(|table| table.column(&column.name).is_some());
+        // A partition's columns are its parent's.
+        let own = column.local || column.inherited == 0;
+        let filled = column.generated.is_none() && !whole.context.is_new(whole.before, relation.id);
+        if back && own && filled && !whole.context.is_of_this_release(&column.existence) {
+            gone.push((format!("{}.{}", relation.name, column.name), "values"));
+        }
+    }
+    let Some((_, what)) = gone.first() else { return };
+    let names: Vec<String> = gone.iter().map(|(name, _)| short(name).to_owned()).collect();
+    let message = format!("down makes {} anew, without {what}: the up drops them for good", say::list(&names));
+    let step = course.units.iter().flat_map(|unit| &unit.steps).next();
+    let Some(at) = step.or(whole.steps.first()).map(|step| step.origin.clone()) else { return };
+    let finding = findings.report(&at, "down loses", true, message);
+    gone.iter().for_each(|(name, _)| {
+        finding.object(name);
+    });
+    finding.instead("-- keep a copy until no way back is wanted: rename first, and drop in a later release");
+}
