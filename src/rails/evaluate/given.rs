@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::object::Thing;
 use super::{Evaluator, Leave};
 use crate::operation::{Ruby, RubyCall, RubyKind, RubyPair, RubyParameters, RubyTarget, RubyVariable};
 use crate::rails::call::Options;
@@ -39,11 +40,13 @@ impl Given {
     }
 
     /// Keywords as the options of a call: a last hash counts too, as Active Record's calls take it.
-    pub fn into_call(self) -> (Vec<Value>, Options) {
+    fn into_call(self) -> (Vec<Value>, Options) {
         let Given { mut arguments, mut keywords, .. } = self;
         if keywords.is_empty()
             && let Some(Value::Hash(pairs)) = arguments.last()
             && pairs.iter().all(|(key, _)| matches!(key, Value::Symbol(_)))
+            // An empty one is a value: `change_column_default :users, :settings, {}`.
+            && !pairs.is_empty()
             && arguments.len() > 1
         {
             keywords = pairs.to_vec();
@@ -58,6 +61,19 @@ impl Given {
 }
 
 impl Evaluator<'_> {
+    /// Arguments and options of a migration's call; SQL that a lambda gives stands as such: `default: -> { "now()" }`.
+    pub(super) fn told(&mut self, given: Given, at: Span) -> Result<(Vec<Value>, Options), Leave> {
+        let (mut arguments, mut options) = given.into_call();
+        for value in arguments.iter_mut().chain(options.0.iter_mut().map(|(_, value)| value)) {
+            if let Some(Thing::Procedure { .. }) = self.thing_of(value)
+                && let Value::Text(text) = self.call_block(&value.clone(), Given::default(), at)?
+            {
+                *value = Value::Sql(text);
+            }
+        }
+        Ok((arguments, options))
+    }
+
     /// Works out what a call gives, from left to right.
     pub(super) fn given(&mut self, call: &RubyCall, at: Span) -> Result<Given, Leave> {
         let mut given = Given {

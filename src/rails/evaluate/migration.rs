@@ -110,7 +110,7 @@ impl Evaluator<'_> {
             _ => None,
         };
         let kept = given.clone();
-        let (arguments, options) = given.into_call();
+        let (arguments, options) = self.told(given, at)?;
         let call = Call { name: name.clone(), arguments, options, span: at, inner };
         if self.recorder.is_some() && active_record::is_known(&call.name) {
             return self.keep_or_perform(call);
@@ -221,7 +221,7 @@ impl Evaluator<'_> {
             calls?;
             inner = Some(Vec::new());
         }
-        let (arguments, options) = given.into_call();
+        let (arguments, options) = self.told(given, at)?;
         let call = Call { name: name.clone(), arguments, options, span: at, inner };
         self.budget.items(call.arguments.len() + call.options.0.len() + 4, at)?;
         if let Some(Thing::Definition { calls, .. }) = self.things.get_mut(object.0 as usize) {

@@ -179,3 +179,18 @@ fn places_of_sql_are_those_of_the_file() {
     let at = piece.text().find("users").unwrap();
     assert_eq!(sources.text(piece.span(at..at + 5)), "T");
 }
+
+#[test]
+fn what_a_lambda_gives_as_default_is_sql() {
+    let lines = up("add_column :t, :a, :datetime, default: -> { \"now()\" }, null: false
+        create_table(:u, id: false) { |t| t.uuid :b, default: -> { 'gen_random_uuid()' } }
+        change_column_default :t, :c, {}");
+    assert_eq!(
+        lines,
+        [
+            "ALTER TABLE t ADD a timestamp(6) DEFAULT now() NOT NULL",
+            "CREATE TABLE u (b uuid DEFAULT gen_random_uuid())",
+            "ALTER TABLE t ALTER COLUMN c SET DEFAULT '{}'",
+        ]
+    );
+}
