@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Application;
 use crate::operation::{Comment, Script};
 use crate::rails::Language;
 use crate::schema::Told;
@@ -20,6 +21,8 @@ pub struct History {
     pub databases: Vec<String>,
     /// In the order production sees them: shipped first, then judged.
     pub migrations: Vec<Migration>,
+    /// What the code around it says of its tables; empty where nothing asked for it.
+    pub application: Application,
     /// No file is missing or unread. Where a history begins cannot be seen from its files all the same: it may build
     /// on an older dump or another folder.
     pub complete: bool,

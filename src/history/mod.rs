@@ -1,5 +1,6 @@
 //! Histories of migrations, replayed: what a rule sees is a [`Step`], a [`Unit`] or a [`Whole`] migration.
 
+mod application;
 mod condition;
 mod migration;
 mod plan;
@@ -8,6 +9,7 @@ mod session;
 mod step;
 mod stop;
 
+pub use application::*;
 pub use migration::*;
 pub use plan::*;
 pub use replay::{Course, Event, Parted, Passage, Start, UnreadStep, course, replay, replay_shared};

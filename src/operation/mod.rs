@@ -7,6 +7,7 @@ mod name;
 mod print;
 mod question;
 mod ruby;
+mod ruby_walk;
 mod script;
 mod types;
 mod word;
@@ -17,6 +18,7 @@ pub use name::*;
 pub use print::quoted;
 pub use question::*;
 pub use ruby::*;
+pub use ruby_walk::walk;
 pub use script::*;
 pub use types::*;
 

@@ -13,7 +13,7 @@ use super::runner::{self, Entries, Entry};
 use super::template::Placeholders;
 use super::texts::Texts;
 use super::walk::Found;
-use crate::history::{Framework, Migration, TransactionUnit, UnreadFile};
+use crate::history::{Application, Framework, Migration, TransactionUnit, UnreadFile};
 use crate::operation::{Comment, Node, Operation, Script, Statement, Unread};
 use crate::read::STACK;
 use crate::read::dialect::{Spoken, spoken};
@@ -41,6 +41,7 @@ pub struct DraftHistory {
     pub remarks: Vec<String>,
     /// A database that all files are written for, where that is not PostgreSQL.
     pub other_database: Option<&'static str>,
+    pub application: Application,
     /// Files that are among the sources: one may hold several migrations.
     known: BTreeMap<String, SourceId>,
     placeholders: Placeholders,
@@ -69,6 +70,7 @@ pub fn assemble(
         unread: unread.collect(),
         remarks,
         other_database,
+        application: Application::default(),
         known: BTreeMap::new(),
         placeholders: Placeholders { values, ..Placeholders::default() },
     };

@@ -15,7 +15,7 @@ use super::texts::Texts;
 use super::walk::{Found, is_migration_file, walk};
 use super::{Project, Request, judge, runner};
 use crate::error::Error;
-use crate::history::{Framework, History, Migration, UnreadFile};
+use crate::history::{Application, Framework, History, Migration, UnreadFile};
 use crate::settings::Settings;
 
 /// The path under which a migration from standard input is shown.
@@ -65,6 +65,7 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
         let base = project.base.as_ref().map(|base| (&git, base.commit.as_str()));
         let remarks = rails::dump::take(history, &place, base, &mut project.sources)?;
         history.remarks.extend(remarks);
+        history.application = rails::application(history, &place, base, &mut project.sources)?;
     }
     for history in histories {
         finish(history, request.settings, &mut project);
@@ -127,7 +128,7 @@ fn without_other_databases(
 }
 
 fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
-    let DraftHistory { layout, has_down, has_gaps, drafts, unread, remarks, .. } = draft;
+    let DraftHistory { layout, has_down, has_gaps, drafts, unread, remarks, application, .. } = draft;
     let (root, framework) = (named(&layout.root).to_owned(), layout.framework);
     let count = drafts.iter().filter(|draft| draft.migration.dump.is_none()).count();
     let word = framework.word();
@@ -141,6 +142,7 @@ fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
     project.histories.push(History {
         databases: runs_on.map(|database| database.name.clone()).collect(),
         runner: runner::runner(framework, has_down),
+        application,
         // A lone file may build on anything; a file that was not read may have made anything.
         complete: !has_gaps
             && unread.is_empty()
@@ -185,6 +187,7 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
             root: ".".to_owned(),
             framework,
             runner: runner::runner(framework, false),
+            application: Application::default(),
             databases: Vec::new(),
             migrations: vec![migration],
             complete: false,

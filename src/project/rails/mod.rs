@@ -5,16 +5,24 @@ mod class;
 mod database;
 pub mod dump;
 mod gems;
+mod language;
+pub mod models;
 pub mod names;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use class::Class;
 pub use database::Databases;
 pub use gems::Gems;
 
-use super::assemble::Draft;
+use super::assemble::{Draft, DraftHistory};
+use super::git::Git;
+use super::place::Place;
 use super::text::peek;
+use crate::error::Error;
+use crate::history::{Application, Framework};
+use crate::source::{Piece, Sources};
 
 /// An application, or an engine, as its files show it.
 #[derive(Debug, Default)]
@@ -104,6 +112,31 @@ pub fn order(drafts: &mut [Draft]) {
 /// `17.10` comes after `17.9`.
 fn milestone_numbers(milestone: &str) -> Vec<u32> {
     milestone.split('.').map(|part| part.parse().unwrap_or(u32::MAX)).collect()
+}
+
+/// What the application's code says of the tables that judged migrations take something from. What is shipped has
+/// been met by the code of its time: only a change is held against the code at hand.
+pub fn application(
+    history: &DraftHistory,
+    place: &Place,
+    base: Option<(&Git<'_>, &str)>,
+    sources: &mut Sources,
+) -> Result<Application, Error> {
+    const TAKES: &[&str] = &["remove", "rename", "drop", "DROP", "RENAME"];
+    let is_change = history.drafts.iter().any(|draft| !draft.migration.judged);
+    if history.layout.framework != Framework::Rails || !is_change {
+        return Ok(Application::default());
+    }
+    let judged = history.drafts.iter().filter(|draft| draft.migration.judged);
+    let pieces: Vec<Piece> = judged.map(|draft| sources.piece(draft.migration.source)).collect();
+    let takes = |piece: &&Piece| TAKES.iter().any(|word| piece.text().contains(word));
+    let words = models::words(pieces.iter().filter(takes).map(Piece::text));
+    if words.is_empty() {
+        return Ok(Application::default());
+    }
+    let app = models::app_of(place, &history.layout.root);
+    let dialect = language::dialect(&place.root, &app, BTreeMap::new());
+    models::read(place, &app, &words, &dialect.inflections, base, sources)
 }
 
 /// The part of a path up to a folder of tests.

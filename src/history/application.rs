@@ -1,0 +1,74 @@
+//! What the code of an application says of its tables: `project` reads it where what is judged gives reason to.
+
+use std::sync::Arc;
+
+use crate::operation::Ident;
+use crate::source::Span;
+
+/// The application around a history.
+#[derive(Debug, Clone, Default)]
+pub struct Application {
+    /// Classes that stand for tables.
+    pub models: Vec<Model>,
+    /// Columns that code shared by models ignores: for any of them.
+    pub ignored_by_all: Vec<Arc<str>>,
+}
+
+/// One class and its table.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// `Ci::Runner`
+    pub class: Arc<str>,
+    /// The class's name in its file.
+    pub span: Span,
+    /// Names that its table may have: one where the class names it, else the likeliest first.
+    pub tables: Vec<Arc<str>>,
+    pub ignored: Vec<Ignored>,
+    /// It ignores columns that are not written out.
+    pub ignores_more: bool,
+}
+
+/// A column that a model looks away from.
+#[derive(Debug, Clone)]
+pub struct Ignored {
+    pub column: Arc<str>,
+    pub span: Span,
+    /// The code that runs now ignores it already; `None`: no base tells.
+    pub shipped: Option<bool>,
+}
+
+/// What the code makes of one column.
+#[derive(Debug, Clone, Copy)]
+pub enum Use<'a> {
+    /// A model has the table and does not ignore the column.
+    Used(&'a Model),
+    /// Every model of the table ignores it.
+    Ignored(&'a Model, &'a Ignored),
+    /// No model of the table is known, or it ignores what cannot be told.
+    Unknown,
+}
+
+impl Application {
+    /// The models of a table: those that name it, else those whose names come closest.
+    pub fn models_of(&self, table: &Ident) -> Vec<&Model> {
+        let place = |model: &Model| model.tables.iter().position(|name| **name == *table.as_str());
+        let best = self.models.iter().filter_map(place).min();
+        self.models.iter().filter(|model| best.is_some() && place(model) == best).collect()
+    }
+
+    pub fn use_of(&self, table: &Ident, column: &Ident) -> Use<'_> {
+        let models = self.models_of(table);
+        let Some(first) = models.first() else { return Use::Unknown };
+        let ignores = |model: &&'_ Model| model.ignored.iter().any(|one| *one.column == *column.as_str());
+        match models.iter().find(|model| !ignores(model)) {
+            Some(model) if model.ignores_more || self.ignored_by_all.iter().any(|one| **one == *column.as_str()) => {
+                Use::Unknown
+            }
+            Some(model) => Use::Used(model),
+            None => {
+                let of_first = first.ignored.iter().find(|one| *one.column == *column.as_str());
+                of_first.map_or(Use::Unknown, |ignored| Use::Ignored(first, ignored))
+            }
+        }
+    }
+}
