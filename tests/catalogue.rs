@@ -101,18 +101,23 @@ fn every_example_gives_its_verdict() {
     golden::none(faults);
 }
 
-/// An example is a project of its own: a folder of SQL files, plain ones unless their names say otherwise.
+/// An example is a project of its own: a folder of SQL files, plain ones unless their names say otherwise. Further flags
+/// stand in an `arguments.txt`, one a line.
 fn example_fault(rule: &str, example: &Example) -> Option<String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples").join(format!("{rule}-{}", example.line));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     for file in &example.files {
-        fs::write(folder.join(&file.name), &file.text).unwrap();
+        let path = folder.join(&file.name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, &file.text).unwrap();
     }
+    let given = fs::read_to_string(folder.join("arguments.txt")).unwrap_or_default();
     let folder = folder.display().to_string();
     let mut arguments = vec!["check", &folder, "--format=json", "--fail-on=note"];
     let flags = only(&speaking(rule, example.files.iter().map(|file| file.text.as_str())));
     arguments.extend(flags.iter().map(String::as_str));
+    arguments.extend(given.lines().map(str::trim).filter(|line| !line.is_empty()));
     let ran = plimsoll(&arguments);
     let place = format!("rules/{rule}.md:{}", example.line);
     if ran.code > 1 {

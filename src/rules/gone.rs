@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Findings, say};
-use crate::finding::Severity;
-use crate::history::{Passed, State, Step, Whole};
+use super::{Findings, say, used_by_models};
+use crate::finding::{Finding, Severity};
+use crate::history::{Passed, Phase, State, Step, Whole};
 use crate::operation::{
     Drop, Expr, Expression, Ident, Name, ObjectKind, Operation, Output, Persistence, Query, Rows, TableActionKind,
     Write, WriteKind,
@@ -25,21 +25,8 @@ pub(super) fn is_temporary(table: &Table) -> bool {
 }
 
 pub fn table(whole: &Whole, findings: &mut Findings) {
-    let mut found: Vec<(&Passed, &Relation)> = Vec::new();
-    for (step, drop, before, _) in drops(whole) {
-        if !matches!(drop.kind, ObjectKind::Table | ObjectKind::ForeignTable) {
-            continue;
-        }
-        for relation in drop.targets.iter().filter_map(|target| before.schema.find_table(&target.name)) {
-            let temporary = relation.as_table().is_some_and(is_temporary);
-            // Made again, or another table took the name: the swap's own rules speak.
-            let again = whole.after.schema.find(&relation.name.as_name()).is_some();
-            if !(temporary || again || whole.context.is_new(before, relation.id)) {
-                found.push((step, relation));
-            }
-        }
-    }
-    let (partitions, tables): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, one)| is_partition(one));
+    let (partitions, tables): (Vec<_>, Vec<_>) =
+        dropped_tables(whole).into_iter().partition(|(_, one)| is_partition(one));
     // One migration that clears away is one fault, however many tables it drops.
     if let Some((step, first)) = tables.first() {
         let names: Vec<String> = tables.iter().map(|(_, one)| one.name.short()).collect();
@@ -51,6 +38,7 @@ pub fn table(whole: &Whole, findings: &mut Findings) {
         let certain = step.certain && first.existence.is_certain();
         let was_read = tables.iter().any(|(step, one)| is_read_before(whole, step, one, None));
         let finding = findings.report(&step.origin, "drop-table", certain && was_read, message);
+        soften_after_deploy(whole, finding);
         let mut statements = Vec::new();
         for (_, one) in &tables {
             finding.object(&one.name);
@@ -68,18 +56,48 @@ pub fn table(whole: &Whole, findings: &mut Findings) {
     }
 }
 
+/// Tables in use that a migration drops, each with the statement that does.
+pub(super) fn dropped_tables<'a>(whole: &'a Whole) -> Vec<(&'a Passed, &'a Relation)> {
+    let mut found: Vec<(&Passed, &Relation)> = Vec::new();
+    for (step, drop, before, _) in drops(whole) {
+        if !matches!(drop.kind, ObjectKind::Table | ObjectKind::ForeignTable) {
+            continue;
+        }
+        for relation in drop.targets.iter().filter_map(|target| before.schema.find_table(&target.name)) {
+            let temporary = relation.as_table().is_some_and(is_temporary);
+            // Made again, or another table took the name: the swap's own rules speak.
+            let again = whole.after.schema.find(&relation.name.as_name()).is_some();
+            if !(temporary || again || whole.context.is_new(before, relation.id)) {
+                found.push((step, relation));
+            }
+        }
+    }
+    found
+}
+
 fn is_partition(relation: &Relation) -> bool {
     relation.as_table().is_some_and(|table| table.partition_of.is_some())
 }
 
 /// Columns of one table that a migration drops, with the first of its statements: one fault.
-struct Dropped<'a> {
-    step: &'a Passed,
-    relation: &'a Relation,
-    columns: Vec<&'a Column>,
+pub(super) struct Dropped<'a> {
+    pub step: &'a Passed,
+    pub relation: &'a Relation,
+    pub columns: Vec<&'a Column>,
 }
 
 pub fn column(whole: &Whole, findings: &mut Findings) {
+    for Dropped { step, relation, mut columns } in dropped(whole) {
+        // The running code looks away from it: that is how a column goes.
+        columns.retain(|column| !used_by_models::is_ignored(whole, relation, &column.name));
+        if !columns.is_empty() {
+            dropped_columns(whole, step, relation, &columns, findings);
+        }
+    }
+}
+
+/// Columns in use that a migration drops, by table.
+pub(super) fn dropped<'a>(whole: &'a Whole) -> Vec<Dropped<'a>> {
     let mut found: BTreeMap<RelationId, Dropped> = BTreeMap::new();
     for step in whole.steps {
         let Operation::AlterTable(alter) = &step.operation else { continue };
@@ -101,8 +119,13 @@ pub fn column(whole: &Whole, findings: &mut Findings) {
             one.columns.push(column);
         }
     }
-    for Dropped { step, relation, columns } in found.into_values() {
-        dropped_columns(whole, step, relation, &columns, findings);
+    found.into_values().collect()
+}
+
+/// The release before it is gone when such a migration runs.
+fn soften_after_deploy(whole: &Whole, finding: &mut Finding) {
+    if whole.context.migration.phase == Some(Phase::AfterDeploy) {
+        finding.severity = finding.severity.min(Severity::Note);
     }
 }
 
@@ -122,6 +145,7 @@ fn dropped_columns(whole: &Whole, step: &Passed, relation: &Relation, dropped: &
         dropped.iter().any(|column| again(column) || is_read_before(whole, step, relation, Some(&column.name)))
             || gains_column(whole, relation.id);
     let finding = findings.report(&step.origin, "drop-column", certain && is_used, message);
+    soften_after_deploy(whole, finding);
     finding.object(&relation.name);
     for column in dropped {
         finding.object(format!("{}.{}", relation.name, column.name));

@@ -58,6 +58,7 @@ mod partition_fk_survives_drop;
 mod partition_keys;
 mod partition_locks;
 mod partition_parts;
+mod phases;
 mod recipe;
 mod refused;
 mod renamed;
@@ -75,6 +76,7 @@ mod transaction_control;
 mod trigger_cycle;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
+mod used_by_models;
 mod validation;
 mod writer;
 
@@ -121,6 +123,7 @@ macro_rules! rule {
 
 /// All rules, by id.
 pub static BUILT_IN: &[Rule] = &[
+    rule!("additive-after-deploy", Check::Whole(phases::additive_after)),
     rule!("allow-unknown-rule", Check::Analysis),
     rule!("allow-unused", Check::Analysis),
     rule!("allow-without-reason", Check::Analysis),
@@ -135,6 +138,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("cleanup-cascades", Check::Step(clean_up::cascades)),
     rule!("column-check-scan", Check::Step(column_added::check)),
     rule!("column-fk-scan", Check::Step(column_added::foreign_key)),
+    rule!("column-still-used", Check::Whole(used_by_models::check)),
     rule!("concurrent-index-on-partitioned", Check::Step(partition_locks::concurrent_index)),
     rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
     rule!("constraint-before-backfill", Check::Whole(constraint_before_backfill::check)),
@@ -147,6 +151,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("ddl-on-copy-blocks-source", Check::Step(copy_traffic::ddl_blocks_source)),
     rule!("delete-tracking-lost", Check::Whole(tracking::lost)),
     rule!("depends-on-data", Check::Step(by_database::depends_on_data)),
+    rule!("destructive-before-deploy", Check::Whole(phases::destructive_before)),
     rule!("detach-loses-fk", Check::Whole(partition_keys::detach_loses)),
     rule!("detach-partition-blocks", Check::Step(partition_locks::detach)),
     rule!("domain-scan", Check::Step(other_locks::domain)),

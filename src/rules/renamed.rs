@@ -64,13 +64,18 @@ fn renamed_table(whole: &Whole, step: &Passed, around: (&State, &State), relatio
 }
 
 /// Columns of one table that a migration renames, with the first of its statements: one fault.
-struct Renamed<'a> {
-    step: &'a Passed,
-    relation: &'a Relation,
-    columns: Vec<(&'a Column, &'a Ident)>,
+pub(super) struct Renamed<'a> {
+    pub step: &'a Passed,
+    pub relation: &'a Relation,
+    pub columns: Vec<(&'a Column, &'a Ident)>,
 }
 
 pub fn column(whole: &Whole, findings: &mut Findings) {
+    renamed(whole).iter().for_each(|one| renamed_columns(one, findings));
+}
+
+/// Columns in use that a migration renames, by table.
+pub(super) fn renamed<'a>(whole: &'a Whole) -> Vec<Renamed<'a>> {
     let mut found: BTreeMap<RelationId, Renamed> = BTreeMap::new();
     for step in whole.steps {
         let Operation::Rename(rename) = &step.operation else { continue };
@@ -86,9 +91,7 @@ pub fn column(whole: &Whole, findings: &mut Findings) {
         let one = found.entry(relation.id).or_insert_with(|| Renamed { step, relation, columns: Vec::new() });
         one.columns.push((column, to));
     }
-    for one in found.into_values() {
-        renamed_columns(&one, findings);
-    }
+    found.into_values().collect()
 }
 
 fn renamed_columns(one: &Renamed, findings: &mut Findings) {

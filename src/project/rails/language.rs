@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::class::literal;
 use super::super::place::below;
 use super::super::text::peek;
+use super::class::literal;
 use crate::operation::{Ruby, RubyFile, RubyKind, RubyTarget, walk};
 use crate::rails::active_record::{Dialect, Files, Inflections, Release};
 use crate::read::ruby;

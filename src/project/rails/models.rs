@@ -137,7 +137,8 @@ fn files(place: &Place, app: &str, words: &BTreeSet<String>) -> Vec<(String, Str
 fn is_model_by_name(path: &Path, words: &BTreeSet<String>) -> bool {
     const OTHERWISE: &[(&str, &str)] = &[("person", "people"), ("child", "children"), ("man", "men")];
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let otherwise = OTHERWISE.iter().any(|(one, many)| stem.ends_with(one) && words.iter().any(|word| word.ends_with(many)));
+    let otherwise =
+        OTHERWISE.iter().any(|(one, many)| stem.ends_with(one) && words.iter().any(|word| word.ends_with(many)));
     // The last letter may change: `category`, `categories`.
     let start = stem.get(..stem.len().saturating_sub(1)).filter(|start| start.len() > 1).unwrap_or(&stem);
     let is_there = |start: &str| words.range(start.to_owned()..).next().is_some_and(|word| word.starts_with(start));
@@ -236,7 +237,8 @@ fn underscored(name: &str) -> String {
     for (at, letter) in letters.iter().enumerate() {
         let before = at.checked_sub(1).map(|before| letters[before]);
         let ends_word = before.is_some_and(|before| before.is_lowercase() || before.is_ascii_digit());
-        let ends_acronym = before.is_some_and(char::is_uppercase) && letters.get(at + 1).is_some_and(|next| next.is_lowercase());
+        let ends_acronym =
+            before.is_some_and(char::is_uppercase) && letters.get(at + 1).is_some_and(|next| next.is_lowercase());
         if letter.is_uppercase() && (ends_word || ends_acronym) {
             word.push('_');
         }
@@ -348,7 +350,10 @@ mod tests {
                     module Shared\n  extend ActiveSupport::Concern\n  included do\n    self.ignored_columns = [:e]\n  end\nend\n";
         let found = found(text);
         let [runner, person] = found.models.as_slice() else { panic!("{found:?}") };
-        assert_eq!((runner.class.as_str(), &*runner.tables[0], &*runner.tables[1]), ("Ci::RunnerMachine", "ci_runner_machines", "runner_machines"));
+        assert_eq!(
+            (runner.class.as_str(), &*runner.tables[0], &*runner.tables[1]),
+            ("Ci::RunnerMachine", "ci_runner_machines", "runner_machines")
+        );
         let columns: Vec<&str> = runner.ignored.iter().map(|(column, _)| &**column).collect();
         assert_eq!((columns, runner.ignores_more), (vec!["a", "b", "c", "d"], false));
         assert_eq!((&*person.tables[0], person.ignores_more), ("humans", true));
