@@ -77,7 +77,7 @@ fn one<'a>(node: &'a Ruby, visit: &mut dyn FnMut(&'a Ruby)) {
             class.superclass.iter().for_each(|node| one(node, visit));
             walk(&class.body, visit);
         }
-        RubyKind::Return(value) | RubyKind::Next(value) | RubyKind::Splat(value) => {
+        RubyKind::Return(value) | RubyKind::Next(value) | RubyKind::Break(value) | RubyKind::Splat(value) => {
             value.iter().for_each(|node| one(node, visit));
         }
         RubyKind::Super(arguments) => arguments.iter().for_each(|nodes| walk(nodes, visit)),
@@ -88,7 +88,6 @@ fn one<'a>(node: &'a Ruby, visit: &mut dyn FnMut(&'a Ruby)) {
         | RubyKind::Integer(_)
         | RubyKind::Float(_)
         | RubyKind::Variable(_)
-        | RubyKind::Break
         | RubyKind::Other(_) => {}
     }
 }

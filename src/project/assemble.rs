@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::layout::Layout;
 use super::place::named;
-use super::rails::{Class, order};
+use super::rails::{Class, language, order};
 use super::runner::{self, Entries, Entry};
 use super::template::Placeholders;
 use super::texts::Texts;
 use super::walk::Found;
 use crate::history::{Application, Framework, Migration, TransactionUnit, UnreadFile};
-use crate::operation::{Comment, Node, Operation, Script, Statement, Unread};
+use crate::operation::{Comment, Node, RubyScript, Script};
+use crate::rails::{self, Language};
 use crate::read::STACK;
 use crate::read::dialect::{Spoken, spoken};
 use crate::read::{ruby, sql};
@@ -42,6 +44,7 @@ pub struct DraftHistory {
     /// A database that all files are written for, where that is not PostgreSQL.
     pub other_database: Option<&'static str>,
     pub application: Application,
+    pub language: Arc<Language>,
     /// Files that are among the sources: one may hold several migrations.
     known: BTreeMap<String, SourceId>,
     placeholders: Placeholders,
@@ -71,6 +74,7 @@ pub fn assemble(
         remarks,
         other_database,
         application: Application::default(),
+        language: Arc::default(),
         known: BTreeMap::new(),
         placeholders: Placeholders { values, ..Placeholders::default() },
     };
@@ -92,6 +96,7 @@ pub fn assemble(
         }
         if history.layout.framework == Framework::Rails {
             order(&mut history.drafts);
+            history.language = language(&history, root, sources);
         }
         let root = named(&history.layout.root).to_owned();
         history.remarks.extend(history.placeholders.remarks(&root));
@@ -163,11 +168,15 @@ impl Pending {
             None if class.is_none() => Some((self.up.span(0..0), "it holds no class of a migration".to_owned())),
             None => None,
         };
-        let reason = "what its Ruby does is not worked out".into();
-        let unread = Unread { reason, touches: Vec::new(), everything: true };
-        let statement = Statement { span: self.up.span(0..0), operation: Operation::Unread(unread) };
-        let up = Script { nodes: vec![Node::Statement(statement)] };
-        Read { up, down: None, comments: file.comments, class, refused }
+        let comments = file.comments.clone();
+        let path = class.as_ref().map(|class| &*class.path);
+        let migration = path.and_then(|path| rails::migration::read(Arc::new(file), path));
+        let script = |script: Arc<RubyScript>| Script { nodes: vec![Node::Ruby(script)] };
+        let (up, down) = match migration {
+            Some(migration) => (script(migration.up), migration.down.map(script)),
+            None => (Script::default(), None),
+        };
+        Read { up, down, comments, class, refused }
     }
 
     fn draft(self, read: Read) -> Draft {

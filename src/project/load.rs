@@ -128,7 +128,7 @@ fn without_other_databases(
 }
 
 fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
-    let DraftHistory { layout, has_down, has_gaps, drafts, unread, remarks, application, .. } = draft;
+    let DraftHistory { layout, has_down, has_gaps, drafts, unread, remarks, application, language, .. } = draft;
     let (root, framework) = (named(&layout.root).to_owned(), layout.framework);
     let count = drafts.iter().filter(|draft| draft.migration.dump.is_none()).count();
     let word = framework.word();
@@ -148,7 +148,7 @@ fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
             && unread.is_empty()
             && drafts.first().is_some_and(|draft| !draft.migration.version.is_empty()),
         migrations: drafts.into_iter().map(|draft| draft.migration).collect(),
-        language: Arc::default(),
+        language,
         root,
         framework,
     });

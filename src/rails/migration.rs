@@ -1,4 +1,4 @@
-//! A Ruby file as a migration: its class, its directions, and what it says about itself.
+//! A Ruby file as a migration: its class and its directions.
 
 use std::sync::Arc;
 
@@ -6,53 +6,30 @@ use crate::operation::{
     Ruby, RubyCall, RubyClass, RubyDirection, RubyFile, RubyKind, RubyMethod, RubyPart, RubyScript,
 };
 
-/// What a file of migrations holds.
+/// A migration of a file: its two directions.
 #[derive(Debug, Clone)]
 pub struct RubyMigration {
-    pub class: Arc<str>,
-    pub inherits: Arc<str>,
     pub up: Arc<RubyScript>,
     /// `None`: it has no way back.
     pub down: Option<Arc<RubyScript>>,
-    /// `disable_ddl_transaction!`
-    pub outside_transaction: bool,
-    /// Calls in the body of the class (`milestone '17.1'`).
-    pub words: Vec<RubyCall>,
 }
 
-/// The migration of a file; `None` where no class in it is one.
-pub fn read(file: Arc<RubyFile>) -> Option<RubyMigration> {
+/// The migration of a file whose class has that path; `None`: there is no such class.
+pub fn read(file: Arc<RubyFile>, path: &str) -> Option<RubyMigration> {
     let mut found = Vec::new();
     classes("", &file.body, &mut found);
-    let is_migration = |class: &RubyClass| {
-        let above = inherits(class);
-        above.contains("Migration") || above.contains("Schema[")
-    };
-    let runs = |class: &RubyClass| methods(class).any(|method| matches!(&*method.name, "up" | "down" | "change"));
-    let chosen = found.iter().find(|(_, class)| is_migration(class) && runs(class));
-    let chosen = chosen.or_else(|| found.iter().find(|(_, class)| !class.is_module && runs(class)));
-    let chosen = chosen.or_else(|| found.iter().find(|(_, class)| is_migration(class)));
-    let (path, class) = chosen?;
-    let words: Vec<RubyCall> = class.body.iter().filter_map(word).collect();
-    let includes = class.body.iter().flat_map(included).collect();
+    let (path, class) = found.into_iter().rfind(|(known, _)| known == path)?;
     let up = RubyScript {
-        file: file.clone(),
-        class: path.as_str().into(),
-        inherits: inherits(class).into(),
-        includes,
+        file,
+        class: path.into(),
+        inherits: inherits(&class).into(),
+        includes: class.body.iter().flat_map(included).collect(),
         direction: RubyDirection::Up,
         span: class.span,
     };
-    let has_down = methods(class).any(|method| matches!(&*method.name, "down" | "change"));
+    let has_down = methods(&class).any(|method| matches!(&*method.name, "down" | "change"));
     let down = has_down.then(|| Arc::new(RubyScript { direction: RubyDirection::Down, ..up.clone() }));
-    Some(RubyMigration {
-        class: up.class.clone(),
-        inherits: up.inherits.clone(),
-        outside_transaction: words.iter().any(|word| &*word.name == "disable_ddl_transaction!"),
-        down,
-        up: Arc::new(up),
-        words,
-    })
+    Some(RubyMigration { up: Arc::new(up), down })
 }
 
 fn classes(path: &str, body: &[Ruby], found: &mut Vec<(String, Arc<RubyClass>)>) {

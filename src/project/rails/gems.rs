@@ -17,6 +17,10 @@ impl Gems {
         Gems(gems.collect())
     }
 
+    pub fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }

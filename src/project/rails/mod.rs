@@ -4,6 +4,7 @@
 mod class;
 mod database;
 pub mod dump;
+mod files;
 mod gems;
 mod language;
 pub mod models;
@@ -11,6 +12,7 @@ pub mod names;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use class::Class;
 pub use database::Databases;
@@ -22,6 +24,7 @@ use super::place::Place;
 use super::text::peek;
 use crate::error::Error;
 use crate::history::{Application, Framework};
+use crate::rails::{Language, Vocabularies};
 use crate::source::{Piece, Sources};
 
 /// An application, or an engine, as its files show it.
@@ -112,6 +115,15 @@ pub fn order(drafts: &mut [Draft]) {
 /// `17.10` comes after `17.9`.
 fn milestone_numbers(milestone: &str) -> Vec<u32> {
     milestone.split('.').map(|part| part.parse().unwrap_or(u32::MAX)).collect()
+}
+
+/// How a history's Ruby is to be understood: the application's gems, its settings, the SQL files its migrations read.
+pub fn language(history: &DraftHistory, root: &Path, sources: &mut Sources) -> Arc<Language> {
+    let folder = root.join(&history.layout.root);
+    let app = app_around(root, &folder).unwrap_or_else(|| folder.clone());
+    let gems = App::read(&app, "").gems.names();
+    let loaded = files::read(history, root, &app, sources);
+    Arc::new(Language { vocabularies: Vocabularies::shipped(&gems), dialect: language::dialect(&app, "", loaded) })
 }
 
 /// What the application's code says of the tables that judged migrations take something from. What is shipped has

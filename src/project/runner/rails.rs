@@ -204,6 +204,7 @@ fn list(context: &mut Context<'_>) -> Entries {
         found.entries.push(Entry { phase: has_phases.then_some(phase), ..entry });
     }
     found.other_database = other_database(context);
+    found.has_down = true;
     without_installed(&mut found);
     sort(&mut found, by_number);
     refuse_names(&mut found);
