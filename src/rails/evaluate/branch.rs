@@ -132,7 +132,7 @@ impl<'a> Evaluator<'a> {
         if last_flows && !left.iter().all(|(leave, _)| fails(leave)) {
             // The fork stays open until the method or block ends.
             let waiting = left.into_iter().find(|(leave, _)| !fails(leave));
-            let ends_loop = matches!(waiting, Some((Leave::Break(_), _)));
+            let ends_loop = matches!(waiting, Some((Leave::Break(_) | Leave::Return(_), _)));
             if let Some((Leave::Return(value) | Leave::Next(value) | Leave::Break(value), variables)) = waiting {
                 self.suspended.push(Suspended { at, value, variables, ends_loop });
             }

@@ -34,7 +34,7 @@ pub(super) struct Suspended {
     pub at: Span,
     pub value: Value,
     pub variables: Snapshot,
-    /// `break`: the loop around it may have ended here.
+    /// `break` or `return`: the loop around it in its method may have ended here.
     pub ends_loop: bool,
 }
 

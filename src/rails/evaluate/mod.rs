@@ -202,12 +202,15 @@ impl<'a> Evaluator<'a> {
         self.budget.enter(at)?;
         let outer = std::mem::replace(&mut self.here, inner);
         let mark = self.suspended.len();
+        // A return ends the loops of its own method only.
+        let around = std::mem::take(&mut self.may_have_ended);
         let ran = body(self);
         let ran = match ran {
             Err(Leave::Return(value)) => Ok(value),
             other => other,
         };
         let ran = self.resume(mark, ran);
+        self.may_have_ended = around;
         self.scopes.close(self.here.scope, self.things.len());
         self.here = outer;
         self.budget.leave();

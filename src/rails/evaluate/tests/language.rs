@@ -141,7 +141,7 @@ fn places_of_sql_are_those_of_the_file() {
     let text = "class A < ActiveRecord::Migration[7.1]\n  T = 'users'\n  def up\n    execute <<~SQL.squish\n      ALTER TABLE #{T}\n        DROP COLUMN name\n    SQL\n  end\nend\n";
     let id = sources.add("a.rb", text);
     let file = crate::read::ruby::read(&sources.piece(id));
-    let found = crate::rails::migration::read(std::sync::Arc::new(file)).unwrap();
+    let found = crate::rails::migration::read(std::sync::Arc::new(file), "A").unwrap();
     struct Place(crate::schema::Schema, Vec<crate::source::Piece>);
     impl crate::rails::World for Place {
         fn schema(&self) -> &crate::schema::Schema {

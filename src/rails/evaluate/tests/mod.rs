@@ -122,7 +122,7 @@ pub(super) fn told(text: &str, direction: RubyDirection, setup: &str, words: &st
         let id = sources.add("db/migrate/1_a.rb", text.as_str());
         let file = ruby::read(&sources.piece(id));
         assert!(file.errors.is_empty(), "{:?}", file.errors);
-        let found = migration::read(Arc::new(file)).unwrap();
+        let found = migration::read(Arc::new(file), "A").unwrap();
         let mut language = Language::default();
         if !words.is_empty() {
             language.vocabularies = language.vocabularies.with(vec![vocabulary::read(&words).unwrap()]);

@@ -56,6 +56,20 @@ fn a_loop_over_what_is_not_known_is_gone_through_once() {
 }
 
 #[test]
+fn a_loop_that_may_return_is_gone_through_once() {
+    let text = "class A < ActiveRecord::Migration[7.1]\ndef up\npick\nexecute 'after'\nend\n\
+        def pick\nloop do\n execute 'round'\n return 1 if Foo.bar?\nend\nend\nend";
+    let lines = told(text, RubyDirection::Up, "", "").lines;
+    assert_eq!(lines.iter().filter(|line| line.contains("round")).count(), 1, "{lines:?}");
+    assert_eq!(lines.last().map(|line| line.trim()), Some("after"), "{lines:?}");
+    // A method that may return early ends no loop of its caller.
+    let text = "class A < ActiveRecord::Migration[7.1]\ndef up\n[1, 2].each do |n|\n pick\n execute \"round #{n}\"\nend\nend\n\
+        def pick\nreturn 1 if Foo.bar?\n2\nend\nend";
+    let lines = told(text, RubyDirection::Up, "", "").lines;
+    assert!(lines.iter().any(|line| line.contains("round 2")), "{lines:?}");
+}
+
+#[test]
 fn directions_and_reversal() {
     let text = "class A < ActiveRecord::Migration[7.1]\ndef change\n\
         reversible do |dir|\n dir.up { execute 'u' }\n dir.down { execute 'd' }\nend\n\
