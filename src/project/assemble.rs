@@ -9,7 +9,7 @@ use std::thread;
 
 use super::layout::Layout;
 use super::place::named;
-use super::rails::{Class, language, order};
+use super::rails::{Class, language, order, schema_rb};
 use super::runner::{self, Entries, Entry};
 use super::template::Placeholders;
 use super::texts::Texts;
@@ -161,6 +161,12 @@ impl Pending {
     }
 
     fn ruby(&self) -> Read {
+        if self.entry.version.is_empty()
+            && let Some(up) = schema_rb::script(&self.up)
+        {
+            let comments = Vec::new();
+            return Read { up, down: None, comments, class: None, refused: None };
+        }
         let file = ruby::read(&self.up);
         let class = Class::of(&file, &self.entry.name);
         let refused = match file.errors.first() {

@@ -333,15 +333,15 @@ impl<'a> Search<'a> {
                 self.only.insert(file.path);
             }
         }
-        let mut by_folder: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+        let mut by_folder: BTreeMap<(String, Framework), Vec<Found>> = BTreeMap::new();
         for file in lone {
             if !self.only.is_empty() {
                 self.only.insert(file.path.clone());
             }
-            by_folder.entry(folder(&file.path).to_owned()).or_default().push(file);
+            let framework = if file.name().ends_with(".rb") { Framework::Rails } else { Framework::Plain };
+            by_folder.entry((folder(&file.path).to_owned(), framework)).or_default().push(file);
         }
-        for (root, files) in by_folder {
-            let framework = Framework::Plain;
+        for ((root, framework), files) in by_folder {
             let (other, beside) = (Vec::new(), BTreeSet::new());
             let more = Vec::new();
             let layout = Layout { root: root.clone(), more, framework, files, other, beside, is_guess: false };

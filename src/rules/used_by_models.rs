@@ -3,22 +3,26 @@
 use super::gone::{Dropped, dropped};
 use super::renamed::{Renamed, renamed};
 use super::{Findings, say};
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::history::{Ignored, Model, Passed, Phase, Use, Whole};
 use crate::operation::Ident;
-use crate::schema::Relation;
+use crate::schema::{Column, Relation};
+
+/// Columns of one table that one statement takes from the code.
+struct Taken<'a> {
+    step: &'a Passed,
+    relation: &'a Relation,
+    columns: Vec<&'a Column>,
+    is_rename: bool,
+}
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
     for Dropped { step, relation, columns } in dropped(whole) {
-        let names: Vec<&Ident> = columns.iter().map(|column| &column.name).collect();
-        let certain = columns.iter().all(|column| column.existence.is_certain());
-        gone(whole, step, relation, &names, certain, findings);
+        taken(whole, &Taken { step, relation, columns, is_rename: false }, findings);
     }
     for Renamed { step, relation, columns } in renamed(whole) {
-        let names: Vec<&Ident> = columns.iter().map(|(column, _)| &column.name).collect();
-        let certain = columns.iter().all(|(column, _)| column.existence.is_certain());
-        // A model that ignores the old name does not know the new one either: nothing of it breaks.
-        gone(whole, step, relation, &names, certain, findings);
+        let columns = columns.into_iter().map(|(column, _)| column).collect();
+        taken(whole, &Taken { step, relation, columns, is_rename: true }, findings);
     }
 }
 
@@ -38,43 +42,45 @@ fn runs_after_the_code(whole: &Whole) -> bool {
     whole.context.migration.phase == Some(Phase::AfterDeploy)
 }
 
-fn gone(whole: &Whole, step: &Passed, relation: &Relation, columns: &[&Ident], certain: bool, findings: &mut Findings) {
+fn taken(whole: &Whole, taken: &Taken, findings: &mut Findings) {
     let (mut used, mut late): (Vec<(&Ident, &Model)>, Vec<(&Ident, &Model, &Ignored)>) = (Vec::new(), Vec::new());
-    for column in columns {
-        match use_of(whole, relation, column) {
+    for column in taken.columns.iter().map(|column| &column.name) {
+        match use_of(whole, taken.relation, column) {
             Use::Used(model) => used.push((column, model)),
-            Use::Ignored(model, ignored) if !is_ignored(whole, relation, column) => late.push((column, model, ignored)),
+            Use::Ignored(model, ignored) if !is_ignored(whole, taken.relation, column) => {
+                late.push((column, model, ignored));
+            }
             Use::Ignored(..) | Use::Unknown => {}
         }
     }
-    let certain = certain && step.certain;
     if let Some((_, model)) = used.first() {
         let names: Vec<String> = used.iter().map(|(column, _)| column.to_string()).collect();
-        still_used(step, relation, &names, model, certain, findings);
+        still_used(taken, &names, model, findings);
     }
     if let Some((_, model, ignored)) = late.first() {
         let names: Vec<String> = late.iter().map(|(column, ..)| column.to_string()).collect();
-        ignored_late(step, relation, &names, model, ignored, findings);
+        ignored_late(taken, &names, model, ignored, findings);
     }
 }
 
-fn still_used(
-    step: &Passed,
-    relation: &Relation,
-    names: &[String],
-    model: &Model,
-    certain: bool,
-    findings: &mut Findings,
-) {
-    let (class, table, list) = (&model.class, relation.name.short(), say::list(names));
+fn still_used(taken: &Taken, names: &[String], model: &Model, findings: &mut Findings) {
+    let (class, table, list) = (&model.class, taken.relation.name.short(), say::list(names));
     let message = format!(
         "`{class}` uses {list} of `{table}`: code that runs has read the table's columns and names {} until it is \
          started anew",
-        if names.len() == 1 { "it" } else { "them" }
+        them(names)
     );
-    let finding = findings.report(&step.origin, "drop-column", certain, message);
-    objects(finding, relation, names);
+    let certain = taken.step.certain && taken.columns.iter().all(|column| column.existence.is_certain());
+    let finding = report(taken, names, certain, message, findings);
     finding.because(model.span, format!("`{class}` does not ignore {list}"));
+    if taken.is_rename {
+        finding.instead(format!(
+            "# add the new name as a column of its own, let the model write both, fill the old rows in batches;\n\
+             # then ignore {list} in one release and drop {} in the next",
+            them(names)
+        ));
+        return;
+    }
     let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     finding.instead(format!(
         "# in a release before the one with this migration:\nself.ignored_columns += [{}]",
@@ -82,30 +88,35 @@ fn still_used(
     ));
 }
 
-fn ignored_late(
-    step: &Passed,
-    relation: &Relation,
-    names: &[String],
-    model: &Model,
-    ignored: &Ignored,
-    findings: &mut Findings,
-) {
-    let (class, table, list) = (&model.class, relation.name.short(), say::list(names));
+fn ignored_late(taken: &Taken, names: &[String], model: &Model, ignored: &Ignored, findings: &mut Findings) {
+    let (class, table, list) = (&model.class, taken.relation.name.short(), say::list(names));
     let message = format!(
         "`{class}` ignores {list} of `{table}` only from this change on: the release before it names {} while the \
          migration runs",
-        if names.len() == 1 { "it" } else { "them" }
+        them(names)
     );
-    let finding = findings.report(&step.origin, "drop-column", step.certain, message);
+    let finding = report(taken, names, taken.step.certain, message, findings);
     finding.severity = finding.severity.min(Severity::Warning);
-    objects(finding, relation, names);
-    finding.because(ignored.span, "ignored here, and not in what is shipped".to_owned());
-    finding.instead("# ignore it in this release, and let the migration come with the next one".to_owned());
+    finding.because(ignored.span, "ignored here, and not in what is shipped");
+    finding.instead("# ignore it in this release, and let the migration come with the next one");
 }
 
-fn objects(finding: &mut crate::finding::Finding, relation: &Relation, names: &[String]) {
-    finding.object(&relation.name);
+fn them(names: &[String]) -> &'static str {
+    if names.len() == 1 { "it" } else { "them" }
+}
+
+fn report<'a>(
+    taken: &Taken,
+    names: &[String],
+    certain: bool,
+    message: String,
+    findings: &'a mut Findings,
+) -> &'a mut Finding {
+    let operation = if taken.is_rename { "rename-column" } else { "drop-column" };
+    let finding = findings.report(&taken.step.origin, operation, certain, message);
+    finding.object(&taken.relation.name);
     for name in names {
-        finding.object(format!("{}.{name}", relation.name));
+        finding.object(format!("{}.{name}", taken.relation.name));
     }
+    finding
 }

@@ -11,6 +11,7 @@ use super::super::order::by_number;
 use super::super::place::{Place, below, file_name, folder, named};
 use super::super::text;
 use super::super::walk::Found;
+use super::schema_rb;
 use crate::error::Error;
 use crate::history::{Framework, Migration, TransactionUnit};
 use crate::schema::Told;
@@ -51,7 +52,7 @@ pub fn take(
         Some((git, commit)) => at_base(&history.layout.root, git, commit)?,
         None => in_work_tree(&history.layout.root, place),
     };
-    let Some(dump) = found.filter(|dump| dump.told == Told::Everything) else { return Ok(Vec::new()) };
+    let Some(dump) = found else { return Ok(Vec::new()) };
     Ok(place_dump(history, dump, base.map(|(_, commit)| commit), sources))
 }
 
@@ -143,7 +144,11 @@ fn place_dump(history: &mut DraftHistory, dump: Dump, commit: Option<&str>, sour
 impl Dump {
     fn draft(&self, shown: &str, sources: &mut Sources) -> Draft {
         let source = sources.add(shown, self.text.as_str());
-        let (up, _) = script(&sources.piece(source));
+        let piece = sources.piece(source);
+        let up = match self.told {
+            Told::Everything => script(&piece).0,
+            Told::Tables => schema_rb::script(&piece).unwrap_or_default(),
+        };
         let migration = Migration {
             version: String::new(),
             name: file_name(&self.path).to_owned(),

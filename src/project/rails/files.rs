@@ -51,7 +51,9 @@ fn named(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     let ends = text.match_indices(".sql").map(|(at, word)| at + word.len());
     let names = ends.map(|end| {
-        let start = text[..end].rfind(|c: char| !is_part(c)).map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
+        let start = text[..end]
+            .rfind(|c: char| !is_part(c))
+            .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8));
         text.get(start..end).unwrap_or_default().to_owned()
     });
     names.filter(|name| name.len() > ".sql".len()).collect()

@@ -9,6 +9,7 @@ mod gems;
 mod language;
 pub mod models;
 pub mod names;
+pub mod schema_rb;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -120,7 +121,9 @@ fn milestone_numbers(milestone: &str) -> Vec<u32> {
 /// How a history's Ruby is to be understood: the application's gems, its settings, the SQL files its migrations read.
 pub fn language(history: &DraftHistory, root: &Path, sources: &mut Sources) -> Arc<Language> {
     let folder = root.join(&history.layout.root);
-    let app = app_around(root, &folder).unwrap_or_else(|| folder.clone());
+    // A dump lies in `db` itself.
+    let above = || folder.ancestors().find(|above| is_app(above)).map(Path::to_path_buf);
+    let app = app_around(root, &folder).or_else(above).unwrap_or_else(|| folder.clone());
     let gems = App::read(&app, "").gems.names();
     let loaded = files::read(history, root, &app, sources);
     Arc::new(Language { vocabularies: Vocabularies::shipped(&gems), dialect: language::dialect(&app, "", loaded) })

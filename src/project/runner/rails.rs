@@ -193,6 +193,10 @@ fn list(context: &mut Context<'_>) -> Entries {
     let mut found = Entries::default();
     let has_phases = context.layout.files.iter().any(|file| is_post(file.folder()));
     for file in &context.layout.files {
+        if is_dump(file.name()) {
+            found.entries.push(Entry::new("", file.name().trim_end_matches(".rb"), file, TransactionUnit::File));
+            continue;
+        }
         let Some((version, name, scope)) = migration_name(file.name()) else {
             let reason = "Rails refuses its name: lower case letters, digits and `_` only".to_owned();
             found.unread.push((file.path.clone(), reason));
@@ -220,6 +224,11 @@ fn other_database(context: &Context<'_>) -> Option<&'static str> {
         .collect();
     let folders: Vec<&str> = inside.iter().map(String::as_str).collect();
     App::read(&app, "").other_database(&folders)
+}
+
+/// `db/schema.rb`, `db/animals_schema.rb`, named by the user: they are among no folder's migrations.
+fn is_dump(name: &str) -> bool {
+    name == "schema.rb" || name.ends_with("_schema.rb") && migration_name(name).is_none()
 }
 
 /// `db/post_migrate`, `db/animals_post_migrate` and what lies below.

@@ -70,6 +70,16 @@ fn a_loop_that_may_return_is_gone_through_once() {
 }
 
 #[test]
+fn lambdas_of_options_are_sql() {
+    let lines = up(
+        "create_table :a, id: :uuid, default: -> { \"f()\" } do |t|\n t.datetime :b, default: -> { 'now()' }\nend\n\
+        change_column_default :users, :name, from: nil, to: -> { 'g()' }",
+    );
+    let text = lines.join("\n");
+    assert!(text.contains("DEFAULT f()") && text.contains("DEFAULT now()") && text.contains("DEFAULT g()"), "{text}");
+}
+
+#[test]
 fn directions_and_reversal() {
     let text = "class A < ActiveRecord::Migration[7.1]\ndef change\n\
         reversible do |dir|\n dir.up { execute 'u' }\n dir.down { execute 'd' }\nend\n\
