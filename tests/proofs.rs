@@ -90,7 +90,8 @@ fn the_proofs_are_listed() {
             number(trees.refusals),
             number(trees.counts)
         );
-        if trees.run == 0 && !has("honesty") {
+        // What the code of an application does is no server's to show; what Active Record sends is `tests/active_record`'s.
+        if trees.run == 0 && !has("honesty") && !has("rails") {
             unproven.push(format!("no fixture of {} runs on a server", rule.id));
         }
     }
