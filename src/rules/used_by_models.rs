@@ -43,7 +43,8 @@ fn runs_after_the_code(whole: &Whole) -> bool {
 }
 
 fn taken(whole: &Whole, taken: &Taken, findings: &mut Findings) {
-    let (mut used, mut late): (Vec<(&Ident, &Model)>, Vec<(&Ident, &Model, &Ignored)>) = (Vec::new(), Vec::new());
+    let mut used: Vec<(&Ident, &Model)> = Vec::new();
+    let mut late: Vec<(&Ident, &Model, &Ignored)> = Vec::new();
     for column in taken.columns.iter().map(|column| &column.name) {
         match use_of(whole, taken.relation, column) {
             Use::Used(model) => used.push((column, model)),
