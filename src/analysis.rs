@@ -1,5 +1,8 @@
 //! From a project to its report: replays each history on each group of majors, asks the rules, gathers what they say.
 
+mod changes;
+mod known;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::thread;
@@ -373,6 +376,7 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
         statements: histories.iter().flat_map(|history| &history.migrations).map(statements).sum::<usize>()
             + calls.values().sum::<usize>(),
         details,
+        changes: changes::changes(project, told.all()),
         remarks: project.remarks.clone(),
     };
     report.details.sort_by_key(|detail| detail.at);
@@ -384,6 +388,7 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
     all.sort_by_cached_key(|finding| order(finding));
     let names = |at: MigrationRef| histories[at.history].migrations[at.migration].name.clone();
     fingerprint(all.into_iter(), &names);
+    known::hold_back(project, settings, &mut report, &of, &names);
     report
 }
 

@@ -118,6 +118,10 @@ fn example_fault(rule: &str, example: &Example) -> Option<String> {
     let flags = only(&speaking(rule, example.files.iter().map(|file| file.text.as_str())));
     arguments.extend(flags.iter().map(String::as_str));
     arguments.extend(given.lines().map(str::trim).filter(|line| !line.is_empty()));
+    let baseline = Path::new(&folder).join("plimsoll-baseline.json").display().to_string();
+    if Path::new(&baseline).exists() {
+        arguments.extend(["--baseline", &baseline]);
+    }
     let ran = plimsoll(&arguments);
     let place = format!("rules/{rule}.md:{}", example.line);
     if ran.code > 1 {

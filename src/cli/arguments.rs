@@ -21,6 +21,8 @@ pub struct Arguments {
 pub enum Command {
     /// Judge migrations against the whole history before them
     Check(Box<Check>),
+    /// Write down the findings of today as known: runs tell what is new
+    Baseline(BaselineArguments),
     /// Print the schema that the migrations make
     Schema(SchemaArguments),
     /// Print what is connected with what: keys, partitions, triggers, functions and their writes
@@ -29,6 +31,14 @@ pub enum Command {
     Paths(PathsArguments),
     /// Print the script that takes a migration back, from whatever state it stopped in
     Undo(UndoArguments),
+    /// Write a settings file for this project, and on demand the job that runs the check
+    Init(InitArguments),
+    /// Print the settings in force, or the schema of the settings file
+    Config(ConfigArguments),
+    /// Print completions for a shell: put them where it looks for such
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page
+    Man,
     /// Print the page of a rule: why it hurts, what to do instead
     Explain { rule: String },
     /// List all rules
@@ -90,18 +100,66 @@ pub struct Check {
     /// Set a rule's severity: off, note, warning or error
     #[arg(long, value_name = "RULE=SEVERITY", value_parser = rule)]
     pub rule: Vec<(String, Severity)>,
-    /// File of findings that are known
+    /// File of findings that are known [default: `baseline` of the settings]
     #[arg(long, value_name = "FILE")]
-    pub baseline: Option<String>,
+    pub baseline: Option<PathBuf>,
     /// Judge the SQL of standard input, after what PATH holds; the path `-` means the same
     #[arg(long)]
     pub stdin: bool,
     /// Exit with 0 whatever is found
     #[arg(long)]
     pub exit_zero: bool,
+    /// Tell only how often each rule speaks
+    #[arg(long, conflicts_with = "all")]
+    pub statistics: bool,
+    /// Tell every finding, also of a long history that is judged as a whole
+    #[arg(long)]
+    pub all: bool,
     /// Colour: auto (on terminals, unless NO_COLOR is set), always or never
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub color: Color,
+}
+
+#[derive(Debug, Args)]
+pub struct BaselineArguments {
+    #[command(flatten)]
+    pub input: Input,
+    /// Which rules speak: default, or strict for those that are off by default too
+    #[arg(long, value_parser = preset)]
+    pub preset: Option<Preset>,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// Folders of migrations; by default what is found from here upwards
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Write the job for this service too
+    #[arg(long, value_name = "SERVICE")]
+    pub ci: Option<Service>,
+}
+
+/// Services whose jobs `init` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Service {
+    Github,
+    Gitlab,
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigArguments {
+    /// Print what is in force: the settings file, then the defaults
+    #[arg(long)]
+    pub show: bool,
+    /// Print the JSON schema of plimsoll.toml, for editors
+    #[arg(long, conflicts_with = "show")]
+    pub schema: bool,
+    /// Settings file [default: plimsoll.toml, looked for upwards]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Take the settings file from this git revision
+    #[arg(long, value_name = "REV")]
+    pub config_from: Option<String>,
 }
 
 #[derive(Debug, Args)]

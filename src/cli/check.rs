@@ -8,7 +8,7 @@ use super::console::write_file;
 use super::input;
 use super::{Console, Outcome};
 use crate::error::Error;
-use crate::output::{self, Format, Options};
+use crate::output::{self, Format, Listing, Options};
 use crate::project::Project;
 use crate::report::Report;
 use crate::settings::Flags;
@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &Check, console: &mut Console<'_>) -> Outcome {
             return Err(error);
         }
     };
-    let options = options(arguments, console);
+    let options = options(arguments, &report, console);
     let mut written = Vec::new();
     output::render(&report, &project.sources, arguments.format, options, &mut written).map_err(unwritten)?;
     write(arguments, &written, console)?;
@@ -46,6 +46,7 @@ fn judged(arguments: &Check, console: &mut Console<'_>) -> Result<(Project, Repo
         framework: arguments.input.framework,
         rules: arguments.rule.clone(),
         baseline: arguments.baseline.clone(),
+        reads_baseline: true,
         since: arguments.since.clone(),
         after: arguments.after.clone(),
     };
@@ -55,10 +56,20 @@ fn judged(arguments: &Check, console: &mut Console<'_>) -> Result<(Project, Repo
     Ok((project, report))
 }
 
-fn options(arguments: &Check, console: &Console<'_>) -> Options {
+/// A history with so many findings, all of it judged, is one that meets plimsoll for the first time.
+const FIRST_RUN: usize = 100;
+
+fn options(arguments: &Check, report: &Report, console: &Console<'_>) -> Options {
     let to_file = arguments.input.output.is_some();
+    let whole = report.baselined.is_empty() && report.migrations.iter().all(|migration| migration.judged);
+    let listing = match (arguments.statistics, arguments.all) {
+        (true, _) => Listing::Counts,
+        (false, false) if whole && report.findings.len() > FIRST_RUN => Listing::Newest,
+        (false, _) => Listing::All,
+    };
     Options {
         notes: arguments.notes,
+        listing,
         color: console.color(arguments.color, to_file),
         links: console.links(to_file),
         width: if to_file { Options::default().width } else { console.width() },

@@ -10,6 +10,7 @@ use crate::project::{self, Project, Request};
 use crate::rules::BUILT_IN;
 use crate::schema::{RelationId, Schema};
 use crate::settings::{Flags, Settings, read_name};
+use crate::source::Sources;
 
 /// Reads the settings, then the project. `-` among the paths is standard input.
 pub(super) fn load(
@@ -18,10 +19,8 @@ pub(super) fn load(
     flags: &Flags,
     console: &mut Console<'_>,
 ) -> Result<(Project, Settings), Error> {
-    let working_directory = std::env::current_dir()
-        .map_err(|fault| Error::Io { path: "the working directory".to_owned(), reason: fault.to_string() })?;
-    let rules: Vec<&str> = BUILT_IN.iter().map(|rule| rule.id).collect();
-    let (settings, sources) = project::read_settings(&working_directory, flags, &rules)?;
+    let working_directory = working_directory()?;
+    let (settings, sources) = settings(flags)?;
     let is_stdin = |path: &&PathBuf| path.as_path() == Path::new("-");
     let stdin = if stdin || paths.iter().any(|path| is_stdin(&path)) { Some(console.read_stdin()?) } else { None };
     let project = project::load(Request {
@@ -34,6 +33,22 @@ pub(super) fn load(
         stdin,
     })?;
     Ok((project, settings))
+}
+
+/// The settings alone, and the sources that hold their file.
+pub(super) fn settings(flags: &Flags) -> Result<(Settings, Sources), Error> {
+    let rules: Vec<&str> = BUILT_IN.iter().map(|rule| rule.id).collect();
+    project::read_settings(&working_directory()?, flags, &rules)
+}
+
+fn working_directory() -> Result<PathBuf, Error> {
+    std::env::current_dir()
+        .map_err(|fault| Error::Io { path: "the working directory".to_owned(), reason: fault.to_string() })
+}
+
+/// The folder that paths of the settings start from.
+pub(super) fn root() -> Result<PathBuf, Error> {
+    Ok(project::Place::around(&working_directory()?).root)
 }
 
 /// The state after the last migration of the one history that there is, on the newest major of the settings.

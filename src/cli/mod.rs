@@ -1,13 +1,17 @@
 //! The command line: what was typed becomes a request; what comes back is written. One function per subcommand.
 
 mod arguments;
+mod baseline;
 mod check;
+mod config;
 mod console;
 mod graph;
+mod init;
 mod input;
 mod paths;
 mod rules;
 mod schema;
+mod shell;
 mod undo;
 
 pub use console::Console;
@@ -29,6 +33,11 @@ pub fn run(arguments: impl Iterator<Item = OsString>, mut console: Console<'_>) 
     };
     let result = match &arguments.command {
         Command::Check(check) => check::run(check, &mut console),
+        Command::Baseline(baseline) => baseline::run(baseline, &mut console),
+        Command::Init(init) => init::run(init, &mut console),
+        Command::Config(config) => config::run(config, &mut console),
+        Command::Completions { shell } => shell::completions(*shell, &mut console),
+        Command::Man => shell::manual(&mut console),
         Command::Schema(schema) => schema::run(schema, &mut console),
         Command::Graph(graph) => graph::run(graph, &mut console),
         Command::Paths(paths) => paths::run(paths, &mut console),

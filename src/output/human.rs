@@ -1,5 +1,7 @@
 //! A report for a person at a terminal or in a job's log: findings by migration, then what was read.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
 
@@ -8,7 +10,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, So
 use super::excerpt::{Excerpt, lines_of};
 use super::sections::{coverage, facts, found, place, sections};
 use super::text::{visible, visible_lines, without_commands, wrap, wrap_around_code};
-use super::{Options, rule_url};
+use super::{Listing, Options, rule_url};
 use crate::finding::{Because, Finding, MigrationRef, Severity};
 use crate::report::Report;
 use crate::source::{Sources, Span};
@@ -17,6 +19,8 @@ use crate::source::{Sources, Span};
 const NEAR: u32 = 3;
 /// Where the text of a detail begins.
 const INDENT: usize = 11;
+/// Findings told of a long history that nobody judged yet.
+const NEWEST: usize = 20;
 /// Reasons shown with their lines; further ones are named with their place.
 const SNIPPETS: usize = 6;
 
@@ -73,8 +77,25 @@ impl Diagnostic for Snippet {
 
 impl Page<'_> {
     fn write(&self, into: &mut dyn Write) -> io::Result<()> {
-        let shown =
-            self.report.findings.iter().filter(|finding| self.options.notes || finding.severity > Severity::Note);
+        let shown = |finding: &&Finding| self.options.notes || finding.severity > Severity::Note;
+        let mut shown: Vec<&Finding> = self.report.findings.iter().filter(shown).collect();
+        if self.options.listing != Listing::All {
+            self.counts_of_rules(into)?;
+        }
+        match self.options.listing {
+            Listing::All => {}
+            Listing::Newest => {
+                let all = shown.len();
+                shown.drain(..all.saturating_sub(NEWEST));
+                let told = format!(
+                    "The newest {} of {all} findings follow; --all tells every one. A change is judged alone with `--since REVISION`, \
+                     and `plimsoll baseline` takes down what is known.",
+                    shown.len()
+                );
+                writeln!(into, "{}\n", wrap(&told, self.options.width))?;
+            }
+            Listing::Counts => shown.clear(),
+        }
         let mut group: Option<(Option<MigrationRef>, String)> = None;
         for finding in shown {
             let next = (finding.migration, self.group(finding));
@@ -85,6 +106,20 @@ impl Page<'_> {
             self.finding(finding, into)?;
         }
         self.summary(into)
+    }
+
+    /// How often each rule speaks, the gravest and most frequent first.
+    fn counts_of_rules(&self, into: &mut dyn Write) -> io::Result<()> {
+        let mut counts: BTreeMap<(Severity, &str), usize> = BTreeMap::new();
+        for finding in &self.report.findings {
+            *counts.entry((finding.severity, finding.rule)).or_default() += 1;
+        }
+        let mut rows: Vec<((Severity, &str), usize)> = counts.into_iter().collect();
+        rows.sort_by_key(|((severity, rule), count)| (Reverse(*severity), Reverse(*count), *rule));
+        for ((severity, rule), count) in &rows {
+            writeln!(into, "{count:>7}  {:<7}  {rule}", severity.word())?;
+        }
+        if rows.is_empty() { Ok(()) } else { writeln!(into) }
     }
 
     fn group(&self, finding: &Finding) -> String {
@@ -188,6 +223,13 @@ impl Page<'_> {
         let report = self.report;
         for remark in &report.remarks {
             writeln!(into, "{}", wrap(&visible(remark), self.options.width))?;
+        }
+        for change in &report.changes {
+            writeln!(
+                into,
+                "{}",
+                wrap(&format!("this change edits its own check: {}", visible(change)), self.options.width)
+            )?;
         }
         for fact in facts(report, self.sources) {
             writeln!(into, "{fact}")?;

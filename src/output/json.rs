@@ -41,6 +41,8 @@ struct Document<'a> {
     findings: Vec<FindingRow<'a>>,
     allowed: Vec<AllowedRow<'a>>,
     facts: Vec<FactRow<'a>>,
+    /// What the judged range changes of its own check.
+    changes: &'a [String],
     unread: Vec<UnreadRow<'a>>,
 }
 
@@ -197,6 +199,7 @@ impl<'a> Writer<'a> {
             findings: report.findings.iter().map(|finding| self.finding(finding)).collect(),
             allowed: report.allowed.iter().map(|(finding, allow)| self.allowed(finding, allow)).collect(),
             facts: report.facts.iter().map(|fact| self.fact(fact)).collect(),
+            changes: &report.changes,
             unread: self.unread(),
         }
     }

@@ -45,8 +45,9 @@ pub(super) fn render(report: &Report, sources: &Sources, options: Options, into:
     if !drawing.is_empty() && text.len() + drawing.len() < LIMIT {
         text.push_str(&format!("\nThe way of the writes that fail:\n\n```mermaid\n{drawing}\n```\n"));
     }
-    for fact in facts(report, sources) {
-        let line = format!("\n{}\n", prose(&fact));
+    let changes = report.changes.iter().map(|change| format!("this change edits its own check: {change}"));
+    for told in changes.chain(facts(report, sources)) {
+        let line = format!("\n{}\n", prose(&told));
         if text.len() + line.len() < LIMIT {
             text.push_str(&line);
         }

@@ -89,6 +89,8 @@ impl Format {
 pub struct Options {
     /// Show notes, not only their number.
     pub notes: bool,
+    /// Which findings a report for people tells one by one.
+    pub listing: Listing,
     pub color: bool,
     /// The terminal follows links.
     pub links: bool,
@@ -96,9 +98,19 @@ pub struct Options {
     pub width: usize,
 }
 
+/// What is told one by one, beside the counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    All,
+    /// The newest few, after how often each rule speaks: for a history that nobody judged yet.
+    Newest,
+    /// Only how often each rule speaks.
+    Counts,
+}
+
 impl Default for Options {
     fn default() -> Options {
-        Options { notes: false, color: false, links: false, width: 100 }
+        Options { notes: false, listing: Listing::All, color: false, links: false, width: 100 }
     }
 }
 

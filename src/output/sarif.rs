@@ -36,6 +36,8 @@ pub(super) fn render(report: &Report, sources: &Sources, into: &mut dyn Write) -
 
     let mut told: Vec<Value> = report.remarks.iter().map(|remark| notification("note", remark)).collect();
     told.extend(facts(report, sources).iter().map(|fact| notification("note", fact)));
+    let changes = report.changes.iter().map(|change| format!("this change edits its own check: {change}"));
+    told.extend(changes.map(|change| notification("warning", &change)));
     if left_out > 0 {
         told.push(notification("warning", &format!("{left_out} results are left out: forges read {RESULTS}")));
     }

@@ -11,12 +11,14 @@ use super::manifest::Manifests;
 use super::place::{Place, folder, is_below, named};
 use super::rails;
 use super::template::Placeholders;
+use super::text;
 use super::texts::Texts;
 use super::walk::{Found, is_migration_file, walk};
 use super::{Project, Request, judge, runner};
 use crate::error::Error;
 use crate::history::{Application, Framework, History, Migration, UnreadFile};
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsFile};
+use crate::source::Sources;
 
 /// The path under which a migration from standard input is shown.
 pub const STDIN: &str = "<stdin>";
@@ -46,6 +48,7 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
     }
     if let Some(revision) = &request.since {
         since(&place, revision, &mut histories, &mut project)?;
+        project.changes = settings_changes(&place, request.settings, &project)?;
     }
     if !only.is_empty() {
         judge::only(&mut histories, &only);
@@ -104,6 +107,33 @@ fn since(place: &Place, revision: &str, histories: &mut [DraftHistory], project:
     project.remarks.extend(base.deleted.iter().map(|gone| format!("{}: shipped, and deleted here", gone.path)));
     project.base = Some(base);
     Ok(())
+}
+
+/// How the settings file in force differs from the one at the base.
+fn settings_changes(place: &Place, settings: &Settings, project: &Project) -> Result<Vec<String>, Error> {
+    let (Some(file), Some(base)) = (settings.file, &project.base) else { return Ok(Vec::new()) };
+    let path = project.sources.path(file).to_owned();
+    let git = Git::at(&place.root);
+    let files = git.files_at(&base.commit, &[&path])?;
+    let shipped = match files.get(&path) {
+        Some(blob) => git.contents(&[blob])?.into_iter().flatten().next(),
+        None => return Ok(vec![format!("{path} is new")]),
+    };
+    let new = &project.sources.get(file).text;
+    let Some(old) = shipped.and_then(|bytes| text::decode(bytes).ok()) else { return Ok(Vec::new()) };
+    if old.text == **new {
+        return Ok(Vec::new());
+    }
+    // Both files by themselves: what flags say is no change.
+    let read = |text: &str| {
+        let mut sources = Sources::default();
+        let id = sources.add(path.as_str(), text);
+        SettingsFile { sources: &sources, id, rules: &[] }.read()
+    };
+    let (Ok(old), Ok(new)) = (read(&old.text), read(new)) else {
+        return Ok(vec![format!("{path} is mended: the shipped one cannot be read")]);
+    };
+    Ok(new.changes_since(&old).into_iter().map(|change| format!("{path}: {change}")).collect())
 }
 
 /// Histories whose files are all for another database are left out; a run of nothing else is impossible.

@@ -39,6 +39,8 @@ pub struct Project {
     pub unread_files: Vec<UnreadFile>,
     /// What is shipped, where a base was named.
     pub base: Option<Base>,
+    /// What the judged range changes of the settings that it is checked by, a sentence each.
+    pub changes: Vec<String>,
     /// Sentences that tell what was detected and taken.
     pub remarks: Vec<String>,
 }

@@ -7,8 +7,9 @@ use super::git::Git;
 use super::place::Place;
 use super::text;
 use crate::error::Error;
+use crate::report::Baseline;
 use crate::settings::{Flags, Settings, SettingsFile};
-use crate::source::Sources;
+use crate::source::{SourceId, Sources};
 
 /// The settings file's name.
 pub const NAME: &str = "plimsoll.toml";
@@ -22,16 +23,59 @@ pub fn read_settings(working_directory: &Path, flags: &Flags, rules: &[&str]) ->
         Some(revision) => find_at(&place, flags, revision)?,
         None => find(&place, flags)?,
     };
-    let Some((shown, text)) = found else { return Ok((Settings::default().with(flags), sources)) };
-    let id = sources.add(shown, text);
-    // Their ids may be named in the very file that names their folders. Where it cannot be read, what follows says so.
-    let first = SettingsFile { sources: &sources, id, rules: &[] }.read();
-    let folders = first.map(|settings| settings.extra_rules).unwrap_or_default();
-    let pages = extra_pages(&place, flags, &folders)?;
-    let rules: Vec<&str> = rules.iter().copied().chain(pages.iter().map(|page| page.id.as_str())).collect();
-    let mut settings = SettingsFile { sources: &sources, id, rules: &rules }.read()?.with(flags);
-    settings.extra_pages = pages;
+    let mut settings = match found {
+        Some((shown, text)) => {
+            let id = sources.add(shown, text);
+            with_own_rules(&place, flags, rules, &sources, id)?.with(flags)
+        }
+        None => Settings::default().with(flags),
+    };
+    if let Some(named) = &flags.baseline {
+        settings.baseline = Some(place.shown(&place.absolute(named)));
+    }
+    if let Some(path) = settings.baseline.as_ref().filter(|_| flags.reads_baseline) {
+        let text = known_findings(&place, flags, path)?;
+        settings.known = Some(sources.add(path.as_str(), text));
+    }
     Ok((settings, sources))
+}
+
+/// Reads the file with the ids of the project's own rules, which may be named in the very file that names their folders.
+fn with_own_rules(
+    place: &Place,
+    flags: &Flags,
+    rules: &[&str],
+    sources: &Sources,
+    id: SourceId,
+) -> Result<Settings, Error> {
+    // Where it cannot be read, what follows says so.
+    let first = SettingsFile { sources, id, rules: &[] }.read();
+    let folders = first.map(|settings| settings.extra_rules).unwrap_or_default();
+    let pages = extra_pages(place, flags, &folders)?;
+    let rules: Vec<&str> = rules.iter().copied().chain(pages.iter().map(|page| page.id.as_str())).collect();
+    let mut settings = SettingsFile { sources, id, rules: &rules }.read()?;
+    settings.extra_pages = pages;
+    Ok(settings)
+}
+
+/// The text of the baseline, from where the settings come: a change cannot add to what is known about itself.
+fn known_findings(place: &Place, flags: &Flags, path: &str) -> Result<String, Error> {
+    let missing = |reason: String| Error::Usage {
+        message: format!("the baseline {path} cannot be read: {reason}"),
+        help: "`plimsoll baseline` writes it".to_owned(),
+    };
+    let text = match &flags.config_from {
+        Some(revision) => {
+            let git = Git::at(&place.root);
+            let files = git.files_at(&git.known(revision)?, &[path])?;
+            let blob = files.get(path).ok_or_else(|| missing(format!("{revision} has no such file")))?;
+            let bytes = git.contents(&[blob])?.into_iter().flatten().next();
+            text::decode(bytes.ok_or_else(|| missing("it is not in this clone".to_owned()))?).map_err(missing)?
+        }
+        None => text::read(&place.root.join(path)).map_err(missing)?,
+    };
+    Baseline::parse(&text.text).map_err(missing)?;
+    Ok(text.text)
 }
 
 /// The file as shown, and its text.

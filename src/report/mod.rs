@@ -1,9 +1,11 @@
 //! The report: findings after suppression, what was relied on, what was not read. Outputs only format it.
 
+mod baseline;
 mod detail;
 mod once;
 mod suppress;
 
+pub use baseline::{Baseline, HeldBack, Known, Migrations};
 pub use detail::{Detail, InTransaction, Recorder, StepDetail, Work, WorkKind};
 pub use once::{merge_majors, most_specific, one_per_fault, said_inside};
 pub use suppress::{NamedMigration, PlacedAllow, suppress};
@@ -39,6 +41,8 @@ pub struct Report {
     pub statements: usize,
     /// What each judged migration does, step by step, where that was asked for. In the order of `migrations`.
     pub details: Vec<Detail>,
+    /// What the judged range changes of its own check: settings, allows, facts. Words, places included.
+    pub changes: Vec<String>,
     /// Plain sentences for the reader of the run: which framework was taken, which base.
     pub remarks: Vec<String>,
 }

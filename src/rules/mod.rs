@@ -132,6 +132,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("backfill-before-sync", Check::Unit(backfill_before_sync::check)),
     rule!("backfill-in-schema-transaction", Check::Step(row_changes::backfill_in_schema_transaction)),
     rule!("backfill-without-row-lock", Check::Step(copy_traffic::backfill_without_lock)),
+    rule!("baseline-stale", Check::Analysis),
     rule!("bundled-validate", Check::Step(validation::bundled)),
     rule!("char-type", Check::Pattern),
     rule!("check-validated-on-add", Check::Step(constraint_scan::check)),

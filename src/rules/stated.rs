@@ -5,6 +5,7 @@ use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::Whole;
 use crate::read::directives::{DirectiveKind, Malformed};
 use crate::settings::{Allow, Fact};
+use crate::source::Span;
 
 /// `fact-unknown-object`: a fact about a table that this history does not know.
 pub fn unknown_object(whole: &Whole, findings: &mut Findings) {
@@ -58,6 +59,21 @@ pub fn unused_allow(allow: &Allow, at: Option<MigrationRef>, severity: Severity)
     finding.object(&allow.rule);
     finding.instead("take it out");
     finding
+}
+
+/// `baseline-stale`: entries that the run would have found. `at`: their places.
+pub fn stale_entries(at: &[(Span, String)], severity: Severity) -> Option<Finding> {
+    let (first, rest) = at.split_first()?;
+    let message = match rest.len() {
+        0 => format!("the baseline knows {}, which is found no more", first.1),
+        more => format!("the baseline knows {} and {more} others, which are found no more", first.1),
+    };
+    let mut finding = bare("baseline-stale", severity, None, first.0, "baseline", message);
+    for (span, what) in rest {
+        finding.because(*span, format!("{what} is found no more"));
+    }
+    finding.instead("`plimsoll baseline` writes the file anew from what is found today");
+    Some(finding)
 }
 
 /// `allow-unknown-rule`: a rule that does not exist, or one that may not be allowed.

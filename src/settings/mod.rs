@@ -1,6 +1,7 @@
 //! What the user set: `plimsoll.toml` and flags, checked and typed. `project` finds and opens the file;
 //! nothing here touches the disk.
 
+mod changes;
 mod document;
 mod framework;
 mod names;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub baseline: Option<String>,
     /// The settings file among the run's sources.
     pub file: Option<SourceId>,
+    /// The file of `baseline` among them, where it was read.
+    pub known: Option<SourceId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,6 +139,7 @@ impl Default for Settings {
             vocabularies: Vec::new(),
             baseline: None,
             file: None,
+            known: None,
         }
     }
 }
@@ -154,7 +158,10 @@ pub struct Flags {
     pub framework: Option<Framework>,
     /// `--rule id=severity`, in the order given.
     pub rules: Vec<(String, Severity)>,
-    pub baseline: Option<String>,
+    /// From the working directory, unlike the settings file's.
+    pub baseline: Option<PathBuf>,
+    /// The findings that are known are asked for.
+    pub reads_baseline: bool,
     pub since: Option<String>,
     pub after: Option<String>,
 }
@@ -168,9 +175,6 @@ impl Settings {
         self.strict_reading |= flags.strict_reading;
         self.framework = flags.framework.or(self.framework);
         self.rules.extend(flags.rules.iter().cloned());
-        if flags.baseline.is_some() {
-            self.baseline = flags.baseline.clone();
-        }
         self
     }
 

@@ -73,6 +73,10 @@ impl TablePattern {
         Ok(TablePattern { text: text.to_owned(), glob: glob.compile_matcher() })
     }
 
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     pub fn matches(&self, table: &QualifiedName) -> bool {
         let name = table.name.as_str();
         if self.text.contains('.') {

@@ -21,6 +21,7 @@ pub fn hostile() -> (Sources, Report) {
     let name = || NAME.to_owned();
     report.migrations[1].path = path;
     report.remarks = vec![name()];
+    report.changes = vec![name()];
     report.facts[0].reason = Some(name());
     report.allowed[0].1.reason = Some(name());
     for finding in &mut report.findings {

@@ -34,7 +34,7 @@ fn json_has_exactly_the_fields_of_its_contract() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(
         keys(&document),
-        "allowed base facts findings histories migrations postgres summary tool unread version"
+        "allowed base changes facts findings histories migrations postgres summary tool unread version"
     );
     assert_eq!(document["version"], 1);
     assert_eq!(document["tool"], json!({"name": "plimsoll", "version": env!("CARGO_PKG_VERSION")}));

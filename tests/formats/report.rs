@@ -119,6 +119,7 @@ pub fn shared() -> (Sources, Report) {
         }],
         statements: 5,
         details: Vec::new(),
+        changes: vec!["plimsoll.toml: `fail-on` is note, it was error".to_owned()],
         remarks: vec!["plain SQL files in db".to_owned()],
     };
     (sources, report)

@@ -211,7 +211,9 @@ impl<'a> Page<'a> {
     /// What the run relied on and held back, and what it could not read.
     fn notes(&self, into: &mut dyn Write) -> io::Result<()> {
         let report = self.report;
-        let mut lines: Vec<String> = facts(report, self.sources).iter().map(|fact| prose(fact)).collect();
+        let changes = report.changes.iter().map(|change| prose(&format!("this change edits its own check: {change}")));
+        let mut lines: Vec<String> = changes.collect();
+        lines.extend(facts(report, self.sources).iter().map(|fact| prose(fact)));
         lines.extend(report.allowed.iter().map(|(finding, allow)| {
             let reason = allow.reason.as_deref().unwrap_or("no reason given");
             let (at, by) = (place(finding.span, self.sources), place(allow.span, self.sources));
