@@ -27,6 +27,9 @@ impl Evaluator<'_> {
             return Ok(Value::Nil);
         }
         let given = self.given(call, at)?;
+        if matches!(value, Value::Unknown(_)) && changes(&call.name) {
+            self.write_back(written, value.clone(), at)?;
+        }
         if let Some((changed, result)) = self.changed_in_place(&value, &call.name, &given, at)? {
             self.write_back(written, changed, at)?;
             return Ok(result);
@@ -84,7 +87,15 @@ impl Evaluator<'_> {
             Value::Object(object) => return self.object_call(*object, name, given, at),
             Value::Nil => nil_call(name),
             Value::Bool(_) => None,
-            Value::Unknown(why) => return self.on_unknown(why.clone(), given, at),
+            Value::Unknown(why) => {
+                let why = why.clone();
+                if super::model::changes_rows(name) {
+                    let reason = format!("`{name}` writes rows of what is not known: {why}");
+                    self.counting(at, None, |evaluator| evaluator.unread_everything(reason, at));
+                }
+                self.outside_again(&why, name, at);
+                return self.on_unknown(why, given, at);
+            }
         };
         match answered {
             Some(value) => Ok(value),
@@ -199,6 +210,12 @@ impl Evaluator<'_> {
                 let (items, then) = (items.clone(), then.clone());
                 self.pending(items, &then, name, given, at)
             }
+            Thing::Model(_) => self.model_object(object, name, given, at),
+            Thing::Relation(relation) => {
+                let relation = (**relation).clone();
+                self.on_relation(relation, name, given, at)
+            }
+            Thing::Row(_) => self.row_call(object, name, given, at),
             Thing::Options(options) => {
                 let mut keywords = options.clone();
                 keywords.extend(given.keywords);
@@ -213,6 +230,12 @@ impl Evaluator<'_> {
             }
         }
     }
+}
+
+/// Methods that change what they are called on.
+fn changes(name: &str) -> bool {
+    let ends = name.ends_with('!') && !super::model::WRITES.contains(&name);
+    ends || matches!(name, "<<" | "push" | "append" | "concat" | "unshift" | "store" | "add" | "delete_if" | "clear")
 }
 
 /// `blank?`; `None` where that is not known.

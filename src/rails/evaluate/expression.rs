@@ -133,7 +133,10 @@ impl Evaluator<'_> {
                     }
                 }
                 RubyPart::Code(body) => {
-                    let value = self.statements(body)?;
+                    let mut value = Value::Nil;
+                    for node in body {
+                        value = self.node(node)?;
+                    }
                     let place = match (body.first(), body.last()) {
                         (Some(first), Some(last)) => self.at(first.span).to(self.at(last.span)),
                         _ => at,
@@ -217,6 +220,7 @@ impl Evaluator<'_> {
                     Err(Leave::Raise { .. } | Leave::Throw) => Value::unknown(format!("`{path}` is not worked out")),
                     other => other?,
                 };
+                self.name_model(&found, path);
                 self.constants.insert(full, Some(found.clone()));
                 Ok(found)
             }
@@ -310,6 +314,16 @@ impl Evaluator<'_> {
                 let keys = self.spread(&call.arguments, at)?;
                 let changed = self.with_element(held, &keys, value, at)?;
                 self.write_back(object, changed, at)
+            }
+            // `row.options['a'] = 1`
+            RubyKind::Call(call) if call.arguments.is_empty() && call.receiver.is_some() => {
+                let Some(object) = &call.receiver else { return Ok(()) };
+                if let Value::Object(object) = self.node(object)?
+                    && matches!(self.thing(object), Some(super::object::Thing::Row(_)))
+                {
+                    self.changed_attribute(object, &call.name);
+                }
+                Ok(())
             }
             _ => Ok(()),
         }

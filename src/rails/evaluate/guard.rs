@@ -65,6 +65,11 @@ impl Evaluator<'_> {
                 let given = given.first().and_then(Value::to_text);
                 Some(given.map_or_else(|| Value::unknown("a name that is not known"), |name| text(&quoted(&name))))
             }
+            "quoted_true" => Some(text("TRUE")),
+            "quoted_false" => Some(text("FALSE")),
+            "sanitize_sql" | "sanitize_sql_array" | "sanitize_sql_for_conditions" | "sanitize_sql_for_assignment" => {
+                sanitized(given)
+            }
             "quote" | "quote_string" => given.first().and_then(|value| quote(value, name == "quote")).map(Value::text),
             "in_transaction?" | "transaction_open?" => Some(Value::Bool(self.world.in_transaction())),
             "current_schema" => Some(text(self.world.schema().search_path.first().map_or("public", Ident::as_str))),
@@ -86,6 +91,11 @@ impl Evaluator<'_> {
         };
         let unknown = || Value::unknown(format!("the answer of `{name}` is not known"));
         Some(Ok(answer.unwrap_or_else(unknown)))
+    }
+
+    /// The same list of a table by its name.
+    pub(super) fn question_list(&self, name: &str, table: &str) -> Option<Value> {
+        self.list(name, &Given::of(vec![Value::text(table)]))
     }
 
     fn list(&self, name: &str, given: &Given) -> Option<Value> {
@@ -142,6 +152,25 @@ impl Evaluator<'_> {
     }
 }
 
+/// `['a = ?', 1]` as one text.
+fn sanitized(given: &Given) -> Option<Value> {
+    match given.first()? {
+        Value::Array(items) => match items.split_first()? {
+            (Value::Text(sql), binds) => {
+                let known = |value: &Value| match value {
+                    Value::Array(items) => items.iter().all(|item| quote(item, true).is_some()),
+                    Value::Hash(pairs) => pairs.iter().all(|(_, value)| quote(value, true).is_some()),
+                    value => quote(value, true).is_some(),
+                };
+                binds.iter().all(known).then(|| Value::text(super::relation::bound(sql.as_str(), binds, &[])))
+            }
+            _ => None,
+        },
+        value @ Value::Text(_) => Some(value.clone()),
+        _ => None,
+    }
+}
+
 fn row(fields: Vec<(&str, Value)>) -> Value {
     Value::Hash(Arc::new(fields.into_iter().map(|(name, value)| (Value::symbol(name), value)).collect()))
 }
@@ -178,7 +207,7 @@ fn primary_key(schema: &Schema, relation: &Relation) -> Vec<String> {
     key.map(names).unwrap_or_default()
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     let parts = name.split('.').map(|part| format!("\"{}\"", part.trim_matches('"').replace('"', "\"\"")));
     parts.collect::<Vec<_>>().join(".")
 }

@@ -9,6 +9,9 @@ use super::object::Thing;
 use crate::rails::value::{Text, Value};
 use crate::source::Span;
 
+/// How the reason of what outer code gives begins.
+const OUTSIDE: &str = "what `";
+
 impl<'a> Evaluator<'a> {
     pub(super) fn kernel(&mut self, name: &str, given: &Given, at: Span) -> Option<Flow> {
         let first = given.first();
@@ -50,6 +53,12 @@ impl<'a> Evaluator<'a> {
                 Some(value @ (Value::Array(_) | Value::Unknown(_))) => value.clone(),
                 Some(value) => Value::Array(Arc::new(vec![value.clone()])),
             }),
+            "instance_eval" | "class_eval" | "instance_exec" | "class_exec" | "silence_warnings" | "silence" => {
+                match given.block.clone() {
+                    Some(block) => self.call_block(&block, Given::default(), at),
+                    None => Ok(Value::unknown(format!("`{name}` of a text is not followed"))),
+                }
+            }
             "method" => match first.and_then(Value::name) {
                 Some(name) => Ok(self.make(Thing::Method(name.into()))),
                 None => Ok(Value::unknown("a method without a known name")),
@@ -170,6 +179,21 @@ impl<'a> Evaluator<'a> {
             }
             (_, "transaction") => return self.transaction(given.block.clone(), &given, at),
             (_, "reset_column_information" | "reset_column_information!" | "clear_cache!") => return Ok(Value::Nil),
+            (
+                _,
+                "sanitize_sql" | "sanitize_sql_array" | "sanitize_sql_for_conditions" | "sanitize_sql_for_assignment",
+            ) => {
+                if let Some(flow) = self.question(name, &given, at) {
+                    return flow;
+                }
+            }
+            ("Rails", "root") => return Ok(Value::text("")),
+            ("File" | "IO" | "Pathname", _) => {
+                if let Some(value) = self.file_call(name, &given) {
+                    return Ok(value);
+                }
+            }
+            ("Class", "new") => return self.new_class(&given, at),
             ("Arel", "sql") => {
                 return Ok(match given.first() {
                     Some(Value::Text(text)) => Value::Sql(text.clone()),
@@ -211,14 +235,66 @@ impl<'a> Evaluator<'a> {
         if let Some(answer) = self.clock(class, name, &given) {
             return Ok(answer);
         }
+        if let Some(flow) = self.model_call(class, name, &given, at) {
+            return flow;
+        }
         self.outside(class, name, given, at)
+    }
+
+    /// Paths of the project's files, and the text of one.
+    fn file_call(&self, name: &str, given: &Given) -> Option<Value> {
+        let parts: Option<Vec<Arc<str>>> = given.arguments.iter().map(Value::to_text).collect();
+        let unknown = || Value::unknown("a path that is not known");
+        match name {
+            "join" | "expand_path" | "new" => Some(parts.map_or_else(unknown, |parts| {
+                let order = if name == "expand_path" && parts.len() == 2 {
+                    vec![parts[1].clone(), parts[0].clone()]
+                } else {
+                    parts
+                };
+                Value::text(order.join("/"))
+            })),
+            "read" | "binread" => Some(self.text_of_file(&parts?.first()?.clone())),
+            "exist?" | "exists?" | "file?" => Some(Value::unknown("whether a file is there")),
+            "basename" | "dirname" => Some(unknown()),
+            _ => None,
+        }
+    }
+
+    /// A file of the project, by its path from the root. What it says stands at the call that reads it.
+    pub(super) fn text_of_file(&self, path: &str) -> Value {
+        let mut parts: Vec<&str> = Vec::new();
+        for part in path.split('/') {
+            match part {
+                "" | "." => {}
+                ".." => drop(parts.pop()),
+                part => parts.push(part),
+            }
+        }
+        let path = parts.join("/");
+        let found = self.dialect.files.as_ref().and_then(|files| files(&path));
+        let unknown = || Value::unknown(format!("the file `{path}` is not read"));
+        found.map_or_else(unknown, |piece| Value::text(piece.text()))
     }
 
     /// Code that is not in this file: what it gives back is not known, and as a statement it is said.
     pub(super) fn outside(&mut self, class: &Arc<str>, name: &Arc<str>, given: Given, at: Span) -> Flow {
         let what: Arc<str> = format!("{class}.{name}").into();
-        self.foreign = Some((at, what.clone()));
-        self.on_unknown(format!("what `{what}` gives is not known here").into(), given, at)
+        // What is asked of a name alone changes nothing.
+        if !name.ends_with('?') && !matches!(&**name, "[]" | "fetch" | "new" | "instance") {
+            self.foreign = Some((at, what.clone()));
+        }
+        self.on_unknown(format!("{OUTSIDE}{what}` gives is not known here").into(), given, at)
+    }
+
+    /// A call on what code outside of this file gave.
+    pub(super) fn outside_again(&mut self, why: &str, name: &str, at: Span) {
+        let from = why.strip_prefix(OUTSIDE).and_then(|rest| rest.split_once('`'));
+        if let Some((from, _)) = from
+            && !name.ends_with('?')
+        {
+            self.foreign = Some((at, format!("{from}.{name}").into()));
+        }
     }
 
     fn class_method(

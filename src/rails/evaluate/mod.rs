@@ -16,11 +16,14 @@ mod hash;
 mod kernel;
 mod list;
 mod migration;
+mod model;
 mod names;
 mod number;
 mod object;
 mod record;
 mod regex;
+mod relation;
+mod row;
 mod scope;
 mod text;
 mod time;
@@ -219,8 +222,18 @@ impl<'a> Evaluator<'a> {
 
     fn statements(&mut self, body: &[Ruby]) -> Flow {
         let mut last = Value::Nil;
-        for node in body {
+        for (place, node) in body.iter().enumerate() {
+            self.foreign = None;
             last = self.node(node)?;
+            // As a statement it is there for what it does; the last one may be there for its value.
+            let is_value = place + 1 == body.len() && self.budget.level() > 1;
+            if let Some((at, what)) = self.foreign.take()
+                && at == self.at(node.span)
+                && !is_value
+            {
+                let reason = format!("`{what}` runs code that is not in this file");
+                self.counting(at, None, |evaluator| evaluator.unread_everything(reason, at));
+            }
         }
         Ok(last)
     }

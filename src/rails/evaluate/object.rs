@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use super::model::Model;
+use super::relation::Relation;
+use super::row::Row;
 use super::{Activation, Evaluator};
 use crate::operation::RubyBlock;
 use crate::rails::call::Call;
@@ -10,21 +13,37 @@ use crate::rails::value::{Object, Value};
 #[derive(Debug, Clone)]
 pub(super) enum Thing {
     /// A block, lambda or proc with what is around it.
-    Procedure { block: Arc<RubyBlock>, around: Activation, is_lambda: bool },
+    Procedure {
+        block: Arc<RubyBlock>,
+        around: Activation,
+        is_lambda: bool,
+    },
     /// `&:name`
     Sender(Arc<str>),
     /// `method(:name)`
     Method(Arc<str>),
     /// `t` of create_table and change_table: what it is sent.
-    Definition { table: Option<Arc<str>>, calls: Vec<Call> },
+    Definition {
+        table: Option<Arc<str>>,
+        calls: Vec<Call>,
+    },
     /// `dir` of reversible, and whether what it does is being undone.
-    Direction { reverting: bool },
+    Direction {
+        reverting: bool,
+    },
     /// The connection: calls on it are the migration's own.
     Connection,
     /// What a regular expression found.
     Match(Vec<Value>, Vec<(Arc<str>, Value)>),
     /// An iteration that waits for `with_index` or its block.
-    Pending { items: Vec<Value>, then: Arc<str> },
+    Pending {
+        items: Vec<Value>,
+        then: Arc<str>,
+    },
+    /// A class of rows that has no name, or none of its own.
+    Model(Model),
+    Relation(Box<Relation>),
+    Row(Row),
     /// `with_options`: calls on it carry these.
     Options(Vec<(Value, Value)>),
 }

@@ -75,6 +75,12 @@ impl Evaluator<'_> {
                 let lines = text.split_inclusive('\n').map(Value::text).collect::<Vec<_>>();
                 self.list_call(&Arc::new(lines), "each", given, at)?
             }
+            // A path of the project's, as `Rails.root` begins it.
+            "join" => {
+                let parts: Option<Vec<Arc<str>>> = given.arguments.iter().map(Value::to_text).collect();
+                parts.map(|parts| Value::text(format!("{text}/{}", parts.join("/"))))
+            }
+            "read" => Some(self.text_of_file(&text)),
             "pluralize" => Some(Value::text(self.dialect.inflections.pluralize(&text))),
             "singularize" => Some(Value::text(self.dialect.inflections.singularize(&text))),
             "tableize" => Some(Value::text(self.table_of(&text))),

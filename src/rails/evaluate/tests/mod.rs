@@ -1,5 +1,6 @@
 mod budget;
 mod language;
+mod models;
 mod steering;
 
 use std::sync::Arc;
