@@ -1,5 +1,6 @@
 //! Histories of migrations, replayed: what a rule sees is a [`Step`], a [`Unit`] or a [`Whole`] migration.
 
+mod ahead;
 mod application;
 mod condition;
 mod migration;

@@ -1,9 +1,12 @@
 //! What a replay is told beside the scripts: releases, facts, which file is which migration.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
+use super::ahead::{ahead, names_lock_timeout};
 use super::{History, Migration};
-use crate::operation::{Operation, Statement};
+use crate::operation::{Node, Operation, Statement};
+use crate::rails::Language;
 use crate::settings::{Fact, Settings};
 use crate::source::{SourceId, Span};
 
@@ -19,6 +22,8 @@ pub struct Plan<'a> {
     releases: Vec<usize>,
     /// By file and the place where its script begins: one file may hold several migrations.
     by_place: BTreeMap<(SourceId, u32), usize>,
+    /// What migrations in Ruby would send on a schema that is not known, each worked out when it is first asked for.
+    ahead: Vec<OnceLock<Vec<Statement>>>,
     /// How many of the migrations before each set `lock_timeout`; one more entry than migrations.
     lock_timeouts_before: Vec<usize>,
 }
@@ -31,10 +36,11 @@ impl<'a> Plan<'a> {
         let mut lock_timeouts_before = vec![0];
         for migration in &history.migrations {
             let before = lock_timeouts_before.last().copied().unwrap_or(0);
-            lock_timeouts_before.push(before + usize::from(sets_lock_timeout(migration)));
+            lock_timeouts_before.push(before + usize::from(sets_lock_timeout(migration, &history.language)));
         }
         let releases = release_numbers(&history.migrations);
-        Plan { history, index, settings, facts, releases, by_place, lock_timeouts_before }
+        let ahead = history.migrations.iter().map(|_| OnceLock::new()).collect();
+        Plan { history, index, settings, facts, releases, by_place, ahead, lock_timeouts_before }
     }
 
     /// The migration whose script holds a place.
@@ -84,6 +90,10 @@ impl<'a> Plan<'a> {
                     Operation::Do(block) => block.body.nodes.iter().for_each(|node| node.statements(&mut visit)),
                     _ => visit(statement),
                 });
+                if let Node::Ruby(script) = node {
+                    let sent = self.ahead[number].get_or_init(|| ahead(script, &self.history.language));
+                    sent.iter().for_each(&mut visit);
+                }
             }
             found
         })
@@ -95,9 +105,12 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn sets_lock_timeout(migration: &Migration) -> bool {
+fn sets_lock_timeout(migration: &Migration, language: &Language) -> bool {
     let mut sets = false;
     for node in &migration.up.nodes {
+        if let Node::Ruby(script) = node {
+            sets |= language.vocabularies.active(script).limits_lock_waits() || names_lock_timeout(&script.file);
+        }
         node.statements(&mut |statement| {
             sets |= matches!(&statement.operation, Operation::Set(set) if &*set.name == "lock_timeout" && set.values.is_some());
         });

@@ -274,13 +274,35 @@ impl<'a> Evaluator<'a> {
         Ok(Value::unknown("how often the loop runs is not known"))
     }
 
-    /// `begin … rescue … ensure`: a failure of the database is not foreseen; what the body raises itself is.
+    /// `begin … rescue … ensure`: what the database refuses is not foreseen, so both ways are gone where a handler
+    /// takes that; what the body raises itself goes to its handler.
     fn begin(&mut self, begin: &RubyBegin, at: Span) -> Flow {
-        let ran = self.statements(&begin.body);
-        let ran = match ran {
+        let takes_refusals = begin.rescues.iter().find(|(classes, _)| rescues_refusals(classes));
+        let ran = match takes_refusals {
+            Some((_, handler)) => {
+                let branches: &mut [Branch<'_, 'a>] = &mut [
+                    &mut |evaluator: &mut Evaluator<'a>| evaluator.statements(handler),
+                    &mut |evaluator: &mut Evaluator<'a>| evaluator.handled(begin),
+                ];
+                // A handler that raises again gives way to the body alone.
+                match raises(handler) {
+                    true => self.handled(begin),
+                    false => self.undecided(at, branches),
+                }
+            }
+            None => self.handled(begin),
+        };
+        if matches!(ran, Err(Leave::Spent { .. })) {
+            return ran;
+        }
+        self.statements(&begin.ensure)?;
+        ran
+    }
+
+    fn handled(&mut self, begin: &RubyBegin) -> Flow {
+        match self.statements(&begin.body) {
             Err(Leave::Raise { class, message }) => {
-                let handler = begin.rescues.iter().find(|(classes, _)| rescues(classes, &class));
-                match handler {
+                match begin.rescues.iter().find(|(classes, _)| rescues(classes, &class)) {
                     Some((_, body)) => self.statements(body),
                     None => Err(Leave::Raise { class, message }),
                 }
@@ -288,13 +310,7 @@ impl<'a> Evaluator<'a> {
             Ok(value) if begin.otherwise.is_empty() => Ok(value),
             Ok(_) => self.statements(&begin.otherwise),
             other => other,
-        };
-        if matches!(ran, Err(Leave::Spent { .. })) {
-            return ran;
         }
-        let _ = at;
-        self.statements(&begin.ensure)?;
-        ran
     }
 }
 
@@ -309,6 +325,23 @@ fn rescues(classes: &[Ruby], raised: &str) -> bool {
         || names
             .iter()
             .any(|name| matches!(&**name, "StandardError" | "Exception" | "RuntimeError") || **name == *raised)
+}
+
+/// A handler of what the database refuses, by any name that it has.
+fn rescues_refusals(classes: &[Ruby]) -> bool {
+    let names: Vec<Arc<str>> = classes.iter().filter_map(super::file::constant_path).collect();
+    classes.is_empty()
+        || names.iter().any(|name| {
+            name.starts_with("ActiveRecord::") && **name != *"ActiveRecord::RecordNotFound"
+                || name.starts_with("PG::")
+                || matches!(&**name, "StandardError" | "Exception")
+        })
+}
+
+fn raises(body: &[Ruby]) -> bool {
+    let raise =
+        |node: &Ruby| matches!(&node.kind, RubyKind::Call(call) if call.receiver.is_none() && &*call.name == "raise");
+    body.last().is_some_and(raise)
 }
 
 /// A body whose last statement leaves it.

@@ -210,6 +210,19 @@ impl Evaluator<'_> {
                 let (items, then) = (items.clone(), then.clone());
                 self.pending(items, &then, name, given, at)
             }
+            Thing::Instance(class) => {
+                let class = class.clone();
+                match self.index.method(&class, name, false) {
+                    Some((owner, method)) => {
+                        let outer = self.here.me.replace(value);
+                        let ran = self.own_method(&owner, &method, false, given, at);
+                        self.here.me = outer;
+                        ran
+                    }
+                    // Migrations call each other's; classes for them send what migrations send.
+                    None => self.framework_call(name, given, at),
+                }
+            }
             Thing::Model(_) => self.model_object(object, name, given, at),
             Thing::Relation(relation) => {
                 let relation = (**relation).clone();

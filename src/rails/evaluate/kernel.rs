@@ -238,7 +238,22 @@ impl<'a> Evaluator<'a> {
         if let Some(flow) = self.model_call(class, name, &given, at) {
             return flow;
         }
+        if &**name == "new" && self.index.has(class) && self.model_of(class).is_none() {
+            return self.instance(class, given, at);
+        }
         self.outside(class, name, given, at)
+    }
+
+    /// An object of a class of this file; variables of all objects are kept as one's.
+    fn instance(&mut self, class: &Arc<str>, given: Given, at: Span) -> Flow {
+        let made = self.make(Thing::Instance(class.clone()));
+        if let Some((owner, method)) = self.index.method(class, "initialize", false) {
+            let outer = self.here.me.replace(made.clone());
+            let ran = self.own_method(&owner, &method, false, given, at);
+            self.here.me = outer;
+            ran?;
+        }
+        Ok(made)
     }
 
     /// Paths of the project's files, and the text of one.

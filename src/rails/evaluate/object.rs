@@ -44,6 +44,8 @@ pub(super) enum Thing {
     Model(Model),
     Relation(Box<Relation>),
     Row(Row),
+    /// Of a class of this file that is no model.
+    Instance(Arc<str>),
     /// `with_options`: calls on it carry these.
     Options(Vec<(Value, Value)>),
 }

@@ -249,6 +249,8 @@ impl Asked<'_> {
             },
             "hash" | "unpack" | "unpack1" => return None,
             "valid_encoding?" | "ascii_only?" => Value::Bool(true),
+            // `Rails.env.test?`
+            asked if text == "production" && asked.ends_with('?') => Value::Bool(asked == "production?"),
             _ => return None,
         })
     }

@@ -112,7 +112,7 @@ impl Lower<'_> {
             });
         }
         if let Some(statements) = node.as_statements_node() {
-            return Some(RubyKind::Sequence(self.nodes(&statements.body())));
+            return Some(RubyKind::Sequence(self.body_of(&statements.body())));
         }
         if let Some(begin) = node.as_begin_node() {
             return Some(self.begin(&begin));
@@ -147,7 +147,7 @@ impl Lower<'_> {
     pub(super) fn body(&mut self, body: Option<Node<'_>>) -> Vec<Ruby> {
         let Some(body) = body else { return Vec::new() };
         match body.as_statements_node() {
-            Some(statements) => self.nodes(&statements.body()),
+            Some(statements) => self.body_of(&statements.body()),
             None => vec![self.node(&body)],
         }
     }

@@ -25,7 +25,7 @@ const DEPTH_LIMIT: usize = 400;
 /// Reads a file, or the body of a helper.
 pub fn read(piece: &Piece) -> RubyFile {
     let parsed = ruby_prism::parse(piece.text().as_bytes());
-    let mut lower = Lower { piece, depth: 0, errors: Vec::new() };
+    let mut lower = Lower { piece, depth: 0, errors: Vec::new(), heredoc_end: 0 };
     for error in parsed.errors() {
         let message = String::from_utf8_lossy(error.message()).into_owned();
         lower.errors.push((lower.place(&error.location()), message.into()));
@@ -46,6 +46,8 @@ struct Lower<'a> {
     piece: &'a Piece,
     depth: usize,
     errors: Vec<(Span, Arc<str>)>,
+    /// Where the last heredoc ends.
+    heredoc_end: u32,
 }
 
 impl Lower<'_> {
@@ -56,7 +58,20 @@ impl Lower<'_> {
     }
 
     fn statements(&mut self, statements: Option<StatementsNode<'_>>) -> Vec<Ruby> {
-        statements.map_or_else(Vec::new, |statements| self.nodes(&statements.body()))
+        statements.map_or_else(Vec::new, |statements| self.body_of(&statements.body()))
+    }
+
+    /// Statements: each reaches to the end of the heredocs that it opens.
+    fn body_of(&mut self, list: &NodeList<'_>) -> Vec<Ruby> {
+        let mut body = Vec::with_capacity(list.len());
+        for node in list.iter() {
+            let before = std::mem::take(&mut self.heredoc_end);
+            let mut one = self.node(&node);
+            one.span.end = one.span.end.max(self.heredoc_end);
+            self.heredoc_end = self.heredoc_end.max(before);
+            body.push(one);
+        }
+        body
     }
 
     fn nodes(&mut self, list: &NodeList<'_>) -> Vec<Ruby> {

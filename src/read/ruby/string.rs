@@ -10,6 +10,7 @@ impl Lower<'_> {
     pub(super) fn string(&mut self, node: &Node<'_>) -> Option<RubyKind> {
         if let Some(string) = node.as_string_node() {
             let raw = string.opening_loc().is_some_and(|opening| is_raw(&opening));
+            self.reach(string.opening_loc(), string.closing_loc());
             let text = self.decoded(&string.content_loc(), string.unescaped(), raw);
             return Some(RubyKind::String(vec![RubyPart::Text(text)]));
         }
@@ -19,6 +20,7 @@ impl Lower<'_> {
         }
         if let Some(string) = node.as_interpolated_string_node() {
             let raw = string.opening_loc().is_some_and(|opening| is_raw(&opening));
+            self.reach(string.opening_loc(), string.closing_loc());
             return Some(RubyKind::String(self.parts(&string.parts(), raw)));
         }
         if let Some(symbol) = node.as_interpolated_symbol_node() {
@@ -36,6 +38,17 @@ impl Lower<'_> {
             return Some(RubyKind::Regex { parts, flags: flags(&regex.closing_loc()) });
         }
         None
+    }
+
+    /// Notes where a heredoc ends.
+    fn reach(&mut self, opening: Option<Location<'_>>, closing: Option<Location<'_>>) {
+        if let (Some(opening), Some(closing)) = (opening, closing)
+            && opening.as_slice().starts_with(b"<<")
+        {
+            // Its last line is closed by the line end.
+            let end = self.place(&closing);
+            self.heredoc_end = self.heredoc_end.max(end.end);
+        }
     }
 
     fn parts(&mut self, parts: &NodeList<'_>, raw: bool) -> Vec<RubyPart> {

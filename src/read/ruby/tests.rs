@@ -106,3 +106,11 @@ fn comments_are_kept() {
     assert_eq!(file.comments.len(), 2);
     assert_eq!(sources.text(file.comments[1].span), "# end");
 }
+
+#[test]
+fn statements_reach_to_the_end_of_their_heredocs() {
+    let (sources, file) = parse("def up\n  execute <<~A + <<~B\n    a\n  A\n    b\n  B\n  foo\nend\n");
+    let RubyKind::Method(method) = &file.body[0].kind else { panic!() };
+    assert_eq!(sources.end(method.body[0].span).line, 7, "behind the line that closes the last one");
+    assert_eq!(sources.text(method.body[1].span), "foo");
+}

@@ -148,7 +148,7 @@ fn associations_and_scopes_lead_to_tables() {
         "DELETE FROM \"posts\" WHERE \"posts\".\"user_id\" = $1",
         "UPDATE \"users\" SET \"settings\" = $1 WHERE \"users\".\"id\" >= $1 AND \"users\".\"id\" < $2",
         "UPDATE \"users\" SET \"name\" = 'z' WHERE $1::boolean",
-        "unread [*] `User.import_all` runs code that is not in this file",
+        "unread [*] `A::User.import_all` runs code that is not in this file",
     ] {
         assert!(lines.iter().any(|line| line == wanted), "{wanted}: {lines:#?}");
     }

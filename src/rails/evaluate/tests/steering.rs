@@ -140,3 +140,19 @@ fn the_catalog_is_asked_for_lists() {
     let lines: Vec<&str> = lines.iter().map(|line| line.trim()).filter(|line| *line != "round").collect();
     assert_eq!(lines, ["t_a", "t_b", "id,k", "e59bb2812d"]);
 }
+
+#[test]
+fn what_a_handler_takes_may_not_have_run() {
+    let lines = up("begin\n execute 'a'\nrescue ActiveRecord::StatementInvalid\n execute 'b'\nend\nexecute 'c'");
+    assert_eq!(lines, ["fork", "b", "next", "a", "join", "c"]);
+    assert_eq!(up("begin\n execute 'a'\nrescue => e\n puts e\n raise\nend"), ["a"]);
+}
+
+#[test]
+fn objects_of_the_file_are_made_and_called() {
+    let text = "class A < ActiveRecord::Migration[7.1]\nclass Mover\n def initialize(name)\n @name = name\n end\n\
+        def call(suffix = '')\n ActiveRecord::Base.connection.execute(\"SELECT '#{@name}#{suffix}'\")\n end\nend\n\
+        def up\nMover.new('m').call('x') if Rails.env.production?\nexecute 'no' if Rails.env.test?\nend\nend";
+    let lines = told(text, RubyDirection::Up, "", "").lines;
+    assert_eq!(lines.last().unwrap().trim(), "SELECT 'mx'", "{lines:?}");
+}
