@@ -10,6 +10,9 @@ use crate::operation::{Frame, FrameKind, Ruby, RubyBegin, RubyKind, RubyTarget, 
 use crate::rails::value::Value;
 use crate::source::Span;
 
+/// What joining the states of branches costs, in steps.
+const FORK: usize = 50;
+
 /// A branch of an undecided condition.
 pub(super) type Branch<'b, 'a> = &'b mut dyn FnMut(&mut Evaluator<'a>) -> Flow;
 
@@ -79,6 +82,7 @@ impl<'a> Evaluator<'a> {
     /// Runs every branch from the same state, and joins what comes out. One that leaves the method or the block waits
     /// until that ends, where what follows is another branch beside it.
     pub(super) fn undecided(&mut self, at: Span, branches: &mut [Branch<'_, 'a>]) -> Flow {
+        self.budget.work(FORK, at)?;
         let before = self.scopes.snapshot();
         self.world.fork(at);
         let mut flowing: Option<(Value, super::scope::Snapshot)> = None;

@@ -33,6 +33,12 @@ impl Budget {
         Ok(())
     }
 
+    /// What costs more than working out a node: branches that are joined, statements that are read.
+    pub fn work(&mut self, steps: usize, at: Span) -> Result<(), Leave> {
+        self.steps += steps;
+        self.step(at)
+    }
+
     pub fn deeper(&mut self) {
         self.depth += 1;
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Evaluator;
-use super::flow::Flow;
+use super::flow::{Flow, Leave};
 use super::given::Given;
 use super::object::Thing;
 use crate::operation::{Frame, FrameKind};
@@ -12,7 +12,10 @@ use crate::rails::call::{Answer, Call};
 use crate::rails::value::{Object, Value};
 use crate::source::Span;
 
-impl Evaluator<'_> {
+/// What a statement costs, in steps.
+const SENT: usize = 4;
+
+impl<'a> Evaluator<'a> {
     /// What steers a migration and sends nothing itself.
     pub(super) fn word(&mut self, name: &str, given: &Given, at: Span) -> Option<Flow> {
         let block = given.block.clone();
@@ -98,6 +101,7 @@ impl Evaluator<'_> {
             };
             return self.keep_or_perform(call);
         }
+        self.budget.work(SENT, at)?;
         self.counting(at, None, |evaluator| evaluator.world.send(&sql));
         Ok(Value::unknown("the result of a query"))
     }
@@ -153,6 +157,9 @@ impl Evaluator<'_> {
         match active_record::answer(call, &self.dialect, self.world.schema()) {
             Answer::NotMine => None,
             Answer::Sends(pieces) => {
+                if let Err(spent) = self.budget.work(SENT * pieces.len(), call.span) {
+                    return Some(Err(spent));
+                }
                 self.counting(call.span, None, |evaluator| {
                     pieces.iter().for_each(|piece| evaluator.world.send(piece));
                 });
@@ -170,11 +177,22 @@ impl Evaluator<'_> {
         let why = format!("`{name}` is not known here");
         // A name alone may be a value that the framework gives; asked for something it would be said where it is used.
         self.counting(at, None, |evaluator| evaluator.unread_helper(name, &given, at));
-        self.on_unknown(why.into(), given, at)
+        let why: Arc<str> = why.into();
+        if let Some(block) = given.block {
+            let item = Value::Unknown(why.clone());
+            let mut run = |evaluator: &mut Evaluator<'a>| {
+                match evaluator.call_block(&block, Given::of(vec![item.clone()]), at) {
+                    Err(Leave::Break(value)) => Ok(value),
+                    other => other,
+                }
+            };
+            self.undecided(at, &mut [&mut run, &mut |_: &mut Evaluator<'a>| Ok(Value::Nil)])?;
+        }
+        Ok(Value::Unknown(why))
     }
 
     /// What the block of `create_table` sends its parameter.
-    fn defined_by(&mut self, block: &Value, given: &Given, at: Span) -> Result<Vec<Call>, super::flow::Leave> {
+    fn defined_by(&mut self, block: &Value, given: &Given, at: Span) -> Result<Vec<Call>, Leave> {
         let table = given.first().and_then(Value::to_text);
         let definition = self.make(Thing::Definition { table, calls: Vec::new() });
         self.counted += 1;

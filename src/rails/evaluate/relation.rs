@@ -71,13 +71,13 @@ impl Evaluator<'_> {
         }
         match &**name {
             "in_batches" | "find_in_batches" | "each_batch" | "find_all_in_batches" => {
-                self.batches(relation, given, at)
+                self.batch_by_batch(relation, given, at)
             }
-            "find_each" | "each_row" | "each_record" => self.rows(relation, given, at),
+            "find_each" | "each_row" | "each_record" => self.row_by_row(relation, given, at),
             "each" | "each_with_index" | "map" | "flat_map" | "each_entry" | "filter_map" | "each_slice" => {
                 match relation.by_batches || relation.is_batch && &**name == "each_slice" {
-                    true => self.batches(relation, given, at),
-                    false => self.rows(relation, given, at),
+                    true => self.batch_by_batch(relation, given, at),
+                    false => self.row_by_row(relation, given, at),
                 }
             }
             "update_all" => self.update_all(&relation, &given, at),
@@ -496,7 +496,7 @@ impl Evaluator<'_> {
     }
 
     /// `in_batches do |batch|`
-    fn batches(&mut self, relation: Relation, given: Given, at: Span) -> Flow {
+    fn batch_by_batch(&mut self, relation: Relation, given: Given, at: Span) -> Flow {
         let Some(block) = given.block else {
             let by_batches = Relation { by_batches: true, ..relation };
             return Ok(self.make(Thing::Relation(Box::new(by_batches))));
@@ -509,7 +509,7 @@ impl Evaluator<'_> {
     }
 
     /// `find_each do |row|`
-    fn rows(&mut self, relation: Relation, given: Given, at: Span) -> Flow {
+    fn row_by_row(&mut self, relation: Relation, given: Given, at: Span) -> Flow {
         let Some(block) = given.block else { return Ok(self.make(Thing::Relation(Box::new(relation)))) };
         let row = self.make(Thing::Row(Row::of(relation.batch())));
         self.round_of_unknown(at, &mut |evaluator| {
