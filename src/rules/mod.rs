@@ -274,6 +274,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("unnamed-constraint", Check::Pattern),
     rule!("unnamed-index", Check::Pattern),
     rule!("unread-file", Check::Analysis),
+    rule!("unread-ruby", Check::Analysis),
     rule!("unread-statement", Check::Analysis),
     rule!("update-without-where", Check::Step(row_changes::without_where)),
     rule!("validate-in-same-transaction", Check::Step(validation::in_same_transaction)),

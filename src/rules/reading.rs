@@ -1,13 +1,18 @@
-//! What was not read is a finding too: `unread-statement`, `unread-file`.
+//! What was not read is a finding too: `unread-statement`, `unread-ruby`, `unread-file`.
 
 use super::bare;
 use crate::finding::{Finding, Severity};
 use crate::history::{UnreadFile, UnreadStep};
 
 /// Findings about statements that were not understood. In context they are notes.
-pub fn unread_statements(unread: &[UnreadStep], judged: Severity, strict: bool) -> Vec<Finding> {
+///
+/// `judged` is how loud statements of SQL and calls in Ruby are where they are judged.
+pub fn unread_statements(unread: &[UnreadStep], judged: [Severity; 2], strict: bool) -> Vec<Finding> {
     let all = unread.iter().map(|step| {
-        let what = if step.ruby { "call" } else { "statement" };
+        let (rule, judged, what) = match step.ruby {
+            false => ("unread-statement", judged[0], "statement"),
+            true => ("unread-ruby", judged[1], "call"),
+        };
         let severity = match (step.judged, strict) {
             (true, true) => Severity::Error,
             (true, false) => judged,
@@ -18,7 +23,7 @@ pub fn unread_statements(unread: &[UnreadStep], judged: Severity, strict: bool) 
             names => format!("what it does to {} is not known", super::say::list(names)),
         };
         let message = format!("this {what} is not understood ({}): {touches}", step.reason);
-        let mut finding = bare("unread-statement", severity, Some(step.at), step.origin.span, "unread", message);
+        let mut finding = bare(rule, severity, Some(step.at), step.origin.span, "unread", message);
         for name in &step.touches {
             finding.object(name);
         }

@@ -180,12 +180,11 @@ impl<'a> Evaluator<'a> {
         let why: Arc<str> = why.into();
         if let Some(block) = given.block {
             let item = Value::Unknown(why.clone());
-            let mut run = |evaluator: &mut Evaluator<'a>| {
-                match evaluator.call_block(&block, Given::of(vec![item.clone()]), at) {
+            let mut run =
+                |evaluator: &mut Evaluator<'a>| match evaluator.call_block(&block, Given::of(vec![item.clone()]), at) {
                     Err(Leave::Break(value)) => Ok(value),
                     other => other,
-                }
-            };
+                };
             self.undecided(at, &mut [&mut run, &mut |_: &mut Evaluator<'a>| Ok(Value::Nil)])?;
         }
         Ok(Value::Unknown(why))
