@@ -16,6 +16,9 @@ const APART: &[(&str, &str)] = &[
     ("lock-timeout-missing", "one setting at the top of the file, whatever the statement does"),
     ("fk-without-index", "an index of its own, whatever becomes of the table"),
     ("sync-misses-operation", "another operation in the trigger, whatever the copy is used for"),
+    ("not-rerunnable", "what a second run meets, whatever the first does where it passes"),
+    ("partial-failure-keeps-constraint", "what a stop leaves, whatever the statement does where it passes"),
+    ("revert-incomplete", "what the revert forgets, whatever is wrong with what it undoes"),
     ("drop-constraint", "a decision about what the table takes from now on; its lock and its place are others' matter"),
 ];
 
@@ -43,7 +46,6 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("enum-value-removed", "type-change-rewrite", "rows with the label; a way without the rewrite"),
     ("ddl-on-copy-blocks-source", "fk-before-backfill", "the read under lock; rows that are missing"),
     ("fk-before-backfill", "partition-fk-cannot-merge", "rows that are missing; the definitions of the keys"),
-    ("fk-before-backfill", "partition-fk-survives-drop", "rows that are missing; the keys that the revert forgets"),
     ("ddl-on-copy-blocks-source", "fk-breaks-source-delete", "the read under lock; the key's action"),
     ("fk-index-dropped", "primary-key-builds-index", "the index that goes; the index that comes"),
     ("fk-sets-null-on-not-null", "not-null-scan", "the key's action; the read under lock"),
@@ -51,11 +53,6 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("lock-held-while-scanning", "swap-loses-rows", "where the copy runs; which rows it takes"),
     ("many-tables-locked", "swap-before-backfill", "a transaction for each table; a backfill"),
     ("missing-object", "rename-column", "a later statement with the old name; code with the old name"),
-    (
-        "partition-fk-cannot-merge",
-        "partition-fk-survives-drop",
-        "the definitions; the DROP that forgets the partitions",
-    ),
     ("rename-column", "trigger-uses-missing-object", "a release for the code; the trigger's function"),
     ("replica-identity-lost", "serial-or-identity-rewrite", "another action of the same statement"),
     ("swap-before-backfill", "swap-loses-guarantee", "rows that are missing; a constraint that is missing"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::finding::Severity;
-use crate::output::{Format, GraphFormat, PathsFormat, SchemaFormat};
+use crate::output::{DriftFormat, Format, GraphFormat, PathsFormat, SchemaFormat};
 use crate::settings::{Framework, Preset};
 use crate::version::{Major, VersionRange};
 
@@ -29,6 +29,8 @@ pub enum Command {
     Graph(GraphArguments),
     /// Print what a write to a table runs into: triggers, their writes, partitions, constraints
     Paths(PathsArguments),
+    /// Compare the schema that should be with the one that is; exit with 1 where they differ
+    Drift(DriftArguments),
     /// Print the script that takes a migration back, from whatever state it stopped in
     Undo(UndoArguments),
     /// Write a settings file for this project, and on demand the job that runs the check
@@ -185,6 +187,31 @@ pub struct SchemaArguments {
 }
 
 #[derive(Debug, Args)]
+pub struct DriftArguments {
+    /// What should be: a folder of migrations, or a dump of the schema as SQL
+    #[arg(long, value_name = "PATH")]
+    pub expected: PathBuf,
+    /// What is: a dump of the schema, as `pg_dump --schema-only` writes it
+    #[arg(long, value_name = "FILE")]
+    pub actual: PathBuf,
+    /// human, json, or sql for the script that mends the difference
+    #[arg(long, value_name = "FORMAT", value_parser = drift_format, default_value = "human")]
+    pub format: DriftFormat,
+    /// The PostgreSQL whose rules count [default: the newest of the settings]
+    #[arg(long, value_name = "MAJOR", value_parser = major)]
+    pub postgres: Option<Major>,
+    /// How the migrations are run, where it cannot be seen from the files
+    #[arg(long, value_parser = framework)]
+    pub framework: Option<Framework>,
+    /// Settings file [default: plimsoll.toml, looked for upwards]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub struct UndoArguments {
     /// The migration: its version, its file or its path
     pub migration: String,
@@ -261,6 +288,10 @@ fn format(text: &str) -> Result<Format, String> {
 
 fn schema_format(text: &str) -> Result<SchemaFormat, String> {
     one_of(text, &SchemaFormat::ALL, SchemaFormat::word)
+}
+
+fn drift_format(text: &str) -> Result<DriftFormat, String> {
+    one_of(text, &DriftFormat::ALL, DriftFormat::word)
 }
 
 fn graph_format(text: &str) -> Result<GraphFormat, String> {

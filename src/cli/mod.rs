@@ -5,6 +5,7 @@ mod baseline;
 mod check;
 mod config;
 mod console;
+mod drift;
 mod graph;
 mod init;
 mod input;
@@ -41,6 +42,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>, mut console: Console<'_>) 
         Command::Schema(schema) => schema::run(schema, &mut console),
         Command::Graph(graph) => graph::run(graph, &mut console),
         Command::Paths(paths) => paths::run(paths, &mut console),
+        Command::Drift(drift) => drift::run(drift, &mut console),
         Command::Undo(undo) => undo::run(undo, &mut console),
         Command::Explain { rule } => rules::explain(rule, &mut console),
         Command::Rules { format } => rules::list(*format, &mut console),

@@ -4,6 +4,7 @@ mod checkstyle;
 mod completeness;
 mod create;
 mod diff;
+mod drift;
 mod excerpt;
 mod github;
 mod gitlab;
@@ -25,6 +26,7 @@ mod undo;
 mod uri;
 mod xml;
 
+pub use drift::{Drift, DriftFormat};
 pub use graph::{GraphFormat, render as render_graph};
 pub use paths::{PathsFormat, render as render_paths};
 pub use schema::{SchemaFormat, render as render_schema};
@@ -160,6 +162,11 @@ fn reason(error: &Error) -> String {
     }
     lines.extend(error.help().map(|help| help.to_string()));
     lines.join("\n")
+}
+
+/// Writes what stands between two schemas.
+pub fn render_drift(drift: &Drift<'_>, format: DriftFormat, into: &mut dyn Write) -> io::Result<()> {
+    drift::render(drift, format, into)
 }
 
 /// Writes the script that takes a migration back.

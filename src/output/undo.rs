@@ -50,29 +50,47 @@ pub fn writes_rows(operation: &Operation) -> bool {
 
 pub(super) fn render(undo: &Undo<'_>, into: &mut dyn Write) -> io::Result<()> {
     let changes = undo.changes();
-    let repairs = script(&changes);
-    writeln!(
-        into,
-        "-- Brings the schema back to what it was before the migration, from whatever state that stopped in."
-    )?;
-    writeln!(into, "-- Each step looks first whether it is needed: the script may run again, and should where it was")?;
-    writeln!(into, "-- ended by a lock_timeout. Run it outside of a transaction, as `psql -f` does.")?;
+    let mut lines =
+        vec!["Brings the schema back to what it was before the migration, from whatever state that stopped in."];
     if undo.writes_rows {
-        writeln!(into, "-- Rows that the migration wrote, changed or deleted stay as they are now.")?;
+        lines.push("Rows that the migration wrote, changed or deleted stay as they are now.");
     }
     if undo.unread {
-        writeln!(into, "-- Parts of the migration were not understood, and are not taken back.")?;
+        lines.push("Parts of the migration were not understood, and are not taken back.");
     }
-    let stuck = changes.iter().filter(|change| change.repairs.is_empty()).count();
-    if stuck > 0 {
+    let heading = Heading {
+        lines: &lines,
+        search_path: &undo.before.search_path,
+        stuck: changes.iter().filter(|change| change.repairs.is_empty()).count(),
+    };
+    write_script(&heading, &script(&changes), into)
+}
+
+/// What stands above the steps of a script: fixed words, and settings.
+pub(super) struct Heading<'a> {
+    pub lines: &'a [&'static str],
+    pub search_path: &'a [Ident],
+    /// Differences without a statement.
+    pub stuck: usize,
+}
+
+/// A script whose steps each ask the catalog whether they are needed.
+pub(super) fn write_script(heading: &Heading<'_>, repairs: &[&Repair], into: &mut dyn Write) -> io::Result<()> {
+    for line in heading.lines {
+        writeln!(into, "-- {line}")?;
+    }
+    writeln!(into, "-- Each step looks first whether it is needed: the script may run again, and should where it was")?;
+    writeln!(into, "-- ended by a lock_timeout. Run it outside of a transaction, as `psql -f` does.")?;
+    if heading.stuck > 0 {
+        let count = heading.stuck;
         writeln!(
             into,
-            "-- Differences that no statement takes back (PostgreSQL removes no label of an enum): {stuck}."
+            "-- Differences that no statement takes back (PostgreSQL removes no label of an enum): {count}."
         )?;
     }
     writeln!(into, "SET lock_timeout = '5s';")?;
     writeln!(into, "SET check_function_bodies = off;")?;
-    let path: Vec<String> = undo.before.search_path.iter().map(Ident::to_string).collect();
+    let path: Vec<String> = heading.search_path.iter().map(Ident::to_string).collect();
     if !path.is_empty() {
         writeln!(into, "SET search_path = {};", path.join(", "))?;
     }

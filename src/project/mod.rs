@@ -3,6 +3,7 @@
 
 mod assemble;
 mod dialect;
+mod dump_file;
 mod extra_pages;
 mod git;
 mod judge;
@@ -26,6 +27,7 @@ use crate::history::{History, UnreadFile};
 use crate::settings::Settings;
 use crate::source::{SourceId, Sources};
 
+pub use dump_file::read_dump;
 pub use load::load;
 pub use place::Place;
 pub use runner::compare_versions;

@@ -58,7 +58,8 @@ pub fn said_inside(findings: &mut Vec<Finding>, rule: &str) {
         std::mem::take(findings).into_iter().partition(|finding| finding.rule == rule);
     for aside in asides {
         let host = kept.iter_mut().find(|finding| {
-            let place = finding.span.contains(aside.span) || aside.span.contains(finding.span);
+            let near = |span: Span| span.contains(aside.span) || aside.span.contains(span);
+            let place = near(finding.span) || finding.because.iter().any(|because| near(because.span));
             finding.migration == aside.migration
                 && place
                 && finding.objects.iter().any(|object| aside.objects.contains(object))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Findings, say, stopped};
 use crate::finding::Severity;
-use crate::history::{AfterFailure, Course, Passed, Stop, Whole, Why};
+use crate::history::{AfterFailure, Course, Framework, Passed, Stop, Whole, Why};
 use crate::operation::{AlterTable, CreateIndex, Ident, Operation, TableActionKind};
 use crate::schema::definition::{index_body, type_name};
 use crate::schema::difference::{ChangeKind, Shared};
@@ -19,10 +19,17 @@ fn tried<'a>(whole: &Whole<'a>) -> Vec<&'a Stop> {
     if runner.after_failure == AfterFailure::Continues {
         return Vec::new();
     }
-    // Anything may be cancelled; here what is likely counts.
+    // Anything may be cancelled, or wait in vain; here what is likely counts. Files that a person runs are looked at
+    // when they fail.
+    let by_hand = whole.context.plan.history.framework == Framework::Plain;
     let likely = |stop: &&Stop| {
         let build = matches!(stop.step.operation, Operation::CreateIndex(_));
-        stop.step.certain && (stop.phase.is_some() && build || !matches!(stop.why, Why::Cancelled))
+        let likely = match stop.why {
+            Why::Data(_) => true,
+            Why::LockTimeout => !by_hand,
+            Why::Cancelled => stop.phase.is_some() && build,
+        };
+        stop.step.certain && likely
     };
     let mut seen = BTreeSet::new();
     let stops = whole.stops().iter().filter(likely);

@@ -205,7 +205,8 @@ impl<'a> Comparison<'a> {
 /// The types that tell overloads apart.
 fn types(function: &Function) -> Vec<String> {
     let given = function.arguments.iter().filter(|one| !matches!(one.mode, ArgumentMode::Out | ArgumentMode::Table));
-    given.map(|argument| argument.data_type.to_string()).collect()
+    // With its schema or without: a dump writes what a migration leaves to the search_path.
+    given.map(|argument| argument.data_type.to_string().replace("public.", "")).collect()
 }
 
 fn signature(function: &Function) -> String {
@@ -214,6 +215,6 @@ fn signature(function: &Function) -> String {
 
 /// Blanks at the ends of lines and around the body are no difference.
 fn same_body(one: &str, other: &str) -> bool {
-    let lines = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").replace("public.", "");
     lines(one) == lines(other)
 }

@@ -1,13 +1,14 @@
 //! Views and triggers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::pairs::is_shared;
 use super::same::same_text;
-use super::{Comparison, Guard, Repair, Stage};
+use super::{Comparison, Guard, Repair, Shared, Stage};
 use crate::operation::QualifiedName;
+use crate::schema::definition::relation_name;
 use crate::schema::statement;
-use crate::schema::{Existence, Relation, Trigger, TriggerId, View};
+use crate::schema::{Existence, Relation, RelationId, Trigger, TriggerId, View};
 
 impl<'a> Comparison<'a> {
     pub(super) fn views(&mut self) {
@@ -39,11 +40,25 @@ impl<'a> Comparison<'a> {
     fn view(&mut self, relation: &Relation, now: &View, other: &Relation, then: &View) {
         let words = if then.materialized { "MATERIALIZED VIEW" } else { "VIEW" };
         self.renamed("view", words, relation, other);
-        if now.materialized != then.materialized || !same_text(&now.text, &then.text) {
+        if now.materialized != then.materialized || !self.selects_same(now, then) {
             let repairs = vec![drop(&relation.name, now), make(other, then).when(Guard::relation(&other.name, false))];
             let both = (&relation.existence, &other.existence);
             self.differs("view", other.name.to_string(), "selects something else", both, repairs);
         }
+    }
+
+    /// A dump prints a query anew, from its tree: of one from elsewhere only what it reads and gives can be compared.
+    fn selects_same(&self, now: &View, then: &View) -> bool {
+        if same_text(&now.text, &then.text) {
+            return true;
+        }
+        let reads = |view: &View, name: &dyn Fn(RelationId) -> String| -> BTreeSet<String> {
+            view.reads.iter().map(|(read, _)| name(*read)).collect()
+        };
+        let read_now = reads(now, &|id| self.name_then(id).to_string());
+        let read_then = reads(then, &|id| relation_name(self.to, id));
+        let columns = !now.columns_known || !then.columns_known || now.columns == then.columns;
+        matches!(self.shared, Shared::Nothing) && columns && read_now == read_then
     }
 
     pub(super) fn triggers(&mut self) {
