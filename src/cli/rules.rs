@@ -39,7 +39,10 @@ pub(super) fn explain(id: &str, console: &mut Console<'_>) -> Outcome {
     if !page.tags.is_empty() {
         text.push_str(&format!(", {}", page.tags.join(", ")));
     }
-    text.push_str(&format!("\n\n{}\n\n{}\n", page.prose(), rule_url(&page.id)));
+    text.push_str(&format!("\n\n{}\n", page.prose()));
+    if let Some(address) = rule_url(&page.id) {
+        text.push_str(&format!("\n{address}\n"));
+    }
     console.write(text.as_bytes())?;
     Ok(0)
 }
@@ -57,7 +60,7 @@ struct Row<'a> {
     summary: &'a str,
     since: &'a str,
     tags: &'a [String],
-    url: String,
+    url: Option<String>,
 }
 
 /// Lists all rules.

@@ -169,7 +169,8 @@ impl Page<'_> {
             }
         }
         let page = format!("plimsoll explain {}", finding.rule);
-        let page = if self.options.links { linked(&page, &rule_url(finding.rule)) } else { page };
+        let address = rule_url(finding.rule).filter(|_| self.options.links);
+        let page = address.map_or(page.clone(), |address| linked(&page, &address));
         self.block("more", &page, into)
     }
 

@@ -117,7 +117,8 @@ struct FindingRow<'a> {
     postgres: Vec<u8>,
     databases: &'a [String],
     fingerprint: &'a str,
-    url: String,
+    /// None for a rule of the project's own.
+    url: Option<String>,
 }
 
 /// Writes that fail; no partitions: in all.

@@ -82,8 +82,8 @@ fn folded(finding: &Finding, report: &Report, sources: &Sources, is_first: bool)
             text.push_str(&format!("- **{}**: {}\n", section.word, lines.join("<br>")));
         }
     }
-    if is_first {
-        text.push_str(&format!("\n[Why it hurts, and what to do instead]({})\n", rule_url(finding.rule)));
+    if let Some(address) = rule_url(finding.rule).filter(|_| is_first) {
+        text.push_str(&format!("\n[Why it hurts, and what to do instead]({address})\n"));
     }
     text.push_str("\n</details>\n");
     text

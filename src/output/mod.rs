@@ -39,6 +39,7 @@ use miette::Diagnostic;
 
 use crate::error::Error;
 use crate::report::Report;
+use crate::rules::Rule;
 use crate::source::Sources;
 
 /// Where the pages of built-in rules can be read.
@@ -174,7 +175,7 @@ pub fn render_undo(undo: &Undo<'_>, into: &mut dyn Write) -> io::Result<()> {
     undo::render(undo, into)
 }
 
-/// The address of a built-in rule's page.
-pub fn rule_url(rule: &str) -> String {
-    format!("{RULE_PAGES}/{rule}.md")
+/// The address of a rule's page; none for a rule of the project's own.
+pub fn rule_url(rule: &str) -> Option<String> {
+    Rule::find(rule).map(|rule| format!("{RULE_PAGES}/{}.md", rule.id))
 }

@@ -8,10 +8,10 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::json::write;
-use super::rule_url;
 use super::sections::{facts, first_line, link, ranked, sections};
 use super::text::{visible, visible_lines};
 use super::uri::encoded;
+use super::{RULE_PAGES, rule_url};
 use crate::finding::{Because, Finding, Severity};
 use crate::report::Report;
 use crate::rules::Rule;
@@ -87,7 +87,7 @@ fn notification(level: &str, text: &str) -> Value {
 fn rules(report: &Report) -> BTreeMap<&'static str, Value> {
     let allowed = report.allowed.iter().map(|(finding, _)| finding);
     let named = report.findings.iter().chain(allowed).chain(&report.baselined).map(|finding| finding.rule);
-    let of = |id: &'static str| (id, Rule::find(id).map_or_else(|| json!({"id": id}), rule));
+    let of = |id: &'static str| (id, Rule::find(id).map_or_else(|| own(id), rule));
     named.map(of).collect()
 }
 
@@ -102,7 +102,7 @@ fn rule(rule: &Rule) -> Value {
         "shortDescription": {"text": page.summary},
         "fullDescription": {"text": described},
         "help": {"text": help, "markdown": help},
-        "helpUri": rule_url(&page.id),
+        "helpUri": rule_url(&page.id).unwrap_or(RULE_PAGES.to_owned()),
         "defaultConfiguration": {"enabled": page.severity > Severity::Off, "level": level(page.severity)},
         "properties": {
             "tags": page.tags,
@@ -110,6 +110,12 @@ fn rule(rule: &Rule) -> Value {
             "problem.severity": problem_severity(page.severity),
         },
     })
+}
+
+/// A rule of the project's own: its page lies in the project.
+fn own(id: &str) -> Value {
+    let told = json!({"text": format!("{id}, a rule of this project's own")});
+    json!({"id": id, "shortDescription": told, "fullDescription": told, "help": told})
 }
 
 fn level(severity: Severity) -> &'static str {

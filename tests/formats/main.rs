@@ -157,9 +157,9 @@ fn thousands_of_findings_on_one_line_take_no_time() {
     report.findings = (0..5_000)
         .map(|at| Finding { span: Span { source: id, start: at * 200, end: at * 200 + 8 }, ..finding.clone() })
         .collect();
-    let begun = std::time::Instant::now();
     for format in Format::ALL {
+        let begun = std::time::Instant::now();
         output::render(&report, &sources, format, Options::default(), &mut std::io::sink()).unwrap();
+        assert!(begun.elapsed().as_secs() < 15, "{}: {:?}", format.word(), begun.elapsed());
     }
-    assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
 }

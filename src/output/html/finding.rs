@@ -55,11 +55,9 @@ pub(super) fn write(page: &Page<'_>, finding: &Finding, into: &mut dyn Write) ->
         writeln!(into, "<dt>{}</dt><dd>{}</dd>", heading(section.word), advice(&section.text))?;
     }
     writeln!(into, "</dl>")?;
-    writeln!(
-        into,
-        "<p class=\"more\"><a href=\"{}\" rel=\"noreferrer\">More on this rule</a></p>",
-        rule_url(finding.rule)
-    )?;
+    if let Some(address) = rule_url(finding.rule) {
+        writeln!(into, "<p class=\"more\"><a href=\"{address}\" rel=\"noreferrer\">More on this rule</a></p>")?;
+    }
     writeln!(into, "</article>")
 }
 
