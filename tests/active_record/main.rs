@@ -15,8 +15,9 @@ mod server;
 mod told;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use plimsoll::operation::{Node, Origin};
 use plimsoll::rails::active_record::{Dialect, Release, answer, inverse};
@@ -86,6 +87,12 @@ fn prove(server: &Server, arguments: &[String], calls: usize, facts: usize) {
     // The same statements as a history of SQL: the schema is the server's.
     let actual = catalog::facts(&database);
     let printed = printed_facts(&replay.sql, server.major());
+    assert!(actual.len() >= facts, "only {} facts", actual.len());
+    same(&printed, &actual);
+}
+
+#[track_caller]
+fn same(printed: &Facts, actual: &Facts) {
     let mut keys: Vec<&String> = printed.keys().chain(actual.keys()).collect();
     keys.sort();
     keys.dedup();
@@ -93,7 +100,6 @@ fn prove(server: &Server, arguments: &[String], calls: usize, facts: usize) {
     let shown =
         differ.map(|key| format!("{key}\n  plimsoll:   {:?}\n  PostgreSQL: {:?}", printed.get(key), actual.get(key)));
     let differences: Vec<String> = shown.collect();
-    assert!(actual.len() >= facts, "only {} facts", actual.len());
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
@@ -105,6 +111,25 @@ fn what_active_record_sends_is_what_is_said() {
     prove(server, &folders, 80, 200);
 }
 
+/// The same files, read as a Rails project instead of run.
+#[test]
+fn what_is_read_is_what_active_record_makes() {
+    let Some(server) = Server::get() else { return };
+    let folders = folders(release());
+    let project = Folder::new("rails");
+    let migrations = project.0.join("db/migrate");
+    std::fs::create_dir_all(&migrations).expect("a folder of its own");
+    for folder in &folders {
+        for entry in std::fs::read_dir(folder).expect("the folder is there") {
+            let path = entry.expect("an entry can be read").path();
+            std::fs::copy(&path, migrations.join(path.file_name().expect("a file"))).expect("a copy");
+        }
+    }
+    let database = server.database();
+    ruby(&database, &[migrations.display().to_string()]).unwrap_or_else(|fault| panic!("{fault}"));
+    same(&schema_facts(&migrations, server.major()), &catalog::facts(&database));
+}
+
 #[test]
 fn what_is_run_backwards_is_what_active_record_runs() {
     let Some(server) = Server::get() else { return };
@@ -112,10 +137,32 @@ fn what_is_run_backwards_is_what_active_record_runs() {
     prove(server, &["--down".to_owned(), "tests/active_record/reversed".to_owned()], 50, 0);
 }
 
+/// A folder that goes when it is no longer needed.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("plimsoll-{name}-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder of its own");
+        Folder(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 fn printed_facts(sql: &str, major: u32) -> Facts {
-    let folder = std::env::temp_dir().join(format!("plimsoll-active-record-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder of its own");
-    std::fs::write(folder.join("1_all.sql"), sql).expect("a file of its own");
+    let folder = Folder::new("active-record");
+    std::fs::write(folder.0.join("1_all.sql"), sql).expect("a file of its own");
+    schema_facts(&folder.0, major)
+}
+
+fn schema_facts(folder: &Path, major: u32) -> Facts {
     let ran = command::plimsoll(&[
         "schema",
         folder.to_str().expect("UTF-8"),
@@ -123,7 +170,6 @@ fn printed_facts(sql: &str, major: u32) -> Facts {
         "--postgres",
         &major.to_string(),
     ]);
-    let _ = std::fs::remove_dir_all(&folder);
     assert_eq!(ran.code, 0, "{}", ran.err);
     printed::facts(&ran.json(), major)
 }

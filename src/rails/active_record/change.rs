@@ -267,7 +267,6 @@ pub fn defaulting(work: &Work, table: &str, column: &str, value: &Value) -> Aske
 }
 
 pub fn change_default(work: &mut Work) -> Asked<()> {
-    work.call.allow_only(&[&["from", "to"]])?;
     let table = work.table()?;
     let column = work.call.name_at(1, "the column")?;
     let value = changed(&work.call.options, work.call.arguments.get(2), "default")?;

@@ -197,9 +197,12 @@ pub fn remove(work: &mut Work) -> Asked<()> {
 }
 
 pub fn remove_from(work: &mut Work, table: &str, over: Option<&Value>, options: &Options) -> Asked<()> {
-    options.allow_only("remove_index", &[OPTIONS, OF_REMOVE])?;
-    let over = over.or_else(|| options.given("column"));
     let named = options.text("name")?;
+    // A name finds the index, whatever else is said of it.
+    if named.is_none() {
+        options.allow_only("remove_index", &[OPTIONS, OF_REMOVE])?;
+    }
+    let over = over.or_else(|| options.given("column"));
     // An index may be named with its schema.
     let Name { schema, name } = named.as_deref().map_or_else(|| Name::bare(""), quote::name);
     let named = named.map(|_| name.as_str().to_owned());

@@ -154,6 +154,13 @@ pub fn parts(call: &Call, dialect: &Dialect) -> Option<Vec<Call>> {
 /// Options that were written as a hash of their own are taken as such, as Ruby did before 3.0.
 fn with_options(call: &Call) -> Call {
     let mut call = call.clone();
+    // A hash is a default, unless it says from what to what.
+    let turns = call.options.has("from") && call.options.has("to");
+    if &*call.name == "change_column_default" && !turns && !call.options.0.is_empty() {
+        let pair = |(name, value): (std::sync::Arc<str>, Value)| (Value::Symbol(name), value);
+        let options = std::mem::replace(&mut call.options, NONE);
+        call.arguments.push(Value::Hash(options.0.into_iter().map(pair).collect::<Vec<_>>().into()));
+    }
     let value_last = matches!(&*call.name, "change_column_default" | "change_column_null");
     if call.options.0.is_empty() && !value_last && matches!(call.arguments.last(), Some(Value::Hash(_))) {
         let last = call.arguments.pop().unwrap_or(Value::Nil);

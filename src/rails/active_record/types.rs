@@ -146,16 +146,25 @@ fn of_gem(kind: &str, options: &Options) -> Asked<String> {
     let geographic = kind == "geography" || inner.flag("geographic")?;
     let base = if geographic { "geography" } else { "geometry" };
     let shape = match inner.text("type")?.as_deref().unwrap_or(kind) {
-        "geometry" | "geography" => "geometry".to_owned(),
-        other => other.trim_start_matches("st_").replace('_', ""),
+        "geometry" | "geography" => "Geometry".to_owned(),
+        other => camel(other.trim_start_matches("st_")),
     };
     let dimensions =
         format!("{}{}", if inner.flag("has_z")? { "Z" } else { "" }, if inner.flag("has_m")? { "M" } else { "" });
     let srid = inner.number("srid")?.unwrap_or(if geographic { 4326 } else { 0 });
-    if shape == "geometry" && dimensions.is_empty() && srid == 0 {
+    if shape == "Geometry" && dimensions.is_empty() && srid == 0 {
         return Ok(base.to_owned());
     }
     Ok(format!("{base}({shape}{dimensions},{srid})"))
+}
+
+/// `line_string` as PostGIS prints it: `LineString`.
+fn camel(shape: &str) -> String {
+    let word = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+    };
+    shape.split('_').map(word).collect()
 }
 
 /// How a value of a type is written as a default.
@@ -230,8 +239,8 @@ mod tests {
         assert_eq!(sql("datetime", &[("precision", 6)]), "timestamp(6)");
         assert_eq!(sql("text", &[("limit", 1000)]), "text");
         assert_eq!(sql("binary", &[]), "bytea");
-        assert_eq!(sql("geometry", &[("srid", 3857)]), "geometry(geometry,3857)");
-        assert_eq!(sql("st_point", &[]), "geometry(point,0)");
+        assert_eq!(sql("geometry", &[("srid", 3857)]), "geometry(Geometry,3857)");
+        assert_eq!(sql("st_point", &[]), "geometry(Point,0)");
         assert_eq!(sql("varchar(20)", &[]), "varchar(20)");
     }
 }
