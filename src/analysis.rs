@@ -354,11 +354,11 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
     let mut findings = one_per_fault(findings);
     said_inside(&mut findings, "depends-on-data");
     let of = |id: &'static str| Rule::find(id).map_or(Severity::Off, |rule| rule.severity(settings, ""));
-    findings.extend(reading::unread_statements(
+    findings.extend(one_per_fault(reading::unread_statements(
         &unread,
         [of("unread-statement"), of("unread-ruby")],
         settings.strict_reading,
-    ));
+    )));
     findings.extend(reading::unread_files(&project.unread_files, of("unread-file")));
     let unknown = settings.facts.iter().zip(unknown_facts).filter(|(_, unknown)| *unknown);
     findings.extend(unknown.map(|(fact, _)| stated::unknown_in_settings(fact, of("fact-unknown-object"))));

@@ -35,6 +35,8 @@ pub struct History {
 pub struct Migration {
     /// As the runner orders it: `20240101120000`, `V3_1`, `0007`; empty for a lone file.
     pub version: String,
+    /// The day it was written, counted from 1970: by its version, or by what its runner noted.
+    pub made: Option<u32>,
     /// The rest of its name, without version and ending: part of fingerprints.
     pub name: String,
     pub source: SourceId,
@@ -54,6 +56,35 @@ pub struct Migration {
     /// It is no migration but a dump of what the shipped ones before it have made: it takes the place of what their
     /// replay comes to.
     pub dump: Option<Told>,
+}
+
+/// The day that a version names, counted from 1970: `20240131…`, `2024-01-31…`, seconds or milliseconds since 1970.
+pub fn day_of(version: &str) -> Option<u32> {
+    let digits: String = version.chars().filter(|one| !matches!(one, '-' | '_' | '.' | 'V' | 'T')).collect();
+    if digits.is_empty() || !digits.bytes().all(|one| one.is_ascii_digit()) {
+        return None;
+    }
+    let number = |from: usize, to: usize| digits.get(from..to)?.parse::<u32>().ok();
+    match digits.len() {
+        10 => Some(digits.parse::<u32>().ok()? / 86_400).filter(|day| SINCE_2010.contains(day)),
+        13 => Some((digits.parse::<u64>().ok()? / 86_400_000) as u32).filter(|day| SINCE_2010.contains(day)),
+        8 | 12 | 14 | 17 => day_of_date(number(0, 4)?, number(4, 6)?, number(6, 8)?),
+        _ => None,
+    }
+}
+
+/// Days for which a count of seconds is taken: 2010 to 2100. Others are numbers that mean no time.
+const SINCE_2010: std::ops::Range<u32> = 14_610..47_482;
+
+/// Days since 1970 in the Gregorian calendar.
+fn day_of_date(year: u32, month: u32, day: u32) -> Option<u32> {
+    if !(2000..2100).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    // Years that begin in March: a leap day is their last.
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1;
+    Some(days - 719_468)
 }
 
 /// Migrations that run before the code of their release is deployed, and those that wait until it is.
@@ -103,4 +134,20 @@ pub struct UnreadFile {
     pub span: Option<Span>,
     pub reason: String,
     pub judged: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::day_of;
+
+    #[test]
+    fn versions_name_days() {
+        assert_eq!(day_of("20241207142023"), Some(20_064));
+        assert_eq!(day_of("2024-12-07-142023"), Some(20_064));
+        assert_eq!(day_of("1733580023"), Some(20_064), "seconds");
+        assert_eq!(day_of("20240301").zip(day_of("20240228")), Some((19_783, 19_781)), "2024 is a leap year");
+        for none in ["0042", "V3_1", "20241307142023", "12345678", "x20241207"] {
+            assert_eq!(day_of(none), None, "{none}");
+        }
+    }
 }

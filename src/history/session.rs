@@ -47,6 +47,15 @@ pub struct HeldLock {
     pub relation: RelationId,
     pub mode: LockMode,
     pub by: Origin,
+    /// What took it, as [`crate::operation::Operation::word`] says.
+    pub work: &'static str,
+}
+
+impl HeldLock {
+    /// Taken by LOCK TABLE.
+    pub fn is_explicit(&self) -> bool {
+        self.work == "lock-table"
+    }
 }
 
 impl OpenTransaction {

@@ -134,6 +134,14 @@ impl Context<'_> {
         self.settings.small_tables.iter().any(|name| schema.find(name).is_some_and(|small| small.id == table))
     }
 
+    /// How long it had been there when this migration was written, by the days that both versions name.
+    pub fn age_in_days(&self, existence: &Existence) -> Option<u32> {
+        let Existence::Created { by } = existence else { return None };
+        let creator = self.plan.migration_of(by.span)?;
+        let (made, now) = (self.plan.history.migrations[creator].made?, self.migration.made?);
+        now.checked_sub(made)
+    }
+
     /// Created by a migration of the same release as the one that runs.
     pub fn is_of_this_release(&self, existence: &Existence) -> bool {
         let Existence::Created { by } = existence else { return false };

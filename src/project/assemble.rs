@@ -14,7 +14,7 @@ use super::runner::{self, Entries, Entry};
 use super::template::Placeholders;
 use super::texts::Texts;
 use super::walk::Found;
-use crate::history::{Application, Framework, Migration, TransactionUnit, UnreadFile};
+use crate::history::{Application, Framework, Migration, TransactionUnit, UnreadFile, day_of};
 use crate::operation::{Comment, Node, RubyScript, Script};
 use crate::rails::{self, Language};
 use crate::read::STACK;
@@ -190,6 +190,7 @@ impl Pending {
         let Read { up, down, comments, class, .. } = read;
         let class = class.unwrap_or_default();
         let migration = Migration {
+            made: entry.made.or_else(|| day_of(&entry.version)),
             version: entry.version,
             name: entry.name,
             source,

@@ -198,6 +198,7 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
     let transaction = tool.unit;
     let migration = Migration {
         version: String::new(),
+        made: None,
         name: "stdin".to_owned(),
         source,
         starts: 0,

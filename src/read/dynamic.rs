@@ -275,7 +275,7 @@ fn part(texts: &[Arc<str>]) -> Option<Arc<str>> {
 }
 
 /// `format(pattern, arguments…)` with `%s`, `%I`, `%L`, `%%` and positions (`%1$I`); widths are not used by anyone.
-fn format_text(texts: &[Arc<str>]) -> Option<Arc<str>> {
+pub(super) fn format_text(texts: &[Arc<str>]) -> Option<Arc<str>> {
     let (pattern, arguments) = texts.split_first()?;
     let mut result = String::new();
     let mut next = 0;

@@ -4,6 +4,7 @@ pub mod dialect;
 pub mod directives;
 pub mod dynamic;
 pub mod foreign;
+pub mod holes;
 pub mod plpgsql;
 pub mod ruby;
 pub mod sql;

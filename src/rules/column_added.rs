@@ -329,7 +329,7 @@ impl Found<'_, '_> {
                 let kind =
                     if primary { ConstraintKind::Primary(key.clone()) } else { ConstraintKind::Unique(key.clone()) };
                 let definition = ConstraintDefinition { kind, ..definition.clone() };
-                recipe::key_from_index(schema, relation.id, &definition, &key, &[], framework)
+                recipe::key_from_index(schema, relation.id, &definition, &key, &[], say::outside_transaction(framework))
             }
             ConstraintKind::NotNull(_) | ConstraintKind::Exclude { .. } => String::new(),
         }

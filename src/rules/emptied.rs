@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::weight::{later, young};
 use super::{Findings, say};
-use crate::finding::Severity;
+use crate::finding::{Finding, Severity};
 use crate::history::Step;
-use crate::operation::{Operation, Persistence};
+use crate::operation::{Name, Operation, Persistence, TableActionKind, WriteKind};
 use crate::schema::{Relation, RelationId};
 
 /// The tables that the statement names and that may hold rows in use.
@@ -34,6 +35,11 @@ pub fn truncate(step: &Step, findings: &mut Findings) {
     if tables.iter().all(|one| step.context.is_small(&step.before.schema, one.id)) {
         finding.severity = finding.severity.min(Severity::Warning);
     }
+    // The gravest of several tables counts.
+    if let [only] = tables.as_slice() {
+        young(step, finding, only.id);
+        given_up(step, finding, only);
+    }
     for table in tables {
         finding.object(&table.name);
         finding.because(
@@ -54,6 +60,52 @@ pub fn truncate(step: &Step, findings: &mut Findings) {
             "-- where the rows are no longer wanted, in batches, so that others go on working:\n{}",
             batches.join("\n")
         ));
+    }
+}
+
+/// Rows that are made anew: earlier migrations emptied the table too, this one fills it again, or adds what no row could
+/// have.
+fn given_up(step: &Step, finding: &mut Finding, table: &Relation) {
+    let schema = &step.before.schema;
+    let is_it = |name: &Name| schema.find(name).is_some_and(|one| one.id == table.id);
+    let mut emptied_before = None;
+    for migration in &step.context.plan.history.migrations[..step.context.at.migration] {
+        for node in &migration.up.nodes {
+            node.statements(&mut |statement| {
+                if let Operation::Truncate(truncate) = &statement.operation
+                    && truncate.tables.iter().any(|one| is_it(&one.name))
+                {
+                    emptied_before = Some(statement.span);
+                }
+            });
+        }
+    }
+    if let Some(span) = emptied_before {
+        finding.severity = finding.severity.min(Severity::Note);
+        finding.because(span, "an earlier migration emptied it as well: its rows are made anew");
+        return;
+    }
+    let evidence = later(step).into_iter().find_map(|statement| match &statement.operation {
+        Operation::Write(write) if write.kind == WriteKind::Insert && is_it(&write.target) => {
+            Some((statement.span, "the same transaction fills it again", Severity::Note))
+        }
+        Operation::AlterTable(alter) if is_it(&alter.table) => {
+            let unfilled = |kind: &TableActionKind| {
+                matches!(kind, TableActionKind::AddColumn { column, .. }
+                    if column.not_null.is_some() && column.default.is_none() && column.generated.is_none())
+            };
+            let adds = alter.actions.iter().any(|action| unfilled(&action.kind));
+            adds.then_some((statement.span, "adds a column that no old row could have", Severity::Warning))
+        }
+        _ => None,
+    });
+    if let Some((span, text, severity)) = evidence {
+        // Of what is young already, one less still.
+        finding.severity = match finding.severity <= severity {
+            true => finding.severity.softened(),
+            false => severity,
+        };
+        finding.because(span, text);
     }
 }
 

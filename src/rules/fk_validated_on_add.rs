@@ -1,6 +1,7 @@
 //! A foreign key added with its check: both tables are read while writes to both wait.
 
 use super::in_use::{is_emptied, may_be_large};
+use super::weight::{held_alone, is_unseen, soften};
 use super::{Findings, say};
 use crate::history::Step;
 use crate::operation::Ident;
@@ -17,7 +18,8 @@ pub fn check(step: &Step, findings: &mut Findings) {
         if step.is_new(relation.id) || step.context.is_small(schema, relation.id) || step.applied.failure().is_some() {
             continue;
         }
-        if is_emptied(step, relation.id, true) || !may_be_large(step, relation.id) {
+        // Nobody else can write to what this transaction made.
+        if is_unseen(step, relation.id) || is_emptied(step, relation.id, true) || !may_be_large(step, relation.id) {
             continue;
         }
         // Where every partition has the same valid key, nothing is read: the recipe that `instead` gives.
@@ -30,9 +32,14 @@ pub fn check(step: &Step, findings: &mut Findings) {
         let target = referenced.map_or_else(|| added.key.references.to_string(), |found| found.name.short());
         let key = added.constraint.name.as_ref().map_or_else(|| "<name>".to_owned(), ToString::to_string);
         let same = referenced.is_some_and(|found| found.id == relation.id);
+        let held = held_alone(step, relation.id);
+        let others = if held.is_some() { "reads and writes of" } else { "writes to" };
         let waits = match referenced {
-            Some(found) if !same && !step.is_new(found.id) => format!("writes to both it and `{target}` wait"),
-            _ => "writes to it wait".to_owned(),
+            Some(found) if !same && !step.is_new(found.id) && !is_unseen(step, found.id) => match held {
+                Some(_) => format!("reads and writes of it and writes to `{target}` wait"),
+                None => format!("writes to both it and `{target}` wait"),
+            },
+            _ => format!("{others} it wait"),
         };
         let message = format!("adding this foreign key reads all of `{table}` while {waits}");
         let finding = findings.report(step.origin, "add-foreign-key", step.certain, message);
@@ -41,6 +48,10 @@ pub fn check(step: &Step, findings: &mut Findings) {
             relation.existence.origin().span,
             format!("`{table}` is older than this release and may hold rows"),
         );
+        if let Some(held) = held.filter(|held| !held.is_explicit()) {
+            finding.because(held.by.span, format!("takes ACCESS EXCLUSIVE on `{table}` until the transaction ends"));
+        }
+        soften(step, finding, relation.id);
         finding.object(&relation.name);
         if let Some(found) = referenced {
             finding.object(&found.name);

@@ -133,6 +133,10 @@ fn dropped_columns(whole: &Whole, step: &Passed, relation: &Relation, dropped: &
     let table = relation.name.short();
     let now = whole.after.schema.get_relation(relation.id).and_then(Relation::as_table);
     let again = |column: &Column| now.is_some_and(|now| now.column(&column.name).is_some());
+    // Its values were copied to the column that now has the name.
+    if dropped.iter().all(|column| again(column) && is_copied(whole, relation, &column.name)) {
+        return;
+    }
     let names: Vec<String> = dropped.iter().map(|column| column.name.to_string()).collect();
     let list = say::list(&names);
     let message = if dropped.iter().all(|column| again(column)) {
@@ -161,6 +165,28 @@ fn dropped_columns(whole: &Whole, step: &Passed, relation: &Relation, dropped: &
         relation.name,
         drops.join(", ")
     ));
+}
+
+/// Another column got its values, and then its name.
+fn is_copied(whole: &Whole, relation: &Relation, column: &Ident) -> bool {
+    let is_it = |name: &Name| whole.before.schema.find(name).is_some_and(|found| found.id == relation.id);
+    let got_name = |step: &Passed, other: &Ident| match &step.operation {
+        Operation::Rename(rename) => {
+            rename.kind == ObjectKind::Column
+                && rename.to == *column
+                && rename.part.as_ref() == Some(other)
+                && is_it(&rename.object)
+        }
+        _ => false,
+    };
+    whole.steps.iter().enumerate().any(|(place, step)| {
+        let Operation::Write(write) = &step.operation else { return false };
+        if step.applied.failure().is_some() || write.kind != WriteKind::Update || !is_it(&write.target) {
+            return false;
+        }
+        let copies = write.assignments.iter().filter(|(_, value)| value.columns().contains(&column));
+        copies.into_iter().any(|(other, _)| whole.steps[place..].iter().any(|later| got_name(later, other)))
+    })
 }
 
 /// The migration itself reads it before it goes: it was in use until now. Otherwise the code that named it may be gone

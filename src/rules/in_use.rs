@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Findings;
-use crate::finding::{Finding, Severity};
+use super::weight::{is_unseen, soften};
+use crate::finding::Finding;
 use crate::history::{State, Step};
 use crate::operation::{AlterTable, Operation, Origin, Persistence, TableActionKind};
 use crate::schema::{Existence, Relation, RelationId, RelationKind, TableKind};
@@ -19,12 +20,10 @@ pub fn is_in_use(step: &Step, relation: RelationId) -> bool {
         RelationKind::View(view) => view.materialized,
         RelationKind::Index(_) | RelationKind::Sequence(_) | RelationKind::Other => false,
     };
-    let unseen =
-        step.session.transaction.as_ref().is_some_and(|open| open.before.schema.get_relation(relation).is_none());
     shared
         && !is_emptied(step, relation, true)
         && !is_catalog(found)
-        && !unseen
+        && !is_unseen(step, relation)
         // Rows that migrations wrote into their own new table make nobody wait.
         && (!step.context.is_of_this_release(&found.existence)
             || state.data.feeds_into(&state.schema, relation).next().is_some())
@@ -170,7 +169,7 @@ impl<'a> Altered<'a> {
         finding.object(&self.relation.name);
         // One table is locked and read for all of them: one fault, however many actions.
         finding.one_per(self.relation.name.to_string());
-        soften_small(self.step, finding, self.relation.id);
+        soften(self.step, finding, self.relation.id);
         because_in_use(finding, self.relation);
         finding
     }
@@ -183,12 +182,5 @@ impl<'a> Altered<'a> {
     /// `public.orders`, for SQL.
     pub fn full_name(&self) -> String {
         self.relation.name.to_string()
-    }
-}
-
-/// What is short on a small table only warns.
-pub fn soften_small(step: &Step, finding: &mut Finding, relation: RelationId) {
-    if step.context.is_small(&step.before.schema, relation) {
-        finding.severity = finding.severity.min(Severity::Warning);
     }
 }

@@ -1,8 +1,8 @@
 //! CREATE INDEX without CONCURRENTLY on a table that is in use: writes wait for the whole build.
 
 use super::in_use::is_costly;
+use super::weight::{held_alone, soften};
 use super::{Findings, say};
-use crate::finding::Severity;
 use crate::history::Step;
 use crate::operation::{CreateIndex, Ident, IndexPart, KeyPart, Operation};
 use crate::schema::Relation;
@@ -32,14 +32,17 @@ pub fn check(step: &Step, findings: &mut Findings) {
     let table = relation.name.short();
     let message = if partitioned {
         format!("writes to `{table}` and all its partitions wait while the index is built on each of them")
+    } else if held_alone(step, relation.id).is_some() {
+        format!("reads and writes of `{table}` wait while the index is built: this transaction has locked it")
     } else {
         format!("writes to `{table}` wait while the index is built")
     };
     let finding = findings.report(step.origin, "create-index", step.certain, message);
     finding.one_per(relation.name.to_string());
-    if step.context.is_small(schema, relation.id) {
-        finding.severity = finding.severity.min(Severity::Warning);
+    if let Some(held) = held_alone(step, relation.id).filter(|held| !held.is_explicit()) {
+        finding.because(held.by.span, format!("takes ACCESS EXCLUSIVE on `{table}` until the transaction ends"));
     }
+    soften(step, finding, relation.id);
     finding
         .because(relation.existence.origin().span, format!("`{table}` is older than this release and may hold rows"));
     finding.object(&relation.name);
@@ -49,11 +52,19 @@ pub fn check(step: &Step, findings: &mut Findings) {
     if partitioned {
         finding.instead(partition_by_partition(step, create, relation));
     } else {
-        let outside = say::outside_transaction(step.context.plan.history.framework);
+        let columns: Vec<&Ident> = create.parts.iter().filter_map(column_of).chain(&create.include).collect();
+        let outside = say::outside_after(step, relation, &columns, create.unique);
         finding.instead(format!(
             "{outside}\n{};",
             definition(create, create.name.clone(), &relation.name, "CONCURRENTLY ")
         ));
+    }
+}
+
+fn column_of(part: &IndexPart) -> Option<&Ident> {
+    match &part.key {
+        KeyPart::Column(column) => Some(column),
+        KeyPart::Expression(_) => None,
     }
 }
 

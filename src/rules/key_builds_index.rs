@@ -1,7 +1,7 @@
 //! UNIQUE and PRIMARY KEY put on a table in use: their index is built while everybody waits.
 
 use super::in_use::Altered;
-use super::{Findings, column_added, recipe};
+use super::{Findings, column_added, recipe, say};
 use crate::history::Step;
 use crate::operation::{ConstraintDefinition, ConstraintKind, Ident, Key, TableActionKind};
 use crate::schema::IndexKey;
@@ -76,8 +76,8 @@ fn builds(altered: &Altered, at: usize, definition: &ConstraintDefinition, key: 
             _ => None,
         })
         .collect();
-    let framework = step.context.plan.history.framework;
-    let built = recipe::key_from_index(schema, table, definition, key, &dropped, framework);
+    let outside = say::outside_after(step, altered.relation, &key.columns.iter().collect::<Vec<_>>(), true);
+    let built = recipe::key_from_index(schema, table, definition, key, &dropped, outside);
     let primary = matches!(definition.kind, ConstraintKind::Primary(_));
     let open = if primary { nullable_columns(altered, &key.columns.iter().collect::<Vec<_>>()) } else { Vec::new() };
     finding.instead(match open.is_empty() {

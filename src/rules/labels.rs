@@ -5,10 +5,11 @@ use crate::finding::Severity;
 use crate::history::{Passed, Step, Unit, Whole};
 use crate::operation::{
     AlterType, ColumnDefinition, Constant, ConstraintKind, Expr, Ident, Name, Operation, Query, Rows, TableActionKind,
-    TypeAction, TypeName, Write,
+    TypeAction, TypeName, Write, WriteKind,
 };
 use crate::schema::{Relation, Schema, TypeKind};
 use crate::server::new_label_usable_in_new_type;
+use crate::source::Span;
 
 /// A label that this transaction adds.
 struct Added<'a> {
@@ -217,7 +218,13 @@ pub fn removed(whole: &Whole, findings: &mut Findings) {
                 table.short()
             );
             let finding = findings.report(&step.origin, "alter-column-type", step.certain, message);
-            finding.severity = finding.severity.min(Severity::Error);
+            let cleared: Vec<Option<Span>> = gone.iter().map(|label| cleared_before(whole, relation, label)).collect();
+            if let Some(spans) = cleared.into_iter().collect::<Option<Vec<Span>>>() {
+                finding.severity = Severity::Note;
+                for span in spans {
+                    finding.because(span, "a migration that has shipped changed the rows that had it");
+                }
+            }
             finding.object(table);
             finding.object(format!("{table}.{column}"));
             finding.instead(format!(
@@ -229,6 +236,28 @@ pub fn removed(whole: &Whole, findings: &mut Findings) {
     }
 }
 
+/// A shipped migration changed the rows of the table that had the label.
+fn cleared_before(whole: &Whole, relation: &Relation, label: &str) -> Option<Span> {
+    let context = &whole.context;
+    let mut found = None;
+    for (number, migration) in context.plan.history.migrations.iter().enumerate() {
+        if number >= context.at.migration || context.plan.same_release(number, context.at.migration) {
+            continue;
+        }
+        for node in &migration.up.nodes {
+            node.statements(&mut |statement| {
+                if let Operation::Write(write) = &statement.operation
+                    && whole.before.schema.find(&write.target).is_some_and(|one| one.id == relation.id)
+                    && looks_for(write, label)
+                {
+                    found = Some(statement.span);
+                }
+            });
+        }
+    }
+    found
+}
+
 fn labels(schema: &Schema, data_type: &TypeName) -> Option<Vec<String>> {
     match &schema.find_type(&data_type.name).filter(|_| !data_type.built_in)?.kind {
         TypeKind::Enum { labels } => Some(labels.iter().map(|label| label.text.to_string()).collect()),
@@ -238,7 +267,13 @@ fn labels(schema: &Schema, data_type: &TypeName) -> Option<Vec<String>> {
 
 /// An UPDATE or DELETE that looks for the label.
 fn clears(step: &Passed, label: &str) -> bool {
-    let Operation::Write(write) = &step.operation else { return false };
+    matches!(&step.operation, Operation::Write(write) if looks_for(write, label))
+}
+
+fn looks_for(write: &Write, label: &str) -> bool {
+    if !matches!(write.kind, WriteKind::Update | WriteKind::Delete) {
+        return false;
+    }
     let mut found = false;
     if let Some(filter) = &write.filter {
         filter.walk(&mut |one| found |= matches!(one, Expr::Constant(Constant::String(text)) if **text == *label));

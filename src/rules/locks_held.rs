@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Findings;
 use super::in_use::{found, is_costly, is_in_use};
 use super::validation::own_migration;
+use super::weight::{is_needed_below, on_purpose, young};
 use crate::history::{HeldLock, Step, TransactionUnit};
 use crate::operation::{Expr, LockMode, Operation, TableActionKind, Write, WriteKind};
 use crate::schema::RelationId;
@@ -31,7 +32,21 @@ pub fn while_scanning(step: &Step, findings: &mut Findings) {
     finding.one_per(format!("transaction since {}", open.since.span.start));
     finding.object(&locked.name).object(&schema.relation(table).name);
     finding.because(held.by.span, format!("takes {} on `{name}`, held until the transaction ends", held.mode));
-    finding.instead(format!("{}: this statement, in batches where it changes many rows", own_migration(step)));
+    if held.is_explicit() {
+        on_purpose(finding, held);
+    }
+    young(step, finding, table);
+    finding.instead(apart(step, &[table, held.relation]));
+}
+
+/// How the work is kept out of the lock.
+pub(super) fn apart(step: &Step, tables: &[RelationId]) -> String {
+    if is_needed_below(step, tables) {
+        return "-- before this one, without the lock: what this statement needs (a new column alone takes no time), and the \
+                same in batches, each in a transaction of its own; here only what is left over"
+            .to_owned();
+    }
+    format!("{}: this statement, in batches where it changes many rows", own_migration(step))
 }
 
 /// The strongest lock on a table in use that stops its writers; of equals that on the table worked on, or the first.
@@ -125,6 +140,11 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
     );
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
     finding.postgres = majors;
+    // A script that locks its tables first, in one order, does it to avoid what this rule warns of.
+    let first = step.session.transaction.as_ref().and_then(|open| open.locks.first());
+    if let (Operation::Lock(_), Some(held)) = (step.operation, first.filter(|held| held.is_explicit())) {
+        on_purpose(finding, held);
+    }
     for table in &locked {
         finding.object(&schema.relation(*table).name);
     }

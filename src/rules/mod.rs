@@ -12,6 +12,7 @@ mod row_changes;
 mod say;
 pub mod stated;
 mod subject;
+mod weight;
 
 pub use subject::{FACTS, FIELDS, OPERATIONS};
 

@@ -1,6 +1,7 @@
 //! DROP INDEX, REINDEX, REFRESH, CLUSTER and their kin on what is in use.
 
-use super::in_use::{Altered, because_in_use, found, is_in_use, soften_small, used};
+use super::in_use::{Altered, because_in_use, found, is_in_use, used};
+use super::weight::{goes_with_its_column, held_alone, soften};
 use super::{Findings, column_added, say};
 use crate::finding::Finding;
 use crate::history::Step;
@@ -21,10 +22,18 @@ pub fn drop_index(step: &Step, findings: &mut Findings) {
     // A partitioned index cannot be dropped concurrently: there is no better way to tell of.
     let slow: Vec<&Relation> = indexes.filter(|one| is_droppable(step, one)).collect();
     let Some(table) = slow.first().and_then(|index| index.as_index()).map(|index| index.table) else { return };
+    // The wait is over where another statement of the transaction has the lock; where the next one needs it, it comes
+    // all the same. The lock of an index dropped before is this very fault.
+    let locked = held_alone(step, table).is_some_and(|held| held.work != "drop");
+    if locked || slow.iter().all(|index| goes_with_its_column(step, index)) {
+        return;
+    }
     let name = say::name(schema, table);
-    let message = format!("reads and writes of `{name}` wait for the lock that this takes, behind its longest query");
+    let message = format!(
+        "needs ACCESS EXCLUSIVE on `{name}`: it waits for the longest query there, and all reads and writes of `{name}` behind it"
+    );
     let finding = findings.report(step.origin, "drop-index", step.certain, message);
-    soften_small(step, finding, table);
+    soften(step, finding, table);
     // Many indexes of a table are one fault: the lock is the same.
     finding.one_per(schema.relation(table).name.to_string());
     for index in &slow {
@@ -64,7 +73,7 @@ pub fn reindex(step: &Step, findings: &mut Findings) {
         format!("writes to {}, and queries that plan over the index, wait while it is built anew", say::list(&names));
     let finding = findings.report(step.origin, "reindex", step.certain, message);
     finding.postgres = majors;
-    soften_small(step, finding, first);
+    soften(step, finding, first);
     for table in &built {
         finding.object(&schema.relation(*table).name);
     }
@@ -96,7 +105,7 @@ pub fn refresh(step: &Step, findings: &mut Findings) {
     }
     let message = format!("reads of `{}` wait while it is made anew", relation.name.short());
     let finding = findings.report(step.origin, "refresh-view", step.certain, message);
-    soften_small(step, finding, relation.id);
+    soften(step, finding, relation.id);
     finding.object(&relation.name);
     because_in_use(finding, relation);
     let refresh = format!("REFRESH MATERIALIZED VIEW CONCURRENTLY {};", relation.name);
@@ -141,7 +150,7 @@ pub fn rewrite(step: &Step, findings: &mut Findings) {
     let message = format!("writes {} anew, with all indexes, while reads and writes wait", say::list(&names));
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
     finding.postgres = majors;
-    soften_small(step, finding, first);
+    soften(step, finding, first);
     for table in &rewritten {
         finding.object(&schema.relation(*table).name);
     }

@@ -1,6 +1,7 @@
 //! Partitions that come and go, and indexes of partitioned tables: who waits, and what PostgreSQL refuses.
 
-use super::in_use::{Altered, because_in_use, is_costly, is_in_use, majors_where, soften_small};
+use super::in_use::{Altered, because_in_use, is_costly, is_in_use, majors_where};
+use super::weight::soften;
 use super::{Findings, index_not_concurrent, recipe, say};
 use crate::history::Step;
 use crate::operation::{
@@ -219,7 +220,7 @@ pub fn create(step: &Step, findings: &mut Findings) {
     let finding = findings.report(step.origin, "create-table", step.certain, message);
     // Twelve months are one fault.
     finding.one_per(parent.name.to_string());
-    soften_small(step, finding, parent.id);
+    soften(step, finding, parent.id);
     finding.object(&parent.name);
     because_in_use(finding, parent);
     finding.instead(apart(create, parent, &of.bound));

@@ -15,6 +15,8 @@ pub fn unread_statements(unread: &[UnreadStep], judged: [Severity; 2], strict: b
         };
         let severity = match (step.judged, strict) {
             (true, true) => Severity::Error,
+            // Of what kind it is can be read: a place to look at.
+            (true, false) if step.made_text == Some(true) => judged.min(Severity::Note),
             (true, false) => judged,
             (false, _) => judged.min(Severity::Note),
         };
@@ -22,8 +24,15 @@ pub fn unread_statements(unread: &[UnreadStep], judged: [Severity; 2], strict: b
             [] => "what it changes is not known".to_owned(),
             names => format!("what it does to {} is not known", super::say::list(names)),
         };
-        let message = format!("this {what} is not understood ({}): {touches}", step.reason);
+        let message = match step.made_text {
+            Some(true) => format!("not checked: {}; {touches}", step.reason),
+            _ => format!("this {what} is not understood ({}): {touches}", step.reason),
+        };
         let mut finding = bare(rule, severity, Some(step.at), step.origin.span, "unread", message);
+        // One block or function is one thing to look at, however many texts it makes.
+        if let (Some(_), Some(frame)) = (step.made_text, step.origin.frames.first()) {
+            finding.one_per(format!("made texts {:?} {}", frame.span.source, frame.span.start));
+        }
         for name in &step.touches {
             finding.object(name);
         }

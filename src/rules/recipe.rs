@@ -1,7 +1,6 @@
 //! SQL that is ready to be pasted: the safe sequences that several rules give as the way out.
 
-use super::say;
-use crate::history::{Framework, Step};
+use crate::history::Step;
 use crate::operation::{
     Bound, BoundValue, ColumnDefinition, ConstraintDefinition, ConstraintKind, Expr, Ident, Key, KeyPart, PartitionKey,
     PartitionStrategy, TypeName, quoted,
@@ -106,7 +105,7 @@ pub fn key_from_index(
     definition: &ConstraintDefinition,
     key: &Key,
     dropped: &[&Ident],
-    framework: Framework,
+    outside: &str,
 ) -> String {
     let word = if matches!(definition.kind, ConstraintKind::Primary(_)) { "PRIMARY KEY" } else { "UNIQUE" };
     let nulls = if key.nulls_not_distinct { " NULLS NOT DISTINCT" } else { "" };
@@ -121,7 +120,6 @@ pub fn key_from_index(
         format!("CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({list}){}{nulls};", include(key))
     };
     let relation = schema.relation(table);
-    let outside = say::outside_transaction(framework);
     let drops: String = dropped.iter().map(|name| format!("DROP CONSTRAINT {name}, ")).collect();
     if !relation.is_partitioned() {
         // The old key's index still has the name.

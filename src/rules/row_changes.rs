@@ -2,9 +2,10 @@
 
 use super::Findings;
 use super::in_use::{because_in_use, is_costly};
-use super::validation::own_migration;
+use super::locks_held::apart;
+use super::weight::{held, on_purpose, young};
 use crate::finding::{Finding, Severity};
-use crate::history::{HeldLock, Passed, Step, Unit};
+use crate::history::{Passed, Step, TransactionUnit, Unit};
 use crate::operation::{Constant, Expr, FromSource, Ident, LoopOver, Node, Operation, Transaction, Write, WriteKind};
 use crate::schema::{Relation, Schema};
 use crate::server::{KnownVolatility, volatility_of};
@@ -43,7 +44,7 @@ fn reaches_all(write: &Write) -> bool {
 pub fn unbatched(step: &Step, findings: &mut Findings) {
     let Some((write, relation)) = whole_table(step) else { return };
     // Under a lock of this transaction it is worse: backfill-in-schema-transaction.
-    if step.context.is_small(&step.before.schema, relation.id) || lock_held(step, relation).is_some() {
+    if step.context.is_small(&step.before.schema, relation.id) || held(step, relation.id).is_some() {
         return;
     }
     let table = relation.name.short();
@@ -56,6 +57,7 @@ pub fn unbatched(step: &Step, findings: &mut Findings) {
     let finding = findings.report(step.origin, "write", step.certain && !joined, message);
     finding.one_per(&table);
     tell(finding, relation);
+    young(step, finding, relation.id);
     if joined {
         finding.instead(format!("-- the same, for one range of the key of {} at a time", relation.name));
     } else {
@@ -133,29 +135,27 @@ pub fn without_where(step: &Step, findings: &mut Findings) {
     finding.instead("-- WHERE true, where all rows are meant");
 }
 
-/// The lock by which this transaction keeps other writers from the table.
-fn lock_held<'a>(step: &'a Step, relation: &Relation) -> Option<&'a HeldLock> {
-    let locks = step.session.transaction.as_ref()?.locks.iter();
-    let held = locks.filter(|held| held.relation == relation.id && held.mode.blocks_writes());
-    held.max_by_key(|held| held.mode)
-}
-
 /// A backfill of a table under the lock that this transaction took on it.
 pub fn backfill_in_schema_transaction(step: &Step, findings: &mut Findings) {
-    let Some((_, relation)) = whole_table(step) else { return };
+    let Some((write, relation)) = whole_table(step) else { return };
     if step.context.is_small(&step.before.schema, relation.id) {
         return;
     }
-    let Some(held) = lock_held(step, relation) else { return };
+    let Some(held) = held(step, relation.id) else { return };
     let table = relation.name.short();
     let waits = if held.mode.blocks_reads() { "reads and writes" } else { "writes" };
-    let message =
-        format!("all {waits} of `{table}` wait while every row of it is changed: this transaction has locked it");
-    let finding = findings.report(step.origin, "write", step.certain, message);
+    let joined = !write.from.is_empty();
+    let rows = if joined { "every row that the join finds" } else { "every row of it" };
+    let message = format!("all {waits} of `{table}` wait while {rows} is changed: this transaction has locked it");
+    let finding = findings.report(step.origin, "write", step.certain && !joined, message);
     finding.object(&relation.name);
     finding.one_per(&table);
     finding.because(held.by.span, format!("takes {} on `{table}` until the transaction ends", held.mode));
-    finding.instead(format!("{}\n-- the change of rows, in batches, after this one is through", own_migration(step)));
+    if held.is_explicit() {
+        on_purpose(finding, held);
+    }
+    young(step, finding, relation.id);
+    finding.instead(apart(step, &[relation.id]));
 }
 
 /// Rows changed by a search over the table, and then a strong lock on it, in one transaction.
@@ -171,18 +171,28 @@ pub fn mixed(unit: &Unit, findings: &mut Findings) {
         if few || unit.context.is_new(unit.before, relation.id) || unit.context.is_small(schema, relation.id) {
             continue;
         }
+        // Under a lock that an earlier statement took nobody holds the table against the later one.
+        if unit.steps[..place].iter().any(|earlier| locks(earlier, schema, relation)) {
+            continue;
+        }
         let later = unit.steps[place + 1..].iter().find(|later| alters(later, schema, relation));
         let Some(later) = later else { continue };
         let table = relation.name.short();
         let message = format!(
-            "rows of `{table}` changed here stay locked until the schema change below has waited for all its readers"
+            "rows of `{table}` are locked here, and the table itself below: a transaction that reads `{table}` and then \
+             changes one of these rows is a deadlock, and all other writers of them wait for both"
         );
         let finding = findings.report(&step.origin, "write", step.certain && later.certain, message);
         // One transaction is one fault.
         finding.one_per(format!("{table} {}", unit.steps[0].origin.span.start));
         finding.object(&relation.name);
-        finding.because(later.origin.span, format!("needs `{table}` for itself"));
-        finding.instead("-- the change of rows in a migration of its own, before this one");
+        finding.because(later.origin.span, format!("waits until no other transaction has used `{table}`"));
+        finding.instead(match unit.context.migration.transaction {
+            TransactionUnit::AllPending => {
+                "-- the change of rows in an earlier release: all that is pending shares one transaction"
+            }
+            _ => "-- the change of rows in a migration of its own, before this one",
+        });
         finding.severity = finding.severity.min(Severity::Warning);
     }
 }
@@ -190,6 +200,16 @@ pub fn mixed(unit: &Unit, findings: &mut Findings) {
 fn alters(step: &Passed, schema: &Schema, relation: &Relation) -> bool {
     let Operation::AlterTable(alter) = &step.operation else { return false };
     step.applied.failure().is_none() && schema.find(&alter.table).is_some_and(|one| one.id == relation.id)
+}
+
+fn locks(step: &Passed, schema: &Schema, relation: &Relation) -> bool {
+    let named = match &step.operation {
+        Operation::Lock(lock) => {
+            lock.tables.iter().any(|table| schema.find(&table.name).is_some_and(|one| one.id == relation.id))
+        }
+        _ => false,
+    };
+    named || alters(step, schema, relation)
 }
 
 /// `key = constant`, `key IN (constants)`: a few rows by a unique key.

@@ -2,9 +2,9 @@
 
 use crate::data::{Copy, Data, Feed, FeedWrite, Fill, Queued, Swap, Value};
 use crate::finding::{Finding, LinkKind};
-use crate::history::Framework;
-use crate::operation::{Action, ForeignKey, Ident};
-use crate::schema::{ConstraintId, ConstraintRow, RelationId, Schema};
+use crate::history::{Framework, Step};
+use crate::operation::{Action, ForeignKey, Ident, Operation};
+use crate::schema::{ConstraintId, ConstraintRow, Relation, RelationId, Schema};
 
 /// A relation as messages name it, without backticks.
 pub fn name(schema: &Schema, relation: RelationId) -> String {
@@ -265,6 +265,30 @@ pub fn outside_transaction(framework: Framework) -> &'static str {
         Framework::Synapse => "-- as a background update: all deltas of an upgrade share a transaction",
         Framework::Temporal => "-- Temporal's tool runs each statement by itself: no transaction is in the way",
         Framework::Tern => "-- in a migration of its own, below `---- tern: disable-tx ----`",
+    }
+}
+
+/// Likewise for an index over columns that this very migration may add, or whose duplicates it may remove: what must
+/// run by hand cannot run before it.
+pub fn outside_after(step: &Step, relation: &Relation, columns: &[&Ident], unique: bool) -> &'static str {
+    let outside = outside_transaction(step.context.plan.history.framework);
+    let is_new = |column: &&Ident| {
+        let found = relation.as_table().and_then(|table| table.column(column));
+        found.is_some_and(|column| step.context.is_of_this_release(&column.existence))
+    };
+    let mut changes_rows = false;
+    for node in &step.context.migration.up.nodes {
+        node.statements(&mut |statement| {
+            changes_rows |= matches!(&statement.operation, Operation::Write(write)
+                if step.before.schema.find(&write.target).is_some_and(|target| target.id == relation.id));
+        });
+    }
+    match outside.starts_with("-- by hand before") && (columns.iter().any(is_new) || (unique && changes_rows)) {
+        true => {
+            "-- two releases: this one without the index; then by hand, outside of a transaction, what follows here; the next \
+             one says IF NOT EXISTS, or makes the key USING INDEX"
+        }
+        false => outside,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::in_use::Altered;
 use super::{Findings, recipe, say};
 use crate::history::Step;
-use crate::operation::{Expression, Ident, QualifiedName, TableActionKind, TypeName};
+use crate::operation::{Expr, Expression, Ident, QualifiedName, TableActionKind, TypeName};
 use crate::schema::{ConstraintRow, Table};
 use crate::server::{SessionFacts, TimeZone, TypeChange, type_change};
 use crate::version::Major;
@@ -124,6 +124,34 @@ impl Change<'_> {
         let relation = &self.altered.relation.name;
         let new = Ident::new(format!("{}_new", column.as_str()));
         let old = Ident::new(format!("{}_old", column.as_str()));
+        // NOT NULL on the column that steps aside would refuse every row that the application adds.
+        let found = self.altered.relation.as_table().and_then(|table| table.column(column));
+        let not_null = found.is_some_and(|column| column.not_null);
+        let mut constraints = self.altered.step.before.schema.constraints_of(self.altered.relation.id);
+        // A column of the primary key gives that up first, as the comment says.
+        let in_key = constraints.any(|one| {
+            matches!(one.kind, ConstraintRow::Primary { .. })
+                && found.is_some_and(|column| one.columns.contains(&column.id))
+        });
+        let loosened = if not_null && !in_key {
+            format!("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL;\n")
+        } else {
+            String::new()
+        };
+        // One value for all rows needs no trigger and no batches: a default is stored once.
+        if let Some(using) = self.using.filter(|using| matches!(using.tree, Expr::Constant(_)) && !in_key) {
+            let null = if not_null { " NOT NULL" } else { "" };
+            return format!(
+                "-- the same value for all rows: stored once, it writes none\n\
+                 BEGIN;\n\
+                 ALTER TABLE {table} ADD COLUMN {new} {to}{null} DEFAULT {};\n\
+                 {loosened}ALTER TABLE {table} RENAME COLUMN {column} TO {old};\n\
+                 ALTER TABLE {table} RENAME COLUMN {new} TO {column};\n\
+                 COMMIT;\n\
+                 -- in a later release: ALTER TABLE {table} DROP COLUMN {old};",
+                using.text
+            );
+        }
         let value = self.using.map_or_else(|| format!("{column}::{to}"), |using| using.text.to_string());
         let function = QualifiedName::new(
             relation.schema.clone(),
@@ -145,7 +173,7 @@ impl Change<'_> {
              -- then its default, NOT NULL, indexes and keys, none of them under a long lock; then, at once:\n\
              BEGIN;\n\
              DROP TRIGGER {trigger} ON {table};\n\
-             ALTER TABLE {table} RENAME COLUMN {column} TO {old};\n\
+             {loosened}ALTER TABLE {table} RENAME COLUMN {column} TO {old};\n\
              ALTER TABLE {table} RENAME COLUMN {new} TO {column};\n\
              COMMIT;\n\
              -- in a later release: ALTER TABLE {table} DROP COLUMN {old};"

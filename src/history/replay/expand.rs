@@ -7,6 +7,7 @@ use crate::operation::{
     Branch, Expr, Frame, FrameKind, Handler, Loop, LoopOver, Name, Node, Operation, Statement, Unread,
 };
 use crate::read::dynamic::{Variables, evaluate, parse, selected};
+use crate::read::holes::{Holed, is_holed};
 use crate::schema::Applied;
 use crate::source::Span;
 
@@ -40,7 +41,10 @@ impl Replay<'_> {
             Node::Loop(repeat) => self.repeat(repeat, variables),
             Node::Block { body, handlers } => self.block(body, handlers, variables),
             Node::Dynamic { sql, span, .. } => {
-                self.dynamic(evaluate(sql, variables), *span, variables);
+                match evaluate(sql, variables) {
+                    Some(text) => self.dynamic(&text, *span, variables),
+                    None => self.unknown_text(Holed::of(sql, variables, *span).as_ref(), *span),
+                }
                 Flow::Next
             }
             Node::Assign { qualifier: None, target, value, .. } => {
@@ -217,20 +221,31 @@ impl Replay<'_> {
         Flow::Next
     }
 
-    /// Runs a text made at run time where its value is known; else says that it is not.
-    fn dynamic(&mut self, text: Option<std::sync::Arc<str>>, span: Span, variables: &mut Variables) {
-        let Some(text) = text else {
-            let reason = "EXECUTE runs a text that is made at run time".into();
-            let unread = Unread { reason, touches: Vec::new(), everything: true };
-            let statement = Statement { span, operation: Operation::Unread(unread) };
-            self.run(&statement);
+    /// A text made at run time that is not known, or only in part. A query that calls none of the project's own
+    /// functions changes nothing.
+    fn unknown_text(&mut self, known: Option<&Holed>, span: Span) {
+        let foreign = |name: &Name| !is_holed(name) && self.state.schema.find_functions(name).is_empty();
+        if known.and_then(Holed::as_query).is_some_and(|query| query.calls().into_iter().all(foreign)) {
             return;
+        }
+        let reason = match known {
+            Some(known) => format!("EXECUTE runs a text that is made at run time, `{}`", known.shown()),
+            None => "EXECUTE runs a text that is made at run time".to_owned(),
         };
+        let touches: Vec<Name> = known.and_then(Holed::target).cloned().into_iter().collect();
+        let unread = Unread { reason: reason.into(), everything: touches.is_empty(), touches };
+        self.made_text = Some(known.is_some_and(|known| !known.takes_away()));
+        self.run(&Statement { span, operation: Operation::Unread(unread) });
+        self.made_text = None;
+    }
+
+    /// Runs a text made at run time.
+    fn dynamic(&mut self, text: &str, span: Span, variables: &mut Variables) {
         if self.frames.len() >= FRAME_LIMIT {
             return self.too_deep(span);
         }
         self.frames.push(Frame { kind: FrameKind::Dynamic, span });
-        for node in parse(&text, span) {
+        for node in parse(text, span) {
             self.node(&node, variables);
         }
         self.frames.pop();

@@ -51,6 +51,8 @@ pub struct UnreadStep {
     pub judged: bool,
     /// A call in Ruby rather than a statement of SQL.
     pub ruby: bool,
+    /// EXECUTE of a text that is not known: whether its kind is, and that it takes no table away.
+    pub made_text: Option<bool>,
     /// What would make it known.
     pub declare: Option<Arc<str>>,
 }
@@ -89,6 +91,7 @@ pub fn replay_shared(plan: &Plan, start: &Start, tell: &mut dyn FnMut(Event)) ->
         unread: None,
         past: start.past.clone(),
         record: None,
+        made_text: None,
     };
     let mut safe = start.clone();
     for migration in start.migration..plan.history.migrations.len() {
@@ -135,6 +138,8 @@ struct Replay<'a> {
     past: Past,
     /// Where one script runs by itself: what it does.
     record: Option<Box<course::Record>>,
+    /// The step that is unread runs a text made at run time: whether its kind is known.
+    made_text: Option<bool>,
 }
 
 /// How sure and how often the statement at hand runs.
@@ -347,7 +352,16 @@ impl<'a> Replay<'a> {
             unread = true;
             let judged = self.history.migrations[self.at.migration].judged;
             let (ruby, declare) = (self.unread.is_some(), self.unread.clone().flatten());
-            let told = UnreadStep { at: self.at, origin, reason: reason.clone(), touches, judged, ruby, declare };
+            let told = UnreadStep {
+                at: self.at,
+                origin,
+                reason: reason.clone(),
+                touches,
+                judged,
+                ruby,
+                made_text: self.made_text,
+                declare,
+            };
             (self.tell)(Event::Unread(&told));
         };
         match operation {
@@ -386,7 +400,7 @@ impl<'a> Replay<'a> {
         let held = self.session.transaction.as_ref().and_then(|_| self.locks_of(&step));
         if let (Some(effects), Some(open)) = (held, &mut self.session.transaction) {
             for (relation, mode) in &effects.locks {
-                open.hold(HeldLock { relation: *relation, mode: *mode, by: origin.clone() });
+                open.hold(HeldLock { relation: *relation, mode: *mode, by: origin.clone(), work: operation.word() });
             }
         }
         let takes_away = matches!(

@@ -151,6 +151,7 @@ impl Dump {
         };
         let migration = Migration {
             version: String::new(),
+            made: None,
             name: file_name(&self.path).to_owned(),
             source,
             starts: 0,

@@ -10,7 +10,7 @@ use super::super::order::{by_text, natural_paths};
 use super::super::place::folder;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over};
-use crate::history::{Framework, TransactionUnit};
+use crate::history::{Framework, TransactionUnit, day_of};
 
 pub const TOOL: Tool = Tool {
     framework: Framework::Drizzle,
@@ -79,7 +79,9 @@ fn list(context: &mut Context<'_>) -> Entries {
             _ => newest = Some(row),
         }
         let parts = plain(&format!("{}.sql", row.tag));
-        found.entries.push(Entry::new(parts.version, parts.name, file, TransactionUnit::AllPending));
+        let made = day_of(&format!("{:.0}", row.when));
+        let entry = Entry::new(parts.version, parts.name, file, TransactionUnit::AllPending);
+        found.entries.push(Entry { made, ..entry });
     }
     found.remarks.extend(late.first().map(|(row, before)| {
         let (path, count) = (context.inside(JOURNAL), late.len());

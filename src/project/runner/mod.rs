@@ -135,6 +135,8 @@ pub fn tool(framework: Framework) -> &'static Tool {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub version: String,
+    /// The day it was written, where a manifest says so and not its version.
+    pub made: Option<u32>,
     pub name: String,
     pub up: Found,
     pub down: Option<Found>,
@@ -149,7 +151,17 @@ impl Entry {
     /// A whole file that runs forward.
     pub fn new(version: impl Into<String>, name: impl Into<String>, up: &Found, unit: TransactionUnit) -> Entry {
         let (version, name) = (version.into(), name.into());
-        Entry { version, name, up: up.clone(), down: None, unit, repeatable: false, phase: None, parts: None }
+        Entry {
+            version,
+            made: None,
+            name,
+            up: up.clone(),
+            down: None,
+            unit,
+            repeatable: false,
+            phase: None,
+            parts: None,
+        }
     }
 }
 

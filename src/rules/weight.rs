@@ -1,0 +1,134 @@
+//! How much a wait weighs: small and young tables, locks that a script takes on purpose or holds anyway.
+
+use crate::finding::{Finding, Severity};
+use crate::history::{HeldLock, Step};
+use crate::operation::{LockMode, Operation, Statement, TableActionKind, Transaction};
+use crate::schema::{IndexKey, Relation, RelationId};
+
+/// Tables younger than this are hardly grown: one severity less.
+const YOUNG_DAYS: u32 = 14;
+/// Tables that reached production with the deploy before at the earliest, if they are there at all: a note.
+const NEWBORN_DAYS: u32 = 3;
+
+/// What is over soon, or was meant to make others wait, weighs less.
+pub fn soften(step: &Step, finding: &mut Finding, relation: RelationId) {
+    if step.context.is_small(&step.before.schema, relation) {
+        finding.severity = finding.severity.min(Severity::Warning);
+    }
+    young(step, finding, relation);
+    if let Some(held) = held(step, relation).filter(|held| held.is_explicit() && held.mode.blocks_reads()) {
+        on_purpose(finding, held);
+    }
+}
+
+/// LOCK TABLE: whoever writes it wants others to wait.
+pub fn on_purpose(finding: &mut Finding, held: &HeldLock) {
+    finding.severity = finding.severity.min(Severity::Note);
+    finding.because(held.by.span, "LOCK TABLE makes others wait from here on, whatever follows");
+}
+
+/// By the days that versions name: a table that migrations made lately, and into which none has moved old rows.
+pub fn young(step: &Step, finding: &mut Finding, relation: RelationId) {
+    let state = step.before;
+    let root = state.schema.partition_root(relation);
+    let Some(found) = state.schema.get_relation(root) else { return };
+    // One row is enough to fail.
+    if finding.rule == "not-null-column-without-default" || state.data.is_fed(&state.schema, root) {
+        return;
+    }
+    let Some(days) = step.context.age_in_days(&found.existence).filter(|days| *days < YOUNG_DAYS) else { return };
+    finding.severity = match days {
+        0..NEWBORN_DAYS => finding.severity.min(Severity::Note),
+        _ => finding.severity.softened(),
+    };
+    let old = match days {
+        0 => "made on the same day".to_owned(),
+        1 => "a day old".to_owned(),
+        _ => format!("{days} days old"),
+    };
+    finding.message.push_str(&format!("; the table is {old}"));
+}
+
+/// The strongest lock on the table that keeps writers away and that this transaction holds already.
+pub fn held<'a>(step: &'a Step, relation: RelationId) -> Option<&'a HeldLock> {
+    let locks = step.session.transaction.as_ref()?.locks.iter();
+    let on_it = locks.filter(|held| held.relation == relation && held.mode.blocks_writes());
+    on_it.max_by_key(|held| held.mode)
+}
+
+/// Likewise, where nobody can read either.
+pub fn held_alone<'a>(step: &'a Step, relation: RelationId) -> Option<&'a HeldLock> {
+    held(step, relation).filter(|held| held.mode == LockMode::AccessExclusive)
+}
+
+/// Made in the transaction that is open: no other session sees it.
+pub fn is_unseen(step: &Step, relation: RelationId) -> bool {
+    step.session.transaction.as_ref().is_some_and(|open| open.before.schema.get_relation(relation).is_none())
+}
+
+/// The statements of this migration after the step, up to where its transaction ends; those that Ruby makes are not
+/// looked into.
+pub fn later<'a>(step: &Step<'a>) -> Vec<&'a Statement> {
+    let mut found: Vec<&Statement> = Vec::new();
+    if !step.in_transaction() || !step.origin.frames.is_empty() {
+        return found;
+    }
+    for node in &step.context.migration.up.nodes {
+        node.statements(&mut |statement| {
+            if statement.span.source == step.origin.span.source && statement.span.start >= step.origin.span.end {
+                found.push(statement);
+            }
+        });
+    }
+    let ends =
+        |one: &&Statement| matches!(one.operation, Operation::Transaction(Transaction::Commit | Transaction::Rollback));
+    let end = found.iter().position(ends).unwrap_or(found.len());
+    found.truncate(end);
+    found
+}
+
+/// A statement just below takes the same lock and the index with it: the table goes, or a column of the index.
+pub fn goes_with_its_column(step: &Step, index: &Relation) -> bool {
+    let schema = &step.before.schema;
+    let Some(own) = index.as_index() else { return false };
+    let Some(table) = schema.get_relation(own.table) else { return false };
+    let has = |column: &crate::operation::Ident| {
+        let id = table.as_table().and_then(|table| table.column(column)).map(|column| column.id);
+        own.parts.iter().any(|part| matches!(&part.key, IndexKey::Column(key) if Some(*key) == id))
+    };
+    later(step).into_iter().any(|statement| match &statement.operation {
+        Operation::AlterTable(alter) => {
+            let drops =
+                |kind: &TableActionKind| matches!(kind, TableActionKind::DropColumn { column, .. } if has(column));
+            let meant = schema.find(&alter.table).is_some_and(|one| one.id == table.id);
+            meant && alter.actions.iter().any(|action| drops(&action.kind))
+        }
+        Operation::Drop(drop) => {
+            drop.targets.iter().any(|target| schema.find(&target.name).is_some_and(|one| one.id == table.id))
+        }
+        _ => false,
+    })
+}
+
+/// A statement below could not run without this change of rows: a constraint or unique index over the table, its end.
+pub fn is_needed_below(step: &Step, tables: &[RelationId]) -> bool {
+    let schema = &step.after.schema;
+    let meant = |name| schema.find(name).is_some_and(|one| tables.contains(&one.id));
+    later(step).into_iter().any(|statement| match &statement.operation {
+        Operation::AlterTable(alter) => {
+            let asks = |kind: &TableActionKind| {
+                matches!(
+                    kind,
+                    TableActionKind::AddConstraint(_)
+                        | TableActionKind::SetNotNull { .. }
+                        | TableActionKind::DropColumn { .. }
+                        | TableActionKind::AlterColumnType { .. }
+                )
+            };
+            meant(&alter.table) && alter.actions.iter().any(|action| asks(&action.kind))
+        }
+        Operation::CreateIndex(create) => create.unique && meant(&create.table),
+        Operation::Drop(drop) => drop.targets.iter().any(|target| meant(&target.name)),
+        _ => false,
+    })
+}
