@@ -64,6 +64,7 @@ pub fn course(plan: &Plan, number: usize, script: &Script, start: &State, majors
         reads_dump: false,
         forks: Vec::new(),
         unread: None,
+        made_text: None,
         record: Some(Box::default()),
     };
     let migration = &plan.history.migrations[number];
