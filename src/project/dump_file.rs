@@ -22,6 +22,7 @@ pub fn read_dump(path: &Path) -> Result<(History, Sources), Error> {
     let source = sources.add(shown.as_str(), read.text.as_str());
     let (up, comments) = script(&sources.piece(source));
     let migration = Migration {
+        made: None,
         version: String::new(),
         name: names::plain(&shown).name,
         source,
