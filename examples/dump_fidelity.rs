@@ -8,7 +8,8 @@
 //! What a dump in Ruby cannot say (defaults it does not write, constraints that are not validated, objects that Active
 //! Record does not know) is told like everything else: the line decides.
 
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 
 use plimsoll::history::State;
 use plimsoll::operation::Origin;
@@ -20,7 +21,8 @@ use plimsoll::settings::Settings;
 use plimsoll::source::Sources;
 use plimsoll::version::Major;
 
-fn main() {
+fn main() -> io::Result<()> {
+    let mut out = io::stdout().lock();
     let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [migrations, dump] = paths.as_slice() else {
         fail("usage: dump_fidelity MIGRATIONS DUMP");
@@ -29,33 +31,34 @@ fn main() {
     let (dumped, wanted) = read(dump);
     let changes = replayed.schema.difference(&wanted.schema, Shared::Nothing);
     let ruby = dump.extension().is_some_and(|ending| ending == "rb");
-    let told = |change: &&Change| !is_of_the_runner(&change.name) && !(ruby && is_unsaid(change));
+    let told = |change: &&Change| !(is_of_the_runner(&change.name) || (ruby && is_unsaid(change)));
     let changes: Vec<&Change> = changes.iter().filter(told).collect();
     for change in &changes {
-        println!("{}", line(change, &made, &dumped));
+        writeln!(out, "{}", line(change, &made, &dumped))?;
     }
     let (all, missing) = (objects(&wanted.schema), of(&changes, ChangeKind::Missing));
     let differs = of(&changes, ChangeKind::Differs);
     let same = all.saturating_sub(missing + differs);
-    println!(
+    writeln!(
+        out,
         "{}: {same} of {all} objects of the dump are the same ({:.2} %); {differs} differ, {missing} are only in the \
          dump, {} only in the replay",
         migrations.display(),
         100.0 * same as f64 / all.max(1) as f64,
         of(&changes, ChangeKind::Extra),
-    );
+    )
 }
 
 fn fail(why: &str) -> ! {
-    eprintln!("{why}");
+    let _ = writeln!(io::stderr(), "{why}");
     std::process::exit(2)
 }
 
-fn read(path: &PathBuf) -> (Project, State) {
+fn read(path: &Path) -> (Project, State) {
     let settings = Settings::default();
     let working_directory = std::env::current_dir().unwrap_or_default();
     let request = Request {
-        paths: vec![path.clone()],
+        paths: vec![path.to_path_buf()],
         working_directory,
         settings: &settings,
         sources: Sources::default(),
