@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::finding::MigrationRef;
 use crate::history::{Event, State, Step, Whole};
 use crate::operation::{LockMode, Origin};
+use crate::rules::stopped;
 use crate::schema::{Relation, RelationId, RelationKind, Schema};
 use crate::server::{Effects, RewriteKind};
 use crate::version::Major;
@@ -18,6 +19,8 @@ pub struct Detail {
     pub steps: Vec<StepDetail>,
     /// Steps beyond [`STEPS`], which are counted only.
     pub further_steps: usize,
+    /// Where it can end half way, and what it leaves then, a sentence each.
+    pub stops: Vec<String>,
     /// Tables and views that it locks or writes, and that are there after it or before.
     pub touched: BTreeSet<RelationId>,
     pub before: State,
@@ -26,6 +29,9 @@ pub struct Detail {
 
 /// Steps of one migration that are kept: nobody reads more.
 pub const STEPS: usize = 400;
+
+/// Stops that are told.
+const STOPS: usize = 40;
 
 /// One statement as it ran.
 #[derive(Debug, Clone)]
@@ -151,11 +157,24 @@ impl Recorder {
             major,
             steps: std::mem::take(&mut self.steps),
             further_steps: std::mem::take(&mut self.further),
+            stops: stops(whole),
             touched,
             before: whole.before.clone(),
             after: whole.after.clone(),
         });
     }
+}
+
+/// The stops that leave something, each told once.
+fn stops(whole: &Whole) -> Vec<String> {
+    let mut told: Vec<String> = Vec::new();
+    for stop in whole.stops().iter().filter(|stop| !stopped::left_over(whole, stop).is_empty()).take(STOPS) {
+        let line = stopped::line(whole, stop);
+        if !told.contains(&line) {
+            told.push(line);
+        }
+    }
+    told
 }
 
 fn is_table(relation: &Relation) -> bool {

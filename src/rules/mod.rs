@@ -66,7 +66,7 @@ mod renamed;
 mod rerun;
 mod revert;
 mod rollback;
-mod stopped;
+pub mod stopped;
 mod swap_before_backfill;
 mod swap_leftovers;
 mod swap_loses_guarantee;

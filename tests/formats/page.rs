@@ -97,6 +97,7 @@ fn the_page_answers_the_questions_of_the_incident() {
     for (part, text) in [
         ("a bar for a lock", "<td class=\"lk w"),
         ("what takes long", "reads all of public.group_type_ci_runner_machines_687967fa8a"),
+        ("what is left half way", "<h4>If it stops half way</h4>"),
         ("completeness", "no old rows: nothing fills it"),
         ("the failing way", "<g class=\"arrow marked\">"),
         ("the source with its note", "<p class=\"mark error\">"),

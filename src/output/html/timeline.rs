@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use super::Page;
-use super::escape::text;
+use super::escape::{prose, text};
 use super::listing::line_id;
 use crate::operation::{FrameKind, LockMode};
 use crate::output::text::counted;
@@ -29,6 +29,7 @@ pub(super) fn write(page: &Page<'_>, detail: &Detail, id: &str, into: &mut dyn W
     writeln!(into, "{}, as PostgreSQL {} does them</span></summary>", counted(all, "step"), detail.major)?;
     bars(detail, id, into)?;
     steps(page, detail, id, into)?;
+    stops(detail, into)?;
     writeln!(into, "</details>")
 }
 
@@ -191,6 +192,18 @@ fn waits(mode: LockMode) -> &'static str {
         "s" => "other schema changes wait",
         _ => "nothing ordinary waits",
     }
+}
+
+/// What is left where it ends half way.
+fn stops(detail: &Detail, into: &mut dyn Write) -> io::Result<()> {
+    if detail.stops.is_empty() {
+        return Ok(());
+    }
+    writeln!(into, "<h4>If it stops half way</h4><ul class=\"stops\">")?;
+    for stop in &detail.stops {
+        writeln!(into, "<li>{}</li>", prose(stop))?;
+    }
+    writeln!(into, "</ul>")
 }
 
 fn steps(page: &Page<'_>, detail: &Detail, id: &str, into: &mut dyn Write) -> io::Result<()> {
