@@ -110,7 +110,9 @@ impl<'a> Comparison<'a> {
         }
         let no_constraint = |name: &Ident| Guard::constraint(&relation.name, name, false);
         for row in to.constraints_of(relation.id) {
-            let whole = statement::add_constraint(to, row, row.as_foreign().is_none());
+            // A partitioned table's key is made on its partitions too, which are attached by then.
+            let only = row.as_foreign().is_none() && !relation.is_partitioned();
+            let whole = statement::add_constraint(to, row, only);
             match &row.kind {
                 ConstraintRow::Check { .. } | ConstraintRow::NotNull => {
                     if !row.validated && row.local {
