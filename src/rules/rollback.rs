@@ -211,6 +211,15 @@ fn report_restored(step: &Passed, table: &Relation, what: &Restored, findings: &
     finding.instead("-- in the down: NOT VALID, and VALIDATE once the rows that do not fit are mended");
 }
 
+/// The down writes rows into the table itself.
+fn is_filled(course: &Course, relation: &Relation) -> bool {
+    let writes = |operation: &Operation| match operation {
+        Operation::Write(write) => write.all().iter().any(|one| one.target.name == relation.name.name),
+        _ => false,
+    };
+    course.units.iter().flat_map(|unit| &unit.steps).any(|step| writes(&step.operation))
+}
+
 /// What a down makes anew was full before the up: its rows or values are gone.
 pub fn loses_data(whole: &Whole, findings: &mut Findings) {
     let Some(course) = way_back(whole) else { return };
@@ -220,7 +229,8 @@ pub fn loses_data(whole: &Whole, findings: &mut Findings) {
     for relation in &lost.relations {
         let is_table = relation.as_table().is_some_and(|table| table.partition_of.is_none());
         let new = whole.context.is_new(whole.before, relation.id);
-        if is_table && !new && end.find(&relation.name.as_name()).is_some() {
+        let back = end.find(&relation.name.as_name()).is_some() && !is_filled(course, relation);
+        if is_table && !new && back {
             gone.push((relation.name.to_string(), "rows"));
         }
     }
@@ -229,7 +239,9 @@ pub fn loses_data(whole: &Whole, findings: &mut Findings) {
         let back = back.is_some_and(|table| table.column(&column.name).is_some());
         // A partition's columns are its parent's.
         let own = column.local || column.inherited == 0;
-        let filled = column.generated.is_none() && !whole.context.is_new(whole.before, relation.id);
+        // Values that the down works out, or that a sequence gives anew, are no loss that nobody thought of.
+        let worked_out = is_filled(course, relation) || column.sequence.is_some();
+        let filled = !worked_out && column.generated.is_none() && !whole.context.is_new(whole.before, relation.id);
         if back && own && filled && !whole.context.is_of_this_release(&column.existence) {
             gone.push((format!("{}.{}", relation.name, column.name), "values"));
         }
