@@ -160,6 +160,7 @@ fn thousands_of_findings_on_one_line_take_no_time() {
     for format in Format::ALL {
         let begun = std::time::Instant::now();
         output::render(&report, &sources, format, Options::default(), &mut std::io::sink()).unwrap();
-        assert!(begun.elapsed().as_secs() < 15, "{}: {:?}", format.word(), begun.elapsed());
+        // Seconds even on a busy machine; what grows with the square takes minutes.
+        assert!(begun.elapsed().as_secs() < 60, "{}: {:?}", format.word(), begun.elapsed());
     }
 }
