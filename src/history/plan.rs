@@ -1,7 +1,7 @@
 //! What a replay is told beside the scripts: releases, facts, which file is which migration.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use super::ahead::{ahead, names_lock_timeout};
 use super::{History, Migration};
@@ -24,6 +24,8 @@ pub struct Plan<'a> {
     by_place: BTreeMap<(SourceId, u32), usize>,
     /// What migrations in Ruby would send on a schema that is not known, each worked out when it is first asked for.
     ahead: Vec<OnceLock<Vec<Statement>>>,
+    /// Files that migrations read and run: by the first that does.
+    read_by: RwLock<BTreeMap<SourceId, usize>>,
     /// How many of the migrations before each set `lock_timeout`; one more entry than migrations.
     lock_timeouts_before: Vec<usize>,
 }
@@ -40,11 +42,33 @@ impl<'a> Plan<'a> {
         }
         let releases = release_numbers(&history.migrations);
         let ahead = history.migrations.iter().map(|_| OnceLock::new()).collect();
-        Plan { history, index, settings, facts, releases, by_place, ahead, lock_timeouts_before }
+        Plan {
+            history,
+            index,
+            settings,
+            facts,
+            releases,
+            by_place,
+            ahead,
+            lock_timeouts_before,
+            read_by: RwLock::default(),
+        }
     }
 
-    /// The migration whose script holds a place.
+    /// A migration runs what stands in another file.
+    pub fn note_read(&self, source: SourceId, migration: usize) {
+        let is_known = |known: &BTreeMap<SourceId, usize>| known.contains_key(&source);
+        if !is_known(&self.read_by.read().unwrap_or_else(PoisonError::into_inner)) {
+            self.read_by.write().unwrap_or_else(PoisonError::into_inner).entry(source).or_insert(migration);
+        }
+    }
+
+    /// The migration whose script holds a place, or that runs the file with it.
     pub fn migration_of(&self, span: Span) -> Option<usize> {
+        let other = self.read_by.read().unwrap_or_else(PoisonError::into_inner).get(&span.source).copied();
+        if other.is_some() {
+            return other;
+        }
         let before = self.by_place.range((span.source, 0)..=(span.source, span.start)).next_back();
         before.map(|(_, number)| *number)
     }
@@ -56,6 +80,16 @@ impl<'a> Plan<'a> {
         let first = migration.saturating_sub(WINDOW);
         let set = self.lock_timeouts_before[migration] - self.lock_timeouts_before[first];
         set > 0 && set * 4 >= migration - first
+    }
+
+    /// What the migration inherits or includes lets it wait a short while only, again and again.
+    pub fn retries_locks(&self, migration: usize) -> bool {
+        let vocabularies = &self.history.language.vocabularies;
+        let limits = |node: &Node| match node {
+            Node::Ruby(script) => vocabularies.active(script).limits_lock_waits(),
+            _ => false,
+        };
+        self.history.migrations[migration].up.nodes.iter().any(limits)
     }
 
     /// Migrations of one release reach production in one deploy; the base is never one with what is judged.

@@ -17,7 +17,10 @@ pub use value::{Text, Value};
 pub use vocabulary::Vocabularies;
 pub use world::World;
 
-use crate::operation::RubyScript;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::operation::{RubyFile, RubyScript};
 use active_record::{Dialect, Release};
 use vocabulary::Active;
 
@@ -27,11 +30,17 @@ pub struct Language {
     pub vocabularies: Vocabularies,
     /// What the project sets; the version is each migration's own.
     pub dialect: Dialect,
+    /// Classes of background work in the checkout, by the last part of their names.
+    pub jobs: Arc<BTreeMap<Arc<str>, Arc<RubyFile>>>,
 }
 
 impl Default for Language {
     fn default() -> Language {
-        Language { vocabularies: Vocabularies::shipped(&[]), dialect: Dialect::new(Release::OLDEST) }
+        Language {
+            vocabularies: Vocabularies::shipped(&[]),
+            dialect: Dialect::new(Release::OLDEST),
+            jobs: Arc::default(),
+        }
     }
 }
 

@@ -56,7 +56,13 @@ pub fn check(whole: &Whole, cancelled: bool, findings: &mut Findings) {
 fn standing<'a>(whole: &'a Whole, step: &'a Passed) -> impl Iterator<Item = Standing<'a>> {
     let place = |origin: &Origin| whole.steps.iter().position(|other| other.origin == *origin);
     let own = place(&step.origin);
-    let queue = whole.after.data.queue().filter(move |queued| place(&queued.origin) <= own);
+    let ran = move |queued: &&Queued| place(&queued.origin) <= own;
+    // Queued anew, the first one is forgotten.
+    let is_last = move |queued: &&Queued| {
+        let again = whole.after.data.queue().filter(ran).filter(|other| other.moment.step > queued.moment.step);
+        again.into_iter().all(|other| !other.job.is_same(&queued.job))
+    };
+    let queue = whole.after.data.queue().filter(ran).filter(is_last);
     queue.map(move |queued| (queued, queued.end.as_ref().filter(|end| place(&end.origin) <= own)))
 }
 

@@ -15,6 +15,9 @@ pub fn check(step: &Step, findings: &mut Findings) {
     if step.session.setting("lock_timeout").is_some() {
         return;
     }
+    if step.context.plan.retries_locks(step.context.at.migration) {
+        return;
+    }
     let Some((table, mode)) = strongest(step) else { return };
     let name = super::say::name(&step.before.schema, table);
     let stops = if mode == LockMode::AccessExclusive { "reads and writes" } else { "writes" };

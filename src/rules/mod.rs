@@ -45,6 +45,7 @@ mod key_builds_index;
 mod key_from_incomplete_table;
 mod key_indexes;
 mod labels;
+mod left_over;
 mod lock_timeout_missing;
 mod locks_held;
 mod loosened;
@@ -60,6 +61,8 @@ mod partition_keys;
 mod partition_locks;
 mod partition_parts;
 mod phases;
+mod queue;
+mod queue_relied;
 mod recipe;
 mod refused;
 mod renamed;
@@ -128,10 +131,14 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("allow-unknown-rule", Check::Analysis),
     rule!("allow-unused", Check::Analysis),
     rule!("allow-without-reason", Check::Analysis),
+    rule!("async-step-relied-on", Check::Whole(queue_relied::check)),
     rule!("attach-partition-scan", Check::Step(partition_locks::attach)),
     rule!("backfill-before-parent-backfill", Check::Step(backfill::before_parent)),
     rule!("backfill-before-sync", Check::Unit(backfill_before_sync::check)),
+    rule!("backfill-cancelled", Check::Whole(queue::cancelled)),
     rule!("backfill-in-schema-transaction", Check::Step(row_changes::backfill_in_schema_transaction)),
+    rule!("backfill-target-gone", Check::Whole(queue::target_gone)),
+    rule!("backfill-unfinished", Check::Whole(queue::unfinished)),
     rule!("backfill-without-row-lock", Check::Step(copy_traffic::backfill_without_lock)),
     rule!("baseline-stale", Check::Analysis),
     rule!("bundled-validate", Check::Step(validation::bundled)),
@@ -182,6 +189,8 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
     rule!("fact-without-reason", Check::Analysis),
     rule!("filtered-backfill-breaks-fk", Check::Unit(backfill::filtered_breaks_key)),
+    rule!("finish-in-same-release", Check::Step(queue::finish_in_same_release)),
+    rule!("finish-without-backfill", Check::Step(queue::finish_without)),
     rule!("fk-before-backfill", Check::Unit(fk_before_backfill::check)),
     rule!("fk-breaks-source-delete", Check::Unit(fk_breaks_source_delete::check)),
     rule!("fk-index-dropped", Check::Whole(key_indexes::index_dropped)),
@@ -259,6 +268,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("sync-misses-operation", Check::Whole(sync::misses_operation)),
     rule!("sync-unfiltered-but-backfill-filtered", Check::Unit(backfill::unfiltered_sync)),
     rule!("table-rewrite", Check::Step(other_locks::rewrite)),
+    rule!("temporary-object-left", Check::Whole(left_over::check)),
     rule!("timestamp-without-time-zone", Check::Pattern),
     rule!("trigger-cycle", Check::Unit(trigger_cycle::check)),
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),

@@ -57,6 +57,9 @@ impl World for Replay<'_> {
         // Several statements in one text are one implicit transaction.
         let opens = text.nodes.len() > 1 && self.session.transaction.is_none();
         let whole = piece.span(0..piece.text().len());
+        if whole.source != self.history.migrations[self.at.migration].source {
+            self.plan.note_read(whole.source, self.at.migration);
+        }
         if opens {
             let origin = self.origin(whole);
             self.begin(&origin, true);

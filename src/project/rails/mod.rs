@@ -6,6 +6,7 @@ mod database;
 pub mod dump;
 mod files;
 mod gems;
+mod jobs;
 mod language;
 pub mod models;
 pub mod names;
@@ -126,7 +127,9 @@ pub fn language(history: &DraftHistory, root: &Path, sources: &mut Sources) -> A
     let app = app_around(root, &folder).or_else(above).unwrap_or_else(|| folder.clone());
     let gems = App::read(&app, "").gems.names();
     let loaded = files::read(history, root, &app, sources);
-    Arc::new(Language { vocabularies: Vocabularies::shipped(&gems), dialect: language::dialect(&app, "", loaded) })
+    let vocabularies = Vocabularies::shipped(&gems);
+    let jobs = Arc::new(jobs::read(&app, &vocabularies));
+    Arc::new(Language { vocabularies, dialect: language::dialect(&app, "", loaded), jobs })
 }
 
 /// What the application's code says of the tables that judged migrations take something from. What is shipped has

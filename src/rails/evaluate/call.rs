@@ -54,7 +54,16 @@ impl Evaluator<'_> {
 
     /// What is no method of the file: migrations' words, helpers, Active Record's calls, Ruby's own.
     pub(super) fn framework_call(&mut self, name: &Arc<str>, given: Given, at: Span) -> Flow {
+        if let Some(flow) = self.job_word(name, &given, at) {
+            return flow;
+        }
         if let Some(flow) = self.helper(name, &given, at) {
+            return flow;
+        }
+        // Words that only helpers have.
+        if self.here.site.is_some()
+            && let Some(flow) = self.helper_word(name, &given, at).or_else(|| self.catalog(name, &given))
+        {
             return flow;
         }
         if let Some(flow) = self.word(name, &given, at) {
@@ -201,6 +210,7 @@ impl Evaluator<'_> {
                     _ => Ok(Value::Nil),
                 }
             }
+            Thing::Batch(_) => self.batch_call(object, name, given, at),
             Thing::Connection => self.framework_call(name, given, at),
             Thing::Match(captures, names) => {
                 let found = super::regex::capture(captures, names, name, &given);

@@ -6,7 +6,7 @@ use super::Evaluator;
 use super::flow::{Flow, Leave};
 use super::given::Given;
 use super::object::Thing;
-use crate::operation::{Frame, FrameKind};
+use crate::operation::{Frame, FrameKind, RubyMethod};
 use crate::rails::active_record;
 use crate::rails::call::{Answer, Call};
 use crate::rails::value::{Object, Value};
@@ -232,6 +232,14 @@ impl<'a> Evaluator<'a> {
             }
             _ => {}
         }
+        let own: Arc<str> = format!("t.{name}").into();
+        if self.here.method != own
+            && let Some(helper) = self.vocabulary.definition(name)
+        {
+            let mut given = given;
+            given.arguments.insert(0, Value::Object(object));
+            return self.run_helper(own, &helper, &given, at);
+        }
         let mut inner = None;
         if let Some(block) = given.block.clone() {
             let calls = self.call_block(&block, Given::of(vec![Value::Object(object)]), at);
@@ -254,6 +262,11 @@ impl<'a> Evaluator<'a> {
             return None;
         }
         let helper = self.vocabulary.helper(name)?;
+        let frame = Frame { kind: FrameKind::Helper(name.clone()), span: at };
+        Some(self.counting(at, Some(frame), |evaluator| evaluator.run_helper(name.clone(), &helper, given, at)))
+    }
+
+    fn run_helper(&mut self, name: Arc<str>, helper: &Arc<RubyMethod>, given: &Given, at: Span) -> Flow {
         let inner = super::Activation {
             scope: self.scopes.open(None, self.things.len()),
             class: "".into(),
@@ -261,16 +274,12 @@ impl<'a> Evaluator<'a> {
             block: given.block.clone(),
             site: Some(at),
             me: None,
-            method: name.clone(),
+            method: name,
         };
-        let frame = Frame { kind: FrameKind::Helper(name.clone()), span: at };
-        let given = given.clone();
-        Some(self.counting(at, Some(frame), |evaluator| {
-            evaluator.activation(inner, at, &mut |evaluator| {
-                evaluator.bind(&helper.parameters, given.clone(), true)?;
-                evaluator.statements(&helper.body)
-            })
-        }))
+        self.activation(inner, at, &mut |evaluator| {
+            evaluator.bind(&helper.parameters, given.clone(), true)?;
+            evaluator.statements(&helper.body)
+        })
     }
 }
 

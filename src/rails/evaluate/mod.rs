@@ -3,9 +3,11 @@
 //! What it cannot work out is [`Value::Unknown`] with the reason, and what it does not understand is an unread step;
 //! it never stays silent. It has a budget in steps, levels and bytes.
 
+mod background;
 mod branch;
 mod budget;
 mod call;
+mod catalog;
 mod define;
 mod expression;
 mod file;
@@ -13,6 +15,7 @@ mod flow;
 mod given;
 mod guard;
 mod hash;
+mod job;
 mod kernel;
 mod list;
 mod migration;
@@ -51,6 +54,8 @@ use object::Thing;
 use record::Recorder;
 use scope::Scopes;
 
+pub use names::camelize;
+
 /// Runs one direction of a migration against a world.
 pub fn run(script: &RubyScript, language: &Language, world: &mut dyn World) {
     let mut evaluator = Evaluator::new(script, language, world);
@@ -61,6 +66,7 @@ struct Evaluator<'a> {
     script: &'a RubyScript,
     world: &'a mut dyn World,
     index: Index,
+    language: &'a Language,
     vocabulary: Active<'a>,
     dialect: Dialect,
     scopes: Scopes,
@@ -80,6 +86,8 @@ struct Evaluator<'a> {
     foreign: Option<(Span, Arc<str>)>,
     /// A `break` behind a condition that is not known was met since the loop last asked.
     may_have_ended: bool,
+    /// The job whose class is read, rather than a migration.
+    job: Option<job::Job>,
 }
 
 /// The method, block or helper that runs.
@@ -118,6 +126,7 @@ impl<'a> Evaluator<'a> {
             script,
             world,
             index: Index::of(&script.file),
+            language,
             vocabulary,
             dialect,
             scopes: Scopes::new(),
@@ -131,6 +140,7 @@ impl<'a> Evaluator<'a> {
             counted: 0,
             foreign: None,
             may_have_ended: false,
+            job: None,
         }
     }
 

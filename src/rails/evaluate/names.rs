@@ -31,7 +31,7 @@ pub fn underscore(text: &str) -> String {
 }
 
 /// `foo_bar/baz` is `FooBar::Baz`.
-pub(super) fn camelize(text: &str, upper: bool) -> String {
+pub fn camelize(text: &str, upper: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut next_upper = upper;
     for letter in text.chars() {

@@ -46,6 +46,8 @@ pub(super) enum Thing {
     Row(Row),
     /// Of a class of this file that is no model.
     Instance(Arc<str>),
+    /// The rows that a job works on.
+    Batch(super::job::Batch),
     /// `with_options`: calls on it carry these.
     Options(Vec<(Value, Value)>),
 }

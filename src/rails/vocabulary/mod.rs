@@ -27,6 +27,12 @@ pub struct Vocabulary {
     /// Its migrations run with a lock_timeout.
     pub lock_timeout: bool,
     helpers: BTreeMap<Arc<str>, Arc<RubyMethod>>,
+    /// What the block of create_table may say beside Active Record's own words.
+    definitions: BTreeMap<Arc<str>, Arc<RubyMethod>>,
+    /// What classes of background work do that are in no checkout, or are only built upon.
+    jobs: BTreeMap<Arc<str>, Arc<RubyMethod>>,
+    /// Folders with such classes.
+    pub job_folders: Vec<String>,
 }
 
 /// The vocabularies of a project, the first that knows a helper first: its own, then those that ship with plimsoll.
@@ -43,7 +49,15 @@ pub struct Active<'a> {
 }
 
 /// Texts of the vocabularies that ship.
-const SHIPPED: &[&str] = &[include_str!("shipped/strong_migrations.toml")];
+const SHIPPED: &[&str] = &[
+    include_str!("shipped/gitlab.toml"),
+    include_str!("shipped/gitlab_background.toml"),
+    include_str!("shipped/gitlab_columns.toml"),
+    include_str!("shipped/gitlab_partitions.toml"),
+    include_str!("shipped/gitlab_tables.toml"),
+    include_str!("shipped/gitlab_words.toml"),
+    include_str!("shipped/strong_migrations.toml"),
+];
 
 impl Vocabularies {
     /// Those that ship with plimsoll, and the gems of the project by name.
@@ -61,6 +75,11 @@ impl Vocabularies {
         }
         let known = own.into_iter().chain(self.known.iter().cloned());
         Vocabularies { known: Arc::new(known.collect()), gems: self.gems }
+    }
+
+    /// Folders with classes of background work.
+    pub fn job_folders(&self) -> impl Iterator<Item = &str> {
+        self.known.iter().flat_map(|one| one.job_folders.iter().map(String::as_str))
     }
 
     pub fn active(&self, script: &RubyScript) -> Active<'_> {
@@ -82,6 +101,14 @@ impl Vocabulary {
 impl<'a> Active<'a> {
     pub fn helper(&self, name: &str) -> Option<Arc<RubyMethod>> {
         self.known.iter().find_map(|vocabulary| vocabulary.helpers.get(name).cloned())
+    }
+
+    pub fn definition(&self, name: &str) -> Option<Arc<RubyMethod>> {
+        self.known.iter().find_map(|vocabulary| vocabulary.definitions.get(name).cloned())
+    }
+
+    pub fn job(&self, class: &str) -> Option<Arc<RubyMethod>> {
+        self.known.iter().find_map(|vocabulary| vocabulary.jobs.get(class).cloned())
     }
 
     /// Migrations in it wait for locks no longer than a limit.

@@ -17,6 +17,10 @@ struct Document {
     vocabulary: Head,
     #[serde(default)]
     helper: BTreeMap<String, Helper>,
+    #[serde(default)]
+    definition: BTreeMap<String, Helper>,
+    #[serde(default)]
+    job: BTreeMap<String, Helper>,
 }
 
 #[derive(Deserialize)]
@@ -33,6 +37,8 @@ struct Head {
     releases: BTreeMap<String, String>,
     #[serde(default)]
     lock_timeout: bool,
+    #[serde(default)]
+    jobs: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -46,31 +52,41 @@ struct Helper {
 /// Reads a vocabulary, or says what is wrong with it.
 pub fn read(text: &str) -> Result<Vocabulary, String> {
     let document: Document = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
-    let Head { name, inherits, includes, gems, releases, lock_timeout } = document.vocabulary;
+    let Head { name, inherits, includes, gems, releases, lock_timeout, jobs: job_folders } = document.vocabulary;
     let mut known = Vec::new();
     for (prefix, release) in releases {
         let wrong = || format!("`releases`: `{release}` is no release of Active Record, such as `7.1`");
         known.push((prefix, Release::parse(&release).ok_or_else(wrong)?));
     }
-    let mut helpers = BTreeMap::new();
-    for (helper, Helper { parameters, does }) in document.helper {
-        let method = method(&helper, &parameters, &does)?;
-        helpers.insert(Arc::from(helper), method);
-    }
-    Ok(Vocabulary { name: name.into(), inherits, includes, gems, releases: known, lock_timeout, helpers })
+    let helpers = methods("helper", document.helper)?;
+    let definitions = methods("definition", document.definition)?;
+    let jobs = methods("job", document.job)?;
+    let name = name.into();
+    let releases = known;
+    Ok(Vocabulary { name, inherits, includes, gems, releases, lock_timeout, helpers, definitions, jobs, job_folders })
+}
+
+fn methods(kind: &str, written: BTreeMap<String, Helper>) -> Result<BTreeMap<Arc<str>, Arc<RubyMethod>>, String> {
+    let one = |(name, helper): (String, Helper)| {
+        let read = method(&name, &helper.parameters, &helper.does);
+        Ok((name.as_str().into(), read.map_err(|why| format!("{kind} `{name}`{why}"))?))
+    };
+    written.into_iter().map(one).collect()
 }
 
 /// A helper as the method it would be.
 fn method(name: &str, parameters: &str, does: &str) -> Result<Arc<RubyMethod>, String> {
+    // A class is no name of a method.
+    let called = if name.starts_with(char::is_uppercase) { "perform" } else { name };
     let mut sources = Sources::default();
-    let source = sources.add(name, format!("def {name}({parameters})\n{does}\nend\n"));
+    let source = sources.add(name, format!("def {called}({parameters})\n{does}\nend\n"));
     let file = ruby::read(&sources.piece(source));
     if let Some((place, message)) = file.errors.first() {
         let line = sources.start(*place).line.saturating_sub(1);
-        return Err(format!("helper `{name}`, line {line} of `does`: {message}"));
+        return Err(format!(", line {line} of `does`: {message}"));
     }
     match file.body.first().map(|node| &node.kind) {
         Some(RubyKind::Method(method)) if file.body.len() == 1 => Ok(method.clone()),
-        _ => Err(format!("helper `{name}`: its parameters and what it does are no method")),
+        _ => Err(": its parameters and what it does are no method".to_owned()),
     }
 }
