@@ -418,7 +418,9 @@ fn migrations(project: &Project, histories: &[History]) -> Vec<MigrationSummary>
             judged: migration.judged,
             release: migration.release.clone(),
         };
-        history.migrations.iter().enumerate().map(one).collect::<Vec<_>>()
+        // A dump among them is none.
+        let own = history.migrations.iter().enumerate().filter(|(_, migration)| migration.dump.is_none());
+        own.map(one).collect::<Vec<_>>()
     };
     histories.iter().enumerate().flat_map(of).collect()
 }

@@ -9,6 +9,7 @@ mod pattern;
 mod radius;
 pub mod reading;
 mod row_changes;
+mod ruby_habits;
 mod say;
 pub mod stated;
 mod subject;
@@ -132,6 +133,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("allow-unused", Check::Analysis),
     rule!("allow-without-reason", Check::Analysis),
     rule!("async-step-relied-on", Check::Whole(queue_relied::check)),
+    rule!("app-code-in-migration", Check::Whole(ruby_habits::app_code)),
     rule!("attach-partition-scan", Check::Step(partition_locks::attach)),
     rule!("backfill-before-parent-backfill", Check::Step(backfill::before_parent)),
     rule!("backfill-before-sync", Check::Unit(backfill_before_sync::check)),
@@ -217,6 +219,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("loop-without-batching", Check::Step(row_changes::loop_without_batching)),
     rule!("many-tables-locked", Check::Step(locks_held::many_tables)),
     rule!("matview-refresh-blocks", Check::Step(other_locks::refresh)),
+    rule!("migration-not-reversible", Check::Whole(ruby_habits::not_reversible)),
     rule!("missing-object", Check::Step(missing_object::check)),
     rule!("mixed-schema-and-data", Check::Unit(row_changes::mixed)),
     rule!("money-type", Check::Pattern),

@@ -1,6 +1,7 @@
 //! Rails: which folders are one history, in which order, run how, judged when.
 
 use plimsoll::history::{Framework, Phase};
+use plimsoll::project::{Request, load, read_settings};
 use plimsoll::settings::Flags;
 
 use crate::tree::*;
@@ -81,7 +82,8 @@ fn milestones_come_before_versions() {
 #[test]
 fn further_databases_are_histories_of_their_own() {
     let settings = "production:\n  primary:\n    adapter: postgresql\n  animals:\n    adapter: postgresql\n    \
-                    migrations_paths: db/animals_migrate\n  logs:\n    adapter: mysql2\n    migrations_paths: db/elsewhere/migrate\n";
+                    migrations_paths: db/animals_migrate\n  logs:\n    adapter: mysql2\n    migrations_paths: db/elsewhere/migrate\n  \
+                    events:\n    adapter: clickhouse\n    migrations_paths: db/events_migrate\n";
     let tree = Tree::new(&[
         APP,
         ("config/database.yml", settings),
@@ -92,6 +94,8 @@ fn further_databases_are_histories_of_their_own() {
         ("ee/db/geo/migrate/20240101000000_e.rb", &ruby("E")),
         ("ee/db/geo/post_migrate/20240102000000_f.rb", &ruby("F")),
         ("db/elsewhere/migrate/20240101000000_g.rb", &ruby("G")),
+        ("db/events_migrate/20240101000000_h.rb", &ruby("H")),
+        ("Gemfile.lock", "GEM\n  specs:\n    pg (1.5.4)\n"),
     ]);
     let project = tree.load(&[]).unwrap();
     let found: Vec<_> = project.histories.iter().map(|one| (one.root.as_str(), names(one))).collect();
@@ -103,6 +107,7 @@ fn further_databases_are_histories_of_their_own() {
     ];
     assert_eq!(found, wanted);
     assert!(says(&project, "db/elsewhere/migrate: skipped, it is for MySQL"), "{:?}", project.remarks);
+    assert!(says(&project, "db/events_migrate: skipped, it is for ClickHouse"), "{:?}", project.remarks);
 }
 
 #[test]
@@ -241,4 +246,56 @@ fn without_git_a_dump_counts_up_to_what_it_lists() {
     let tree = files(&[]);
     tree.write(&[("db/schema_migrations/20240101000000", "x"), ("db/schema_migrations/20240102000000", "y")]);
     assert_eq!(order(&tree.load_with(&[], &after).unwrap()), ["a", "b", "(dump)", "c"]);
+}
+
+/// Rules that spoke, with what they said.
+fn said_of(tree: &Tree, flags: &Flags) -> Vec<(String, String)> {
+    let (settings, sources) = read_settings(&tree.0, flags, &[]).unwrap();
+    let project = load(Request {
+        paths: Vec::new(),
+        working_directory: tree.0.clone(),
+        settings: &settings,
+        sources,
+        since: flags.since.clone(),
+        after: flags.after.clone(),
+        stdin: None,
+    });
+    let report = plimsoll::analyze(&project.unwrap(), &settings);
+    report.findings.iter().map(|one| (one.rule.to_owned(), one.message.clone())).collect()
+}
+
+#[test]
+fn what_only_a_dump_shows_is_there() {
+    let schema = "ActiveRecord::Schema[7.1].define(version: 2024_01_02_000000) do\n  create_table \"users\", force: :cascade do |t|\n    \
+                  t.string \"email\"\n    t.string \"nickname\"\n    t.string \"phone\"\n    t.index [\"email\"], name: \"users_email\"\n  \
+                  end\nend\n";
+    let tree = Tree::committed(&[
+        APP,
+        ("db/migrate/20240102000000_late.rb", &ruby("Late")),
+        ("db/schema.rb", schema),
+        ("app/models/user.rb", "class User < ApplicationRecord\n  self.ignored_columns = %w[phone]\nend\n"),
+    ]);
+    tree.git(&["checkout", "-q", "-b", "change"]);
+    let change = "class Change < ActiveRecord::Migration[7.1]\n  def change\n    remove_column :users, :nickname, :string\n    \
+                  remove_column :users, :phone, :string\n    remove_index :users, name: \"users_email\"\n    \
+                  add_column :nobody, :x, :string unless table_exists?(:nobody)\n    execute \"DROP TYPE never_seen\" if index_exists?(:users, :phone)\n  \
+                  end\nend\n";
+    tree.write(&[("db/migrate/20240103000000_change.rb", change)]);
+    tree.commit();
+    let since = Flags { since: Some("main".into()), ..Flags::default() };
+    let found = said_of(&tree, &since);
+    let of =
+        |rule: &str| found.iter().filter(|(one, _)| one == rule).map(|(_, text)| text.as_str()).collect::<Vec<_>>();
+    assert_eq!(of("column-still-used").len(), 1, "{found:?}");
+    assert!(of("column-still-used")[0].contains("`User` uses `nickname` of `users`"));
+    assert!(of("drop-column").is_empty(), "one is told better, the other is ignored: {found:?}");
+    assert!(of("drop-index-not-concurrent").iter().any(|text| text.contains("users")), "{found:?}");
+    // What the change alone ignores, the release before it does not.
+    tree.write(&[(
+        "app/models/user.rb",
+        "class User < ApplicationRecord\n  self.ignored_columns = %w[phone nickname]\nend\n",
+    )]);
+    let found = said_of(&tree, &since);
+    let late: Vec<_> = found.iter().filter(|(rule, _)| rule == "column-still-used").collect();
+    assert!(late.len() == 1 && late[0].1.contains("only from this change on"), "{found:?}");
 }

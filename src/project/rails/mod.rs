@@ -59,15 +59,17 @@ impl App {
     /// The database that folders of migrations are for, where that cannot be PostgreSQL: an application with its
     /// driver may run there too.
     pub fn other_database(&self, folders: &[&str]) -> Option<&'static str> {
-        let adapter = self.databases.of(folders)?.adapter.as_deref()?;
-        let name = match adapter {
+        let database = self.databases.of(folders)?;
+        let name = match database.adapter.as_deref()? {
             "mysql2" | "trilogy" | "mysql" => "MySQL",
             "sqlite3" => "SQLite",
             "sqlserver" => "SQL Server",
             "oracle_enhanced" => "Oracle",
+            "clickhouse" => "ClickHouse",
             _ => return None,
         };
-        (!self.gems.has("pg")).then_some(name)
+        let is_main = self.databases.main().is_some_and(|main| main == database);
+        (!is_main || !self.gems.has("pg")).then_some(name)
     }
 
     /// The database whose settings name a folder of the application as one of its `migrations_paths`; the main one
