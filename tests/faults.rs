@@ -19,15 +19,20 @@ const APART: &[(&str, &str)] = &[
     ("not-rerunnable", "what a second run meets, whatever the first does where it passes"),
     ("partial-failure-keeps-constraint", "what a stop leaves, whatever the statement does where it passes"),
     ("revert-incomplete", "what the revert forgets, whatever is wrong with what it undoes"),
+    ("rollback-not-inverse", "what the way back leaves, whatever the way forth does"),
+    ("rollback-loses-data", "what the way back cannot bring, whatever the way forth does"),
     ("drop-constraint", "a decision about what the table takes from now on; its lock and its place are others' matter"),
 ];
 
 /// Pairs of rules that tell two faults at one place, sorted, with the two repairs.
 const TWO_FAULTS: &[(&str, &str, &str)] = &[
+    ("cleanup-cascades", "constraint-before-backfill", "what the deletes take along; that they are not finished"),
     ("constraint-before-backfill", "unbatched-update", "the order of the two statements; the size of one"),
     ("constraint-on-some-partitions", "fk-before-backfill", "the partitions that lack the key; rows that are missing"),
     ("copy-partition-gap", "detach-partition-blocks", "a partition for the rows; DETACH CONCURRENTLY"),
     ("copy-stricter-than-source", "swap-before-backfill", "the copy's constraint; its old rows"),
+    ("copy-stricter-than-source", "swap-leaves-references", "the copy's constraint; keys that lead to the old table"),
+    ("copy-stricter-than-source", "swap-loses-guarantee", "the copy's constraint; one that the new table lacks"),
     ("create-partition-blocks-parent", "partition-without-constraint", "CREATE and ATTACH; the key that it lacks"),
     ("detach-loses-fk", "detach-partition-blocks", "a key of the partition's own; DETACH CONCURRENTLY"),
     ("detach-loses-fk", "fk-to-single-partition", "the DETACH; the table that the key refers to"),
@@ -55,8 +60,11 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("missing-object", "rename-column", "a later statement with the old name; code with the old name"),
     ("rename-column", "trigger-uses-missing-object", "a release for the code; the trigger's function"),
     ("replica-identity-lost", "serial-or-identity-rewrite", "another action of the same statement"),
+    ("swap-before-backfill", "swap-leaves-references", "rows that are missing; keys that lead to the old table"),
     ("swap-before-backfill", "swap-loses-guarantee", "rows that are missing; a constraint that is missing"),
+    ("swap-leaves-references", "swap-loses-guarantee", "keys that lead to the old table; a missing constraint"),
     ("swap-loses-guarantee", "swap-loses-rows", "a constraint that is missing; rows that are missing"),
+    ("truncate", "truncate", "each migration empties the table again"),
 ];
 
 #[test]

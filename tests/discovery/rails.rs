@@ -276,8 +276,8 @@ fn what_only_a_dump_shows_is_there() {
         ("app/models/user.rb", "class User < ApplicationRecord\n  self.ignored_columns = %w[phone]\nend\n"),
     ]);
     tree.git(&["checkout", "-q", "-b", "change"]);
-    let change = "class Change < ActiveRecord::Migration[7.1]\n  def change\n    remove_column :users, :nickname, :string\n    \
-                  remove_column :users, :phone, :string\n    remove_index :users, name: \"users_email\"\n    \
+    let change = "class Change < ActiveRecord::Migration[7.1]\n  def change\n    remove_index :users, name: \"users_email\"\n    \
+                  remove_column :users, :nickname, :string\n    remove_column :users, :phone, :string\n    \
                   add_column :nobody, :x, :string unless table_exists?(:nobody)\n    execute \"DROP TYPE never_seen\" if index_exists?(:users, :phone)\n  \
                   end\nend\n";
     tree.write(&[("db/migrate/20240103000000_change.rb", change)]);
