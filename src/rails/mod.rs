@@ -32,6 +32,8 @@ pub struct Language {
     pub dialect: Dialect,
     /// Classes of background work in the checkout, by the last part of their names.
     pub jobs: Arc<BTreeMap<Arc<str>, Arc<RubyFile>>>,
+    /// The application's settings end waits for locks: in database.yml, or as a gem is set up.
+    pub limits_lock_waits: bool,
 }
 
 impl Default for Language {
@@ -40,6 +42,7 @@ impl Default for Language {
             vocabularies: Vocabularies::shipped(&[]),
             dialect: Dialect::new(Release::OLDEST),
             jobs: Arc::default(),
+            limits_lock_waits: false,
         }
     }
 }

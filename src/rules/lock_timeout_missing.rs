@@ -15,6 +15,9 @@ pub fn check(step: &Step, findings: &mut Findings) {
     if step.session.setting("lock_timeout").is_some() {
         return;
     }
+    if step.context.plan.history.language.limits_lock_waits {
+        return;
+    }
     if step.context.plan.retries_locks(step.context.at.migration) {
         return;
     }

@@ -134,6 +134,26 @@ fn applications_beside_each_other_stay_apart_and_gems_run_together() {
 }
 
 #[test]
+fn data_migrations_run_among_the_others_where_a_gem_runs_them() {
+    let files = |gems: &str| {
+        Tree::new(&[
+            APP,
+            ("Gemfile.lock", gems),
+            ("db/migrate/20240101000000_a.rb", &ruby("A")),
+            ("db/migrate/20240103000000_c.rb", &ruby("C")),
+            ("db/data/20240102000000_b.rb", &ruby("B")),
+            ("app/tasks/maintenance/fill_task.rb", "module Maintenance\n  class FillTask\n  end\nend\n"),
+        ])
+    };
+    let project = files("GEM\n  specs:\n    data_migrate (9.4.0)\n").load(&[]).unwrap();
+    assert_eq!(names(only(&project)), ["a", "b", "c"]);
+    assert!(says(&project, "app/tasks/maintenance: 1 task that changes data"), "{:?}", project.remarks);
+    let project = files("").load(&[]).unwrap();
+    assert_eq!(names(only(&project)), ["a", "c"]);
+    assert!(says(&project, "db/data: not read"), "{:?}", project.remarks);
+}
+
+#[test]
 fn what_is_no_migration_of_rails_is_told() {
     let tree = Tree::new(&[
         APP,

@@ -56,6 +56,12 @@ impl Databases {
         found.or_else(|| self.main())
     }
 
+    /// The sessions of a history's database begin with a lock_timeout that ends waits.
+    pub fn limits_lock_waits(&self, folders: &[&str]) -> bool {
+        let set = self.of(folders).and_then(|one| one.variables.get("lock_timeout"));
+        set.is_some_and(|value| value.starts_with(|c: char| c.is_ascii_digit() && c != '0'))
+    }
+
     pub fn main(&self) -> Option<&Database> {
         self.0.first()
     }
@@ -204,6 +210,9 @@ mod tests {
         let databases = Databases::read(text);
         assert_eq!((databases.0.len(), databases.0[0].adapter.as_deref()), (1, Some("postgresql")));
         assert_eq!(databases.0[0].variables["lock_timeout"], "5s");
+        assert!(databases.limits_lock_waits(&["db/migrate"]));
+        let bare = |value: &str| Databases::read(&text.replace("5s", value)).limits_lock_waits(&["db/migrate"]);
+        assert!(!bare("0") && !bare("<%= ENV['A'] %>") && !bare(":default") && bare("500"));
         assert_eq!(Databases::read("production:\n  adapter: <%= x %>\n").0[0].adapter, None);
         assert!(Databases::read("").0.is_empty());
     }

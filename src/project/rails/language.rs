@@ -46,6 +46,28 @@ pub fn dialect(root: &Path, app: &str, files: BTreeMap<String, Piece>) -> Dialec
     dialect
 }
 
+/// A gem that runs migrations with a lock_timeout is set up so: `StrongMigrations.lock_timeout = 10.seconds`.
+pub fn limits_lock_waits(app: &Path) -> bool {
+    const INITIALIZERS: &[&str] = &["strong_migrations.rb", "online_migrations.rb", "safe_pg_migrations.rb"];
+    INITIALIZERS.iter().any(|name| {
+        let Some(text) = peek(&app.join("config/initializers").join(name)) else { return false };
+        let mut sources = Sources::default();
+        let id = sources.add(*name, text);
+        sets_lock_timeout(&ruby::read(&sources.piece(id)))
+    })
+}
+
+fn sets_lock_timeout(file: &RubyFile) -> bool {
+    let mut sets = false;
+    walk(&file.body, &mut |node| {
+        if let RubyKind::Assign { target: RubyTarget::Attribute(_, name), value, .. } = &node.kind {
+            sets |= &**name == "lock_timeout"
+                && !matches!(value.kind, RubyKind::Nil | RubyKind::False | RubyKind::Integer(0));
+        }
+    });
+    sets
+}
+
 fn take(file: &RubyFile, dialect: &mut Dialect, inflections: &mut Inflections) {
     walk(&file.body, &mut |node| match &node.kind {
         RubyKind::Assign { target: RubyTarget::Attribute(_, name), value, .. } => match &**name {
@@ -80,6 +102,19 @@ pub fn literals(node: &Ruby) -> Vec<Arc<str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gems_that_limit_waits_are_known() {
+        let sets = |text: &str| {
+            let mut sources = Sources::default();
+            let id = sources.add("a.rb", text);
+            sets_lock_timeout(&ruby::read(&sources.piece(id)))
+        };
+        assert!(sets("StrongMigrations.lock_timeout = 10.seconds"));
+        assert!(sets("OnlineMigrations.configure do |config|\n  config.lock_timeout = '5s'\nend"));
+        assert!(!sets("# StrongMigrations.lock_timeout = 10.seconds\nStrongMigrations.statement_timeout = 1.hour"));
+        assert!(!sets("StrongMigrations.lock_timeout = nil"));
+    }
 
     #[test]
     fn settings_change_what_calls_say() {

@@ -22,6 +22,7 @@ pub use gems::Gems;
 
 use super::assemble::{Draft, DraftHistory};
 use super::git::Git;
+use super::layout::Layout;
 use super::place::Place;
 use super::text::peek;
 use crate::error::Error;
@@ -125,13 +126,26 @@ fn milestone_numbers(milestone: &str) -> Vec<u32> {
 pub fn language(history: &DraftHistory, root: &Path, sources: &mut Sources) -> Arc<Language> {
     let folder = root.join(&history.layout.root);
     // A dump lies in `db` itself.
-    let above = || folder.ancestors().find(|above| is_app(above)).map(Path::to_path_buf);
+    let inside = || folder.ancestors().take_while(|above| above.starts_with(root));
+    let above = || inside().find(|above| is_app(above)).map(Path::to_path_buf);
     let app = app_around(root, &folder).or_else(above).unwrap_or_else(|| folder.clone());
-    let gems = App::read(&app, "").gems.names();
+    let around = App::read(&app, "");
+    let gems = around.gems.names();
+    let folders = inside_app(&app, root, &history.layout);
+    let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
+    let limits_lock_waits = around.databases.limits_lock_waits(&folders) || language::limits_lock_waits(&app);
     let loaded = files::read(history, root, &app, sources);
     let vocabularies = Vocabularies::shipped(&gems);
     let jobs = Arc::new(jobs::read(&app, &vocabularies));
-    Arc::new(Language { vocabularies, dialect: language::dialect(&app, "", loaded), jobs })
+    Arc::new(Language { vocabularies, dialect: language::dialect(&app, "", loaded), jobs, limits_lock_waits })
+}
+
+/// A history's folders from the application's own.
+pub fn inside_app(app: &Path, root: &Path, layout: &Layout) -> Vec<String> {
+    let folders = std::iter::once(&layout.root).chain(&layout.more);
+    let inside =
+        folders.filter_map(|folder| Some(root.join(folder).strip_prefix(app).ok()?.to_string_lossy().into_owned()));
+    inside.collect()
 }
 
 /// What the application's code says of the tables that judged migrations take something from. What is shipped has

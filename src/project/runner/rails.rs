@@ -10,7 +10,7 @@ use super::super::layout::Search;
 use super::super::order::by_number;
 use super::super::place::{below, file_name, folder, is_below, named};
 use super::super::rails::names::migration_name;
-use super::super::rails::{App, app_around, is_app, is_test_folder};
+use super::super::rails::{App, app_around, inside_app, is_app, is_test_folder};
 use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, sort};
@@ -45,6 +45,19 @@ fn detect(search: &mut Search<'_>) {
     let mut tests = BTreeSet::new();
     let named_rails = search.surroundings.wanted == Some(Framework::Rails);
     for path in search.ruby_folders() {
+        if let Some(host) = host_of_data(&path, search, &mut apps) {
+            if is_active_record(search, &path) {
+                let root = search.surroundings.place.root.clone();
+                match apps.settings(&root, &host).gems.has("data_migrate") {
+                    true => found.entry((host, String::new())).or_default().paths.push(path),
+                    false => search.remark(format!(
+                        "{}: not read, nothing among the gems says when what changes data there runs",
+                        named(&path)
+                    )),
+                }
+            }
+            continue;
+        }
         let known = place_of(&path, search, &mut apps);
         let Some((app, database)) = known.or_else(|| named_rails.then(|| (path.clone(), String::new()))) else {
             continue;
@@ -79,10 +92,30 @@ fn detect(search: &mut Search<'_>) {
             search.remark(format!("{count} SQL {files} read where a migration loads it, such as `{path}`"));
         }
         take_dumps(search, &app);
+        remark_tasks(search, &app);
         let mut paths = paths.into_iter();
         if let Some(root) = paths.next() {
             search.add_with(root, paths.collect(), Framework::Rails, files);
         }
+    }
+}
+
+/// `db/data` of the gem data_migrate: steps in the order of the migrations beside them.
+fn host_of_data(path: &str, search: &Search<'_>, apps: &mut Apps) -> Option<String> {
+    let is_data = file_name(path) == "data" && file_name(folder(path)) == "db";
+    let root = search.surroundings.place.root.clone();
+    is_data.then(|| apps.host(&root, folder(folder(path)))).flatten()
+}
+
+/// Tasks of the gem maintenance_tasks run when a person starts them: nothing says in which order.
+fn remark_tasks(search: &mut Search<'_>, app: &str) {
+    let shown = below(app, "app/tasks/maintenance");
+    let disk = search.surroundings.place.root.join(&shown);
+    let entries = std::fs::read_dir(disk).into_iter().flatten().flatten();
+    let count = entries.filter(|entry| entry.path().extension().is_some_and(|ending| ending == "rb")).count();
+    if count > 0 {
+        let (tasks, change) = if count == 1 { ("task", "changes") } else { ("tasks", "change") };
+        search.remark(format!("{shown}: {count} {tasks} that {change} data when a person runs them are not read"));
     }
 }
 
@@ -218,10 +251,7 @@ fn list(context: &mut Context<'_>) -> Entries {
 fn other_database(context: &Context<'_>) -> Option<&'static str> {
     let layout = context.layout;
     let app = app_around(context.root, &context.root.join(&layout.root))?;
-    let inside: Vec<String> = std::iter::once(&layout.root)
-        .chain(&layout.more)
-        .filter_map(|folder| Some(context.root.join(folder).strip_prefix(&app).ok()?.to_string_lossy().into_owned()))
-        .collect();
+    let inside = inside_app(&app, context.root, layout);
     let folders: Vec<&str> = inside.iter().map(String::as_str).collect();
     App::read(&app, "").other_database(&folders)
 }
