@@ -306,3 +306,23 @@ const TOLD: &[&str] = &[
      FROM pg_trigger t JOIN pg_class c ON c.oid = tgrelid JOIN pg_namespace n ON n.oid = relnamespace
      WHERE nspname IN ('public', 'audit') AND (NOT tgisinternal OR tgfoid::regproc::text NOT LIKE '\"RI_%')",
 ];
+
+/// A table that one of two ways makes is there, perhaps, with all that belongs to it, whichever way is looked at first.
+#[test]
+fn what_one_branch_makes_is_kept_whole() {
+    let folder = std::env::temp_dir().join(format!("plimsoll-branches-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    for branches in ["CREATE TABLE t (id integer PRIMARY KEY); ELSE", "ELSE CREATE TABLE t (id integer PRIMARY KEY);"] {
+        let text = format!(
+            "CREATE TABLE s (a integer);\n\
+             DO $$ BEGIN IF (SELECT count(*) FROM s) > 0 THEN {branches} UPDATE s SET a = 1; END IF; END $$;\n"
+        );
+        fs::write(folder.join("1_a.sql"), text).unwrap();
+        let ran = plimsoll(&["schema", folder.to_str().unwrap(), "--format=json"]);
+        let document = ran.json();
+        let table = document["tables"].as_array().unwrap().iter().find(|table| table["name"] == "public.t").unwrap();
+        let keys: Vec<&Value> = table["constraints"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+        assert!(keys.iter().any(|name| **name == "t_pkey"), "{branches}: {keys:?}");
+    }
+    let _ = fs::remove_dir_all(&folder);
+}

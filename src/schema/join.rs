@@ -44,6 +44,11 @@ impl Schema {
         joined
     }
 
+    /// Of two ways from one schema: whether this one made more objects.
+    pub fn made_more_than(&self, other: &Schema) -> bool {
+        self.next_id > other.next_id
+    }
+
     /// Objects that only the other side has, under ids of their own: branches count on from the same number.
     fn take_only_theirs(&mut self, own: &Schema, other: &Schema, maybe: &Existence) {
         self.next_id = self.next_id.max(other.next_id);

@@ -456,6 +456,8 @@ impl<'a> Replay<'a> {
 impl State {
     /// What is known where either of two branches may have run.
     fn join(&self, other: &State, by: &Origin) -> State {
-        State { schema: self.schema.join(&other.schema, by), data: self.data.join(&other.data) }
+        // The side that made more keeps what it made whole: of the other only the objects themselves are taken.
+        let (more, less) = if other.schema.made_more_than(&self.schema) { (other, self) } else { (self, other) };
+        State { schema: more.schema.join(&less.schema, by), data: more.data.join(&less.data) }
     }
 }
