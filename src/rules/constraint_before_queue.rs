@@ -125,7 +125,21 @@ fn rests<'a>(queued: &Queued, demand: &'a Demand, schema: &Schema) -> Option<Res
     }
     let sets = |write: &Write, column: &Ident| write.assignments.iter().any(|(set, _)| set == column);
     ours.find_map(|write| match write.kind {
-        WriteKind::Delete => demand.reads_rows.then_some(Rests::Rows),
+        // Which rows go has to do with what is asked of them.
+        WriteKind::Delete => {
+            let asked = write
+                .filter
+                .as_ref()
+                .is_some_and(|filter| filter.columns().into_iter().any(|column| demand.columns.contains(column)));
+            (asked && demand.reads_rows).then_some(Rests::Rows)
+        }
+        // A key lets rows without a value pass, and a fill gives them one that is there.
+        WriteKind::Update if demand.is_key => {
+            let emptied = |column: &&Ident| {
+                write.assignments.iter().any(|(set, value)| set == *column && value.is_null_constant())
+            };
+            demand.columns.iter().find(emptied).map(Rests::Column)
+        }
         WriteKind::Update => demand.columns.iter().find(|column| sets(write, column)).map(Rests::Column),
         WriteKind::Insert | WriteKind::Merge | WriteKind::Copy => None,
     })

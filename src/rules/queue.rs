@@ -58,13 +58,21 @@ fn nearest<'a>(queue: impl Iterator<Item = &'a Queued>, job: &Job) -> Option<&'a
         match (class, table && other.job.column == job.column) {
             (true, true) => 4,
             (true, false) if table => 3,
-            (true, false) => 2,
+            // A class that many tables use says nothing by itself.
+            (true, false) if alike(&job.table, &other.job.table) => 2,
+            (true, false) => 0,
             (false, true) if strsim::damerau_levenshtein(&other.job.class, &job.class) <= 3 => 1,
             (false, _) => 0,
         }
     };
     let best = queue.filter(|other| likeness(other) > 0).max_by_key(|other| likeness(other))?;
     Some(best)
+}
+
+/// One name is most likely the other, mistyped.
+fn alike(one: &Option<Name>, other: &Option<Name>) -> bool {
+    let text = |name: &Option<Name>| name.as_ref().map(|name| name.name.as_str().to_owned()).unwrap_or_default();
+    strsim::damerau_levenshtein(&text(one), &text(other)) <= 3
 }
 
 fn difference(job: &Job, other: &Job) -> String {

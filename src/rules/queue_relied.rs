@@ -92,6 +92,9 @@ fn replaces(whole: &Whole, step: &Passed, create: &CreateIndex, name: &Ident) ->
     let gone = drop.targets.iter().filter_map(|target| before.schema.find(&target.name)).find(|relation| {
         let Some(index) = relation.as_index().filter(|index| index.table == table) else { return false };
         let first = index.parts.first().map(|part| &part.key);
+        if relation.name.name == *name {
+            return false;
+        }
         let leads = matches!((first, queued.first()), (Some(IndexKey::Column(column)), Some(queued))
             if before.schema.column_name(table, *column) == **queued);
         leads && create.filter.is_none() && !is_served(&after.schema, table, queued[0])
