@@ -76,6 +76,9 @@ impl EmptyTables {
 
     /// What is empty in both of two branches.
     pub fn join(&self, other: &EmptyTables) -> EmptyTables {
+        if self.since.ptr_eq(&other.since) {
+            return self.clone();
+        }
         let both = self.since.iter().filter(|(table, _)| other.since.contains_key(*table));
         EmptyTables { since: both.map(|(table, emptied)| (*table, *emptied)).collect() }
     }

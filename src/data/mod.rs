@@ -300,33 +300,50 @@ impl Data {
     /// What is known in either of two branches: fills of one branch only are uncertain.
     pub fn join(&self, other: &Data) -> Data {
         let mut joined = self.clone();
-        for (relation, fills) in &other.fills {
-            let own = joined.fills.entry(*relation).or_default();
-            let missing: Vec<Fill> = fills.iter().filter(|fill| !own.contains(fill)).cloned().collect();
-            Arc::make_mut(own).extend(missing);
+        // What both share lies at one place in memory.
+        if !self.fills.ptr_eq(&other.fills) {
+            for (relation, fills) in &other.fills {
+                let own = joined.fills.entry(*relation).or_default();
+                if !Arc::ptr_eq(own, fills) {
+                    let missing: Vec<Fill> = fills.iter().filter(|fill| !own.contains(fill)).cloned().collect();
+                    Arc::make_mut(own).extend(missing);
+                }
+            }
         }
         joined.join_queue(other);
         joined.empty = self.empty.join(&other.empty);
-        joined.made = joined.made.union(other.made.clone());
-        joined.triggers_made = joined.triggers_made.union(other.triggers_made.clone());
-        joined.first_rows = joined.first_rows.union(other.first_rows.clone());
-        joined.fed_since = joined.fed_since.union(other.fed_since.clone());
-        joined.stopped = joined.stopped.union(other.stopped.clone());
-        for (name, triggers) in &other.named {
-            let own = joined.named.entry(name.clone()).or_default();
-            *own = own.clone().union(triggers.clone());
+        join(&mut joined.made, &other.made);
+        join(&mut joined.triggers_made, &other.triggers_made);
+        join(&mut joined.first_rows, &other.first_rows);
+        join(&mut joined.fed_since, &other.fed_since);
+        join(&mut joined.stopped, &other.stopped);
+        join_sets(&mut joined.named, &other.named);
+        join(&mut joined.entries, &other.entries);
+        if !joined.unfollowed.ptr_eq(&other.unfollowed) {
+            joined.unfollowed = joined.unfollowed.union(other.unfollowed.clone());
         }
-        joined.entries = joined.entries.union(other.entries.clone());
-        joined.unfollowed = joined.unfollowed.union(other.unfollowed.clone());
-        joined.uses = joined.uses.union(other.uses.clone());
-        for (name, triggers) in &other.users {
-            let own = joined.users.entry(name.clone()).or_default();
-            *own = own.clone().union(triggers.clone());
-        }
-        for (table, triggers) in &other.by_table {
-            let own = joined.by_table.entry(*table).or_default();
-            *own = own.clone().union(triggers.clone());
-        }
+        join(&mut joined.uses, &other.uses);
+        join_sets(&mut joined.users, &other.users);
+        join_sets(&mut joined.by_table, &other.by_table);
         joined
+    }
+}
+
+/// What either has; its own where both have one.
+fn join<K: Ord + Clone, V: Clone>(own: &mut OrdMap<K, V>, other: &OrdMap<K, V>) {
+    if !own.ptr_eq(other) {
+        *own = own.clone().union(other.clone());
+    }
+}
+
+fn join_sets<K: Ord + Clone, V: Ord + Clone>(own: &mut OrdMap<K, OrdSet<V>>, other: &OrdMap<K, OrdSet<V>>) {
+    if own.ptr_eq(other) {
+        return;
+    }
+    for (key, theirs) in other {
+        let own = own.entry(key.clone()).or_default();
+        if !own.ptr_eq(theirs) {
+            *own = own.clone().union(theirs.clone());
+        }
     }
 }

@@ -119,6 +119,9 @@ impl Data {
 
     /// Of a job that only one branch queued or ended, the end is uncertain.
     pub(super) fn join_queue(&mut self, other: &Data) {
+        if self.queue.ptr_eq(&other.queue) {
+            return;
+        }
         for (number, theirs) in &other.queue {
             let Some(ours) = self.queue.get_mut(number) else {
                 self.queue.insert(*number, theirs.clone());

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use imbl::OrdMap;
+
 use super::{Existence, Relation, RelationId, RelationKind, Schema};
 use crate::operation::Origin;
 
@@ -17,24 +19,24 @@ impl Schema {
         joined.complete &= other.complete;
         joined.unread |= other.unread;
         let maybe = Existence::Maybe { by: by.clone() };
-        for (id, own) in &self.relations {
-            let same = other.relations.get(id).is_some_and(|theirs| Arc::ptr_eq(own, theirs) || alike(own, theirs));
+        for (id, own, theirs) in beside(&self.relations, &other.relations) {
+            let same = theirs.is_some_and(|theirs| Arc::ptr_eq(own, theirs) || alike(own, theirs));
             if !same {
                 joined.edit_relation(*id, |relation| relation.existence = maybe.clone());
             }
         }
-        for (id, own) in &self.constraints {
-            if !other.constraints.get(id).is_some_and(|theirs| Arc::ptr_eq(own, theirs) || own.name == theirs.name) {
+        for (id, own, theirs) in beside(&self.constraints, &other.constraints) {
+            if !theirs.is_some_and(|theirs| Arc::ptr_eq(own, theirs) || own.name == theirs.name) {
                 joined.edit_constraint(*id, |row| row.existence = maybe.clone());
             }
         }
-        for (id, own) in &self.triggers {
-            if !other.triggers.get(id).is_some_and(|theirs| Arc::ptr_eq(own, theirs) || own.name == theirs.name) {
+        for (id, own, theirs) in beside(&self.triggers, &other.triggers) {
+            if !theirs.is_some_and(|theirs| Arc::ptr_eq(own, theirs) || own.name == theirs.name) {
                 joined.edit_trigger(*id, |row| row.existence = maybe.clone());
             }
         }
-        for (id, own) in &self.functions {
-            if !other.functions.get(id).is_some_and(|theirs| Arc::ptr_eq(own, theirs)) {
+        for (id, own, theirs) in beside(&self.functions, &other.functions) {
+            if !theirs.is_some_and(|theirs| Arc::ptr_eq(own, theirs)) {
                 let mut function = (**own).clone();
                 function.existence = maybe.clone();
                 joined.functions.insert(*id, Arc::new(function));
@@ -52,9 +54,9 @@ impl Schema {
     /// Objects that only the other side has, under ids of their own: branches count on from the same number.
     fn take_only_theirs(&mut self, own: &Schema, other: &Schema, maybe: &Existence) {
         self.next_id = self.next_id.max(other.next_id);
-        for (name, id) in &other.relation_names {
-            let Some(theirs) = other.relations.get(id) else { continue };
-            if self.relation_names.contains_key(name) || own.is_same_object(theirs) {
+        for (name, id, known) in beside(&other.relation_names, &own.relation_names) {
+            let (None, Some(theirs)) = (known, other.relations.get(id)) else { continue };
+            if own.is_same_object(theirs) {
                 continue;
             }
             let new = RelationId(self.fresh());
@@ -64,8 +66,8 @@ impl Schema {
             self.relations
                 .insert(new, Arc::new(Relation { id: new, name: name.clone(), existence: maybe.clone(), kind }));
         }
-        for (name, id) in &other.type_names {
-            let (false, Some(theirs)) = (self.type_names.contains_key(name), other.types.get(id)) else { continue };
+        for (name, id, known) in beside(&other.type_names, &own.type_names) {
+            let (None, Some(theirs)) = (known, other.types.get(id)) else { continue };
             let new = super::TypeId(self.fresh());
             let mut found = (**theirs).clone();
             (found.id, found.existence) = (new, maybe.clone());
@@ -73,8 +75,8 @@ impl Schema {
             self.type_names.insert(name.clone(), new);
             self.types.insert(new, Arc::new(found));
         }
-        for (name, ids) in &other.function_names {
-            if self.function_names.contains_key(name) {
+        for (name, ids, known) in beside(&other.function_names, &own.function_names) {
+            if known.is_some() {
                 continue;
             }
             for id in ids {
@@ -99,7 +101,7 @@ impl Schema {
                 self.extensions.insert(name.clone(), maybe.clone());
             }
         }
-        self.columns_may_be_more(other, maybe);
+        self.columns_may_be_more(own, other, maybe);
     }
 
     /// The other side's object is here under its id, renamed perhaps.
@@ -108,16 +110,11 @@ impl Schema {
     }
 
     /// Columns of one side only may be there; those of both stay.
-    fn columns_may_be_more(&mut self, other: &Schema, maybe: &Existence) {
-        let both: Vec<RelationId> =
-            self.relations.keys().copied().filter(|id| other.relations.contains_key(id)).collect();
-        for id in both {
-            let (Some(own), Some(theirs)) = (self.relations.get(&id), other.relations.get(&id)) else { continue };
-            if Arc::ptr_eq(own, theirs) {
-                continue;
-            }
+    fn columns_may_be_more(&mut self, own: &Schema, other: &Schema, maybe: &Existence) {
+        for (id, own, theirs) in beside(&own.relations, &other.relations) {
+            let Some(theirs) = theirs.filter(|theirs| !Arc::ptr_eq(own, theirs)) else { continue };
             let Some(theirs) = theirs.as_table().cloned() else { continue };
-            self.edit_table(id, |table| {
+            self.edit_table(*id, |table| {
                 for column in &mut table.columns {
                     if theirs.column_by_id(column.id).is_none_or(|one| one.name != column.name) {
                         column.existence = maybe.clone();
@@ -135,6 +132,20 @@ impl Schema {
             });
         }
     }
+}
+
+/// The entries of a map, each with what the other has under its key. Two that share all share their places in memory:
+/// there is nothing to look at then.
+fn beside<'m, K: Ord, V>(
+    own: &'m OrdMap<K, V>,
+    other: &'m OrdMap<K, V>,
+) -> impl Iterator<Item = (&'m K, &'m V, Option<&'m V>)> {
+    let mut theirs = other.iter().peekable();
+    let all = (!own.ptr_eq(other)).then(|| own.iter()).into_iter().flatten();
+    all.map(move |(key, value)| {
+        while theirs.next_if(|(known, _)| *known < key).is_some() {}
+        (key, value, theirs.next_if(|(known, _)| *known == key).map(|(_, value)| value))
+    })
 }
 
 /// The same in what is asked of a relation itself; columns and constraints have existence of their own.

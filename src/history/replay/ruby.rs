@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Event, Replay};
+use crate::data::Moment;
 use crate::history::State;
 use crate::operation::{Frame, FrameKind, Operation, RubyScript, Statement, Unread};
 use crate::rails::{World, evaluate};
@@ -18,6 +19,9 @@ pub(super) struct Fork {
     joined: Option<State>,
     /// A loop over what is not known, rather than a condition.
     is_loop: bool,
+    /// Where the branch at hand begins, and whether those before it changed nothing.
+    since: Moment,
+    untouched: bool,
 }
 
 impl Replay<'_> {
@@ -37,12 +41,20 @@ impl Replay<'_> {
         let origin = self.origin(at);
         let Some(fork) = self.forks.last_mut() else { return };
         let arm = std::mem::replace(&mut self.state, fork.before.clone());
+        let untouched = std::mem::replace(&mut fork.since, self.moment) == self.moment;
         if leaves {
             return;
         }
         fork.joined = Some(match fork.joined.take() {
-            None => arm,
-            Some(other) => other.join(&arm, &origin),
+            None => {
+                fork.untouched = untouched;
+                arm
+            }
+            Some(other) if untouched && fork.untouched => other,
+            Some(other) => {
+                fork.untouched = false;
+                other.join(&arm, &origin)
+            }
         });
     }
 }
@@ -112,7 +124,8 @@ impl World for Replay<'_> {
 
     fn fork(&mut self, at: Span) {
         let is_loop = self.frames.last().is_some_and(|frame| frame.kind == FrameKind::Loop(None));
-        self.forks.push(Fork { before: self.state.clone(), joined: None, is_loop });
+        let (before, since) = (self.state.clone(), self.moment);
+        self.forks.push(Fork { before, joined: None, is_loop, since, untouched: true });
         self.depth.undecided += 1;
         self.depth.guards += usize::from(!is_loop);
         self.frames.push(Frame { kind: FrameKind::Undecided, span: at });

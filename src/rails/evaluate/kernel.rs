@@ -205,6 +205,9 @@ impl<'a> Evaluator<'a> {
             ("Rails", "logger" | "cache") | ("ActiveRecord::Base", "logger") => {
                 return Ok(Value::Constant("Rails.logger".into()));
             }
+            (logger, "debug" | "info" | "warn" | "error" | "fatal" | "log") if logger.ends_with("Logger") => {
+                return Ok(Value::Nil);
+            }
             ("Rails.logger" | "Kernel" | "STDOUT" | "$stdout", _)
                 if given.block.is_none() && self.kernel(name, &given, at).is_none() =>
             {
