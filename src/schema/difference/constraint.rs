@@ -43,6 +43,8 @@ impl<'a> Comparison<'a> {
         }
         for row in from.constraints() {
             match pairs.get(&row.id) {
+                // Both sides share what neither changed.
+                Some(other) if std::ptr::eq(row, *other) => {}
                 Some(other) => self.constraint(row, other),
                 None => self.extra_constraint(row),
             }

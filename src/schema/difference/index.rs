@@ -16,6 +16,8 @@ impl<'a> Comparison<'a> {
         for (relation, index) in from.relations().filter_map(own) {
             let found = self.pairs.to(relation.id).and_then(|id| to.get_relation(id)).and_then(own);
             match found {
+                // Both sides share what neither changed.
+                Some((other, _)) if std::ptr::eq(relation, other) => {}
                 Some((other, then)) if self.pairs.to(index.table) == Some(then.table) => {
                     self.index(relation, index, other, then);
                 }

@@ -11,6 +11,8 @@ impl<'a> Comparison<'a> {
         let mut extra: Vec<(&Relation, &Table)> = Vec::new();
         for (relation, table) in self.from.tables() {
             match self.pairs.to(relation.id).and_then(|id| self.to.get_relation(id)) {
+                // Both sides share what neither changed.
+                Some(other) if std::ptr::eq(relation, other) => {}
                 Some(other) => self.table(relation, table, other),
                 None => extra.push((relation, table)),
             }
