@@ -303,6 +303,40 @@ fn pages_that_cannot_be_read_end_the_run() {
     }
 }
 
+/// A Rails migration that says `add_money`, under such a vocabulary.
+fn with_vocabulary(name: &str, words: &str) -> (String, String) {
+    let settings = "vocabularies = [\"words.toml\"]\nframework = \"rails\"\n";
+    let folder = project(name, &[("plimsoll.toml", settings), ("words.toml", words)]);
+    let migrations = PathBuf::from(&folder).join("db/migrate");
+    fs::create_dir_all(&migrations).unwrap();
+    let ruby = "class AddPrice < ActiveRecord::Migration[7.1]\n  def up\n    create_table :orders\n    \
+                add_money :orders, :price\n  end\nend\n";
+    fs::write(migrations.join("20240101000000_add_price.rb"), ruby).unwrap();
+    (format!("--config={folder}/plimsoll.toml"), format!("{folder}/db/migrate"))
+}
+
+const MONEY: &str = "[vocabulary]\nname = \"shop\"\n\n[helper.add_money]\nparameters = \"table, column\"\n\
+                     does = 'add_column table, \"#{column}_cents\", :bigint'\n";
+
+#[test]
+fn helpers_that_a_project_declares_are_understood() {
+    let (config, path) = with_vocabulary("words", MONEY);
+    let ran = plimsoll(&["schema", &path, &config, "--format=sql"]);
+    ends(&ran, 0);
+    assert!(ran.out.contains("price_cents bigint"), "{}", ran.out);
+    let ran = plimsoll(&["check", &path, &config, "--format=json"]);
+    assert_eq!(ran.json()["summary"]["unread"], 0, "{}", ran.out);
+
+    let (config, path) = with_vocabulary("words-other", &MONEY.replace("add_money", "add_amount"));
+    let ran = plimsoll(&["check", &path, &config, "--format=json"]);
+    assert_eq!(ran.json()["summary"]["unread"], 1, "{}", ran.out);
+
+    let (config, path) = with_vocabulary("words-wrong", &MONEY.replace("does", "did"));
+    let ran = plimsoll(&["check", &path, &config]);
+    ends(&ran, 2);
+    assert!(ran.err.contains("words.toml"), "{}", ran.err);
+}
+
 #[test]
 fn the_vocabulary_of_pages_is_documented() {
     let page = fs::read_to_string("docs/configuration.md").unwrap();

@@ -20,6 +20,7 @@ use crate::rails::{self, Language};
 use crate::read::STACK;
 use crate::read::dialect::{Spoken, spoken};
 use crate::read::{ruby, sql};
+use crate::settings::Settings;
 use crate::source::{Piece, PieceBuilder, SourceId, Sources, Span};
 
 /// A migration with the files it came from.
@@ -52,18 +53,18 @@ pub struct DraftHistory {
 
 /// Reads a layout's files.
 ///
-/// `placeholders` are those that the settings give values to.
+/// The settings give values to placeholders, and words to migrations.
 pub fn assemble(
     layout: Layout,
     root: &Path,
-    placeholders: &BTreeMap<String, String>,
+    settings: &Settings,
     texts: &mut Texts,
     sources: &mut Sources,
 ) -> DraftHistory {
     let context = runner::Context { layout: &layout, texts, root };
     let found = runner::entries(context);
     let Entries { entries, unread, remarks, has_down, has_gaps, other_database, placeholders: mut values } = found;
-    values.extend(placeholders.clone());
+    values.extend(settings.placeholders.clone());
     let unread = unread.into_iter().map(|(path, reason)| UnreadFile { path, span: None, reason, judged: true });
     let mut history = DraftHistory {
         layout,
@@ -96,7 +97,7 @@ pub fn assemble(
         }
         if history.layout.framework == Framework::Rails {
             order(&mut history.drafts);
-            history.language = language(&history, root, sources);
+            history.language = language(&history, root, settings, sources);
         }
         let root = named(&history.layout.root).to_owned();
         history.remarks.extend(history.placeholders.remarks(&root));

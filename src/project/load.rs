@@ -32,7 +32,7 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
     let mut sources = request.sources;
     let mut histories = Vec::new();
     for layout in layouts.into_values() {
-        let history = assemble(layout, &place.root, &request.settings.placeholders, &mut texts, &mut sources);
+        let history = assemble(layout, &place.root, request.settings, &mut texts, &mut sources);
         histories.push(history);
     }
     let mut histories = without_other_databases(histories, &mut remarks)?;

@@ -7,6 +7,7 @@ use super::git::Git;
 use super::place::Place;
 use super::text;
 use crate::error::Error;
+use crate::rails::vocabulary;
 use crate::report::Baseline;
 use crate::settings::{Flags, Settings, SettingsFile};
 use crate::source::{SourceId, Sources};
@@ -55,27 +56,43 @@ fn with_own_rules(
     let rules: Vec<&str> = rules.iter().copied().chain(pages.iter().map(|page| page.id.as_str())).collect();
     let mut settings = SettingsFile { sources, id, rules: &rules }.read()?;
     settings.extra_pages = pages;
+    settings.vocabulary_texts = vocabulary_texts(place, flags, &settings.vocabularies)?;
     Ok(settings)
 }
 
-/// The text of the baseline, from where the settings come: a change cannot add to what is known about itself.
+/// The text of the baseline: a change cannot add to what is known about itself.
 fn known_findings(place: &Place, flags: &Flags, path: &str) -> Result<String, Error> {
     let missing = |reason: String| Error::Usage {
         message: format!("the baseline {path} cannot be read: {reason}"),
         help: "`plimsoll baseline` writes it".to_owned(),
     };
-    let text = match &flags.config_from {
-        Some(revision) => {
-            let git = Git::at(&place.root);
-            let files = git.files_at(&git.known(revision)?, &[path])?;
-            let blob = files.get(path).ok_or_else(|| missing(format!("{revision} has no such file")))?;
-            let bytes = git.contents(&[blob])?.into_iter().flatten().next();
-            text::decode(bytes.ok_or_else(|| missing("it is not in this clone".to_owned()))?).map_err(missing)?
-        }
-        None => text::read(&place.root.join(path)).map_err(missing)?,
+    let text = named_text(place, flags, path)?.map_err(missing)?;
+    Baseline::parse(&text).map_err(missing)?;
+    Ok(text)
+}
+
+/// The texts of the project's own vocabularies, each of which can be read.
+fn vocabulary_texts(place: &Place, flags: &Flags, paths: &[String]) -> Result<Vec<String>, Error> {
+    let read = |path: &String| {
+        let fault = |reason: String| Error::Io { path: path.clone(), reason };
+        let text = named_text(place, flags, path)?.map_err(fault)?;
+        vocabulary::read(&text).map_err(fault)?;
+        Ok(text)
     };
-    Baseline::parse(&text.text).map_err(missing)?;
-    Ok(text.text)
+    paths.iter().map(read).collect()
+}
+
+/// A file that the settings name, from where the settings come; the inner error says why it cannot be read.
+fn named_text(place: &Place, flags: &Flags, path: &str) -> Result<Result<String, String>, Error> {
+    let Some(revision) = &flags.config_from else {
+        return Ok(text::read(&place.root.join(path)).map(|text| text.text));
+    };
+    let git = Git::at(&place.root);
+    let files = git.files_at(&git.known(revision)?, &[path])?;
+    let Some(blob) = files.get(path) else { return Ok(Err(format!("{revision} has no such file"))) };
+    let bytes = git.contents(&[blob])?.into_iter().flatten().next();
+    let decoded = bytes.ok_or_else(|| "it is not in this clone".to_owned()).and_then(text::decode);
+    Ok(decoded.map(|text| text.text))
 }
 
 /// The file as shown, and its text.

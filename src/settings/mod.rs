@@ -58,6 +58,8 @@ pub struct Settings {
     pub extra_pages: Vec<ExtraPage>,
     /// Files that describe a Rails project's own migration methods, relative to the repository root.
     pub vocabularies: Vec<String>,
+    /// Their texts, in the same order.
+    pub vocabulary_texts: Vec<String>,
     /// The file of findings that are known, relative to the repository root.
     pub baseline: Option<String>,
     /// The settings file among the run's sources.
@@ -137,6 +139,7 @@ impl Default for Settings {
             extra_rules: Vec::new(),
             extra_pages: Vec::new(),
             vocabularies: Vec::new(),
+            vocabulary_texts: Vec::new(),
             baseline: None,
             file: None,
             known: None,

@@ -27,7 +27,8 @@ use super::place::Place;
 use super::text::peek;
 use crate::error::Error;
 use crate::history::{Application, Framework};
-use crate::rails::{Language, Vocabularies};
+use crate::rails::{Language, Vocabularies, vocabulary};
+use crate::settings::Settings;
 use crate::source::{Piece, Sources};
 
 /// An application, or an engine, as its files show it.
@@ -122,8 +123,9 @@ fn milestone_numbers(milestone: &str) -> Vec<u32> {
     milestone.split('.').map(|part| part.parse().unwrap_or(u32::MAX)).collect()
 }
 
-/// How a history's Ruby is to be understood: the application's gems, its settings, the SQL files its migrations read.
-pub fn language(history: &DraftHistory, root: &Path, sources: &mut Sources) -> Arc<Language> {
+/// How a history's Ruby is to be understood: the application's gems, its settings, the SQL files its migrations read,
+/// and the vocabularies of its own.
+pub fn language(history: &DraftHistory, root: &Path, settings: &Settings, sources: &mut Sources) -> Arc<Language> {
     let folder = root.join(&history.layout.root);
     // A dump lies in `db` itself.
     let inside = || folder.ancestors().take_while(|above| above.starts_with(root));
@@ -135,7 +137,9 @@ pub fn language(history: &DraftHistory, root: &Path, sources: &mut Sources) -> A
     let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
     let limits_lock_waits = around.databases.limits_lock_waits(&folders) || language::limits_lock_waits(&app);
     let loaded = files::read(history, root, &app, sources);
-    let vocabularies = Vocabularies::shipped(&gems);
+    // One that cannot be read has ended the run before.
+    let own = settings.vocabulary_texts.iter().filter_map(|text| vocabulary::read(text).ok());
+    let vocabularies = Vocabularies::shipped(&gems).with(own.collect());
     let jobs = Arc::new(jobs::read(&app, &vocabularies));
     Arc::new(Language { vocabularies, dialect: language::dialect(&app, "", loaded), jobs, limits_lock_waits })
 }
