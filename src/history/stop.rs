@@ -71,6 +71,13 @@ pub struct Ends {
     down: OnceCell<Option<Course>>,
 }
 
+impl Ends {
+    /// With the course of the up, where the history has taken it.
+    pub fn of(up: Option<Course>) -> Ends {
+        Ends { up: up.map(OnceCell::from).unwrap_or_default(), ..Ends::default() }
+    }
+}
+
 impl<'a> Whole<'a> {
     /// The migration run by itself.
     pub fn course(&self) -> &'a Course {

@@ -34,10 +34,25 @@ pub struct Passage {
 /// What a course is kept in while it runs.
 #[derive(Debug, Default)]
 pub(super) struct Record {
-    pub befores: Vec<State>,
+    befores: Vec<State>,
     units: Vec<Passage>,
     failed: Option<(Passed, Failure)>,
     pub unread: bool,
+    /// It is the history that runs: it goes on after a failure, to say what else there is to say.
+    beside: bool,
+}
+
+impl Record {
+    /// For a migration at its place in the history.
+    pub(super) fn beside() -> Record {
+        Record { beside: true, ..Record::default() }
+    }
+
+    /// Where nothing failed, the migration run by itself takes the same course.
+    pub(super) fn into_course(self, end: &State) -> Option<Course> {
+        let Record { units, failed, unread, .. } = self;
+        failed.is_none().then(|| Course { units, failed, end: end.clone(), unread })
+    }
 }
 
 /// Moments of a course are later than all that was before it.
@@ -77,7 +92,7 @@ pub fn course(plan: &Plan, number: usize, script: &Script, start: &State, majors
 impl Replay<'_> {
     /// A statement has failed for certain: nothing runs after it.
     pub(super) fn is_over(&self) -> bool {
-        self.record.as_ref().is_some_and(|record| record.failed.is_some())
+        self.record.as_ref().is_some_and(|record| record.failed.is_some() && !record.beside)
     }
 
     pub(super) fn note_failure(&mut self, passed: &Passed, failure: &Failure) {
@@ -88,13 +103,24 @@ impl Replay<'_> {
         {
             record.failed = Some((passed.clone(), failure.clone()));
             // Its transaction is rolled back, be it the statement's own.
-            self.state = self.unit_start.clone();
+            if !record.beside {
+                self.state = self.unit_start.clone();
+            }
+        }
+    }
+
+    /// The state before a step; what a handler or ROLLBACK TO has undone is forgotten.
+    pub(super) fn note_before(&mut self, before: &State) {
+        if let Some(record) = &mut self.record {
+            record.befores.truncate(self.unit_steps.len());
+            record.befores.push(before.clone());
         }
     }
 
     pub(super) fn note_unit(&mut self, steps: &[Passed], before: &State) {
         let Some(record) = &mut self.record else { return };
-        let befores = std::mem::take(&mut record.befores);
+        let mut befores = std::mem::take(&mut record.befores);
+        befores.truncate(steps.len());
         if record.failed.is_none() && !steps.is_empty() {
             let (steps, before, after) = (steps.to_vec(), before.clone(), self.state.clone());
             let lock_timeout = self.session.has_lock_timeout();

@@ -182,10 +182,15 @@ impl<'a> Replay<'a> {
         let goes_on = migration.transaction == TransactionUnit::AllPending
             && self.history.migrations.get(number + 1).is_some_and(|next| next.judged == migration.judged)
             && self.plan.same_release(number, number + 1);
+        // What shares a transaction with others takes another course by itself.
+        let alone = self.session.transaction.is_none() && !goes_on;
+        self.record = (migration.judged && alone).then(|| Box::new(course::Record::beside()));
         self.script(migration, &migration.up.nodes, goes_on);
+        let record = self.record.take();
         let steps = std::mem::take(&mut self.migration_steps);
         if migration.judged && self.parted().is_none() {
-            let (context, ends) = (self.context(), Ends::default());
+            let up = record.and_then(|record| record.into_course(&self.state));
+            let (context, ends) = (self.context(), Ends::of(up));
             let (past, after) = (&self.past, &self.state);
             let whole = Whole { context, steps: &steps, before: &before, after, past, ends: &ends };
             (self.tell)(Event::Whole(&whole));
@@ -410,9 +415,7 @@ impl<'a> Replay<'a> {
         let around = takes_away.then(|| Arc::new((before.clone(), self.state.clone())));
         let (operation, origin, applied) = (operation.clone(), origin.clone(), applied.clone());
         let passed = Passed { operation, origin, applied, certain, around };
-        if let Some(record) = &mut self.record {
-            record.befores.push(before.clone());
-        }
+        self.note_before(before);
         if let Some(failure) = passed.applied.failure() {
             self.note_failure(&passed, failure);
         }
@@ -443,9 +446,7 @@ impl<'a> Replay<'a> {
         self.moment.unit += 1;
         let steps = std::mem::take(&mut self.unit_steps);
         let before = std::mem::replace(&mut self.unit_start, self.state.clone());
-        if self.record.is_some() {
-            return self.note_unit(&steps, &before);
-        }
+        self.note_unit(&steps, &before);
         if !steps.is_empty() && self.parted().is_none() {
             let unit = Unit { context: self.context(), steps: &steps, before: &before, after: &self.state };
             (self.tell)(Event::Unit(&unit));

@@ -71,7 +71,10 @@ impl<'a> Comparison<'a> {
             match same.or_else(by_name).filter(|found| !taken.contains_key(&found.id)) {
                 Some(found) => {
                     taken.insert(found.id, trigger);
-                    self.trigger(trigger, found);
+                    // Both sides share what neither changed.
+                    if !std::ptr::eq(trigger, found) {
+                        self.trigger(trigger, found);
+                    }
                 }
                 None => self.extra_trigger(trigger),
             }
