@@ -180,10 +180,35 @@ fn hostile_names_are_inert_everywhere() {
         let shown = format!("{}{}", ran.out, ran.err);
         assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{arguments:?}\n{shown}");
     }
+    let harmless = |arguments: &[&str]| {
+        let ran = plimsoll(arguments);
+        let shown = format!("{}{}", ran.out, ran.err);
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{arguments:?}\n{shown}");
+        assert!(ran.code < 2 && ran.out.contains("alert(1)"), "{arguments:?} tells the name\n{shown}");
+        ran.out
+    };
     let name = format!("{name} y");
     let sql =
         format!("CREATE TABLE \"{name}\" (id int PRIMARY KEY);\nCREATE TABLE b (id int REFERENCES \"{name}\");\n");
     let folder = project("hostile-graph", &[("001_a.sql", &sql)]);
+    let table = format!("\"{name}\"");
+    for format in ["dot", "mermaid", "svg", "json"] {
+        let format = format!("--format={format}");
+        harmless(&["graph", &folder, &format]);
+        harmless(&["graph", &folder, &format, "--table", &table, "--depth=1"]);
+        harmless(&["graph", &folder, &format, "--path", "b", &table]);
+    }
+    for format in ["human", "json", "svg"] {
+        harmless(&["paths", &table, &folder, &format!("--format={format}")]);
+    }
+    harmless(&["schema", &folder, "--format=json"]);
+    let other = format!("{}/001_users.sql", project("hostile-other", &[HARMLESS]));
+    for format in ["human", "json"] {
+        harmless(&["drift", "--expected", &folder, "--actual", &other, &format!("--format={format}")]);
+    }
+    let svg = harmless(&["graph", &folder, "--format=svg"]);
+    let drawing = roxmltree::Document::parse(&svg).unwrap();
+    assert!(!drawing.descendants().any(|node| node.has_tag_name("script")), "{svg}");
     let mermaid = plimsoll(&["graph", &folder, "--format=mermaid"]).out;
     assert!(mermaid.contains("alert") && !mermaid.contains("<script>"), "{mermaid}");
     let dot = plimsoll(&["graph", &folder, "--format=dot"]).out;

@@ -8,6 +8,7 @@ mod command;
 mod hostile;
 mod machines;
 mod page;
+mod published;
 mod report;
 mod schema;
 
