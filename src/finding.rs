@@ -240,7 +240,10 @@ impl Finding {
         if let (Some(own), Some(more)) = (&mut self.instead, &other.instead)
             && !own.contains(more.as_str())
         {
-            *own = format!("{own}\n{more}");
+            // What is said above each statement is said once.
+            let said = |line: &&str| line.starts_with("--") && own.lines().any(|known| known == *line);
+            let more: Vec<&str> = more.lines().skip_while(said).collect();
+            *own = format!("{own}\n{}", more.join("\n"));
         }
         if let (Some(own), Some(more)) = (&mut self.verify, &other.verify)
             && !own.contains(more.as_str())

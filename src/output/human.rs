@@ -162,7 +162,7 @@ impl Page<'_> {
 
     fn details(&self, finding: &Finding, into: &mut dyn Write) -> io::Result<()> {
         for section in sections(finding, self.report) {
-            if section.code {
+            if section.code.is_some() {
                 self.block(section.word, &wrap_around_code(&section.text, self.prose_width()), into)?;
             } else {
                 self.block(section.word, &wrap(&section.text, self.prose_width()), into)?;

@@ -75,8 +75,8 @@ fn folded(finding: &Finding, report: &Report, sources: &Sources, is_first: bool)
         text.push_str(&format!("- because {} ({})\n", prose(&because.text), code(&at)));
     }
     for section in sections(finding, report) {
-        if section.code && is_code(&section.text) {
-            text.push_str(&format!("\n**{}**\n\n{}\n", section.word, fenced(&section.text, "sql")));
+        if let Some(language) = section.code {
+            text.push_str(&format!("\n**{}**\n\n{}\n", section.word, fenced(&section.text, language)));
         } else {
             let lines: Vec<String> = section.text.lines().map(prose).collect();
             text.push_str(&format!("- **{}**: {}\n", section.word, lines.join("<br>")));
@@ -87,9 +87,4 @@ fn folded(finding: &Finding, report: &Report, sources: &Sources, is_first: bool)
     }
     text.push_str("\n</details>\n");
     text
-}
-
-/// Advice is words or statements: statements in a language that can be coloured.
-fn is_code(text: &str) -> bool {
-    text.lines().any(super::text::reads_as_code)
 }

@@ -201,7 +201,7 @@ impl Writer<'_> {
         }
         for section in sections(finding, self.report) {
             let told = unlinked(&section.text);
-            let gap = if section.code { "\n" } else { " " };
+            let gap = if section.code.is_some() { "\n" } else { " " };
             text.push_str(&format!("\n{}:{gap}{told}", section.word));
         }
         text

@@ -1,6 +1,6 @@
 //! A report in words, part by part: what every format for readers tells below a finding's message, and of the whole run.
 
-use super::text::{counted, visible, visible_lines};
+use super::text::{Advice, advice, counted, visible, visible_lines};
 use crate::finding::{Finding, Link, LinkKind, Severity};
 use crate::report::Report;
 use crate::source::{Sources, Span};
@@ -12,8 +12,8 @@ pub(super) struct Section {
     pub word: &'static str,
     /// Inert; several lines only where it has them by itself.
     pub text: String,
-    /// Meant to be pasted.
-    pub code: bool,
+    /// Meant to be pasted: the language of it.
+    pub code: Option<&'static str>,
 }
 
 /// What a finding tells, in the order of a reader's questions.
@@ -21,38 +21,41 @@ pub(super) fn sections(finding: &Finding, report: &Report) -> Vec<Section> {
     let mut told = Vec::new();
     let mut tell = |word, text: String, code| told.push(Section { word, text, code });
     if !finding.chain.is_empty() {
-        tell("path", visible(&chain(&finding.chain)).into_owned(), false);
+        tell("path", visible(&chain(&finding.chain)).into_owned(), None);
     }
     for hit in &finding.hits {
         let only = match hit.partitions.as_slice() {
             [] => String::new(),
             names => format!(", for rows of {}", names.join(", ")),
         };
-        tell("fails", visible(&format!("{}{only}", hit.writes)).into_owned(), false);
+        tell("fails", visible(&format!("{}{only}", hit.writes)).into_owned(), None);
     }
     if !finding.spares.is_empty() {
-        tell("not hit", visible(&finding.spares.join("; ")).into_owned(), false);
+        tell("not hit", visible(&finding.spares.join("; ")).into_owned(), None);
     }
     if !finding.stops.is_empty() {
         let stops: Vec<_> = finding.stops.iter().map(|stop| visible(stop)).collect();
-        tell("stops", stops.join("\n"), false);
+        tell("stops", stops.join("\n"), None);
     }
     let all: Vec<Major> = report.postgres.majors().collect();
     if !finding.postgres.is_empty() && finding.postgres != all {
-        tell("on", format!("PostgreSQL {}", majors(&finding.postgres)), false);
+        tell("on", format!("PostgreSQL {}", majors(&finding.postgres)), None);
     }
     let several = report.histories.iter().any(|history| history.databases.len() > 1);
     if several && !finding.databases.is_empty() {
-        tell("in", visible(&format!("database {}", finding.databases.join(", "))).into_owned(), false);
+        tell("in", visible(&format!("database {}", finding.databases.join(", "))).into_owned(), None);
     }
     if !finding.certain {
-        tell("unsure", "this rests on something that could not be decided from the files".to_owned(), false);
+        tell("unsure", "this rests on something that could not be decided from the files".to_owned(), None);
     }
     if let Some(instead) = &finding.instead {
-        tell("instead", visible_lines(instead), true);
+        match advice(&visible_lines(instead)) {
+            Advice::Words(words) => tell("instead", words, None),
+            Advice::Code(language, code) => tell("instead", code, Some(language)),
+        }
     }
     if let Some(verify) = &finding.verify {
-        tell("verify", visible_lines(verify), true);
+        tell("verify", visible_lines(verify), Some("sql"));
     }
     told
 }

@@ -58,11 +58,44 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
     lines.join("\n")
 }
 
-/// As [`wrap`], but lines that read as code are left alone.
+/// As [`wrap`], but lines that read as code are left alone; a comment goes on as a comment.
 pub(super) fn wrap_around_code(text: &str, width: usize) -> String {
-    let line = |line: &str| if reads_as_code(line) { line.to_owned() } else { wrap_line(line, width) };
-    let lines: Vec<String> = text.lines().map(line).collect();
+    let line = |line: &str| match line.strip_prefix("-- ") {
+        Some(comment) => {
+            wrap_line(comment, width.saturating_sub(3)).split('\n').map(|part| format!("-- {part}")).collect()
+        }
+        None if reads_as_code(line) => vec![line.to_owned()],
+        None => vec![wrap_line(line, width)],
+    };
+    let lines: Vec<String> = text.lines().flat_map(line).collect();
     lines.join("\n")
+}
+
+/// Advice: words, or code in a language that forges and editors know by this word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Advice {
+    Words(String),
+    Code(&'static str, String),
+}
+
+/// What an advice is. Comments alone are words: nobody pastes them, but for what plimsoll reads.
+pub(super) fn advice(text: &str) -> Advice {
+    let comment = |line: &str| line.strip_prefix("-- ").or(line.strip_prefix("# ")).map(str::to_owned);
+    let directive = text.contains(" plimsoll:");
+    if !directive && let Some(words) = text.lines().map(comment).collect::<Option<Vec<String>>>() {
+        return Advice::Words(words.join("\n"));
+    }
+    let mut lines = text.lines();
+    let language = if lines.any(|line| line.starts_with('[') && line.ends_with(']')) {
+        "toml"
+    } else if text.starts_with("# ") {
+        "ruby"
+    } else if text.lines().any(reads_as_code) {
+        "sql"
+    } else {
+        return Advice::Words(text.to_owned());
+    };
+    Advice::Code(language, text.to_owned())
 }
 
 fn wrap_line(line: &str, width: usize) -> String {
@@ -87,10 +120,10 @@ fn wrap_line(line: &str, width: usize) -> String {
 }
 
 /// A line of SQL or Ruby to be pasted: breaking it could change a literal.
-pub(super) fn reads_as_code(line: &str) -> bool {
+fn reads_as_code(line: &str) -> bool {
     const VERBS: &[&str] = &[
-        "ALTER", "BEGIN", "CALL", "COMMIT", "CREATE", "DELETE", "DO", "DROP", "INSERT", "LOCK", "REINDEX", "SELECT",
-        "SET", "TRUNCATE", "UPDATE", "WITH",
+        "ALTER", "BEGIN", "CALL", "COMMIT", "CREATE", "DELETE", "DO", "DROP", "FROM", "INSERT", "LOCK", "ON",
+        "REINDEX", "SELECT", "SET", "TRUNCATE", "UPDATE", "WHERE", "WITH",
     ];
     let first = line.split([' ', ';']).next().unwrap_or_default();
     line.starts_with([' ', '\t']) || line.ends_with(';') || line.starts_with("--") || VERBS.contains(&first)
@@ -125,5 +158,23 @@ mod tests {
         assert_eq!(wrap_around_code("SELECT 'one two three';", 8), "SELECT 'one two three';");
         assert_eq!(wrap("SELECT → one → two", 8), "SELECT →\none →\ntwo");
         assert_eq!(wrap("überlanges-wort x", 4), "überlanges-wort\nx");
+        assert_eq!(wrap_around_code("-- one two three\nSET a;", 10), "-- one two\n-- three\nSET a;");
+    }
+
+    #[test]
+    fn advice_is_words_or_code_of_a_language() {
+        let words = |text: &str| Advice::Words(text.to_owned());
+        assert_eq!(advice("finish it first"), words("finish it first"));
+        assert_eq!(advice("-- finish it\n-- first"), words("finish it\nfirst"));
+        assert_eq!(advice("# say both ways"), words("say both ways"));
+        for (language, text) in [
+            ("sql", "-- first\nDROP INDEX x;"),
+            ("sql", "Fill it first, then:\nVACUUM x;"),
+            ("sql", "-- plimsoll:allow drop-column: why"),
+            ("ruby", "# before:\nself.ignored_columns += [\"a\"]"),
+            ("toml", "# declare it\n[helper.x]\ndoes = \"\""),
+        ] {
+            assert_eq!(advice(text), Advice::Code(language, text.to_owned()));
+        }
     }
 }

@@ -138,7 +138,7 @@ pub fn cascades(step: &Step, findings: &mut Findings) {
 
 fn advise(finding: &mut Finding, table: &str, is_queued: bool) {
     finding.instead(if is_queued {
-        format!("-- count what goes along before it is queued, and let batches be small enough for all of it; an index for each\n-- key that refers to {table} comes first")
+        format!("-- count what goes along before it is queued, and let batches be small enough for all of it; an index for each key that refers to {table} comes first")
     } else {
         format!("-- delete from the tables that refer to {table} first, batch by batch, in the background; then from {table}")
     });

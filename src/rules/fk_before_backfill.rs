@@ -287,8 +287,8 @@ fn tell_radius(finding: &mut Finding, schema: &Schema, hazard: &Hazard, coverage
 
 fn way_out(finding: &mut Finding, schema: &Schema, hazard: &Hazard) {
     finding.instead(format!(
-        "-- first, in an earlier release, copy every row, batch by batch, under a row lock that keeps the trigger's\n\
-         -- order and does not block inserts that refer to these rows:\n\
+        "-- first, in an earlier release, copy every row, batch by batch, under a row lock that keeps the trigger's \
+         order and does not block inserts that refer to these rows:\n\
          {}\n\
          -- then delete the rows of {} that refer to nothing, and only then add the foreign key.",
         say::backfill(schema, &hazard.state.data, &hazard.copy),

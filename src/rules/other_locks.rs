@@ -187,8 +187,8 @@ fn way_out(finding: &mut Finding, altered: &Altered, tablespace: Option<&Ident>)
              -- pg_repack --no-order --table={table} --tablespace={tablespace}"
         ),
         None => format!(
-            "-- a new table of the wanted kind (CREATE TABLE … (LIKE {table} INCLUDING ALL)), which a trigger keeps up\n\
-             -- and batches fill; then swap the two by name"
+            "-- a new table of the wanted kind (CREATE TABLE … (LIKE {table} INCLUDING ALL)), which a trigger keeps up \
+             and batches fill; then swap the two by name"
         ),
     });
 }

@@ -2,8 +2,9 @@
 
 use super::{Findings, say};
 use crate::history::{Passed, Whole};
-use crate::operation::{Operation, TableActionKind};
-use crate::schema::{Constraint, RelationId, Schema};
+use crate::operation::{Ident, Operation, TableActionKind};
+use crate::schema::definition::constraint as definition;
+use crate::schema::{Constraint, ConstraintRow, RelationId, Schema};
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
     let (before, after) = (&whole.before.schema, &whole.after.schema);
@@ -112,17 +113,30 @@ fn report(whole: &Whole, key: &Constraint, beside: Option<(&Constraint, &'static
         let origin = schema.relation(referenced).existence.origin().span;
         finding.because(origin, format!("`{}` is a partition of `{target}`", say::name(schema, referenced)));
     }
-    let columns =
-        |columns: Vec<crate::operation::Ident>| columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let referenced_names =
-        foreign.referenced_columns.iter().map(|column| schema.column_name(referenced, *column)).collect();
     finding.instead(format!(
         "-- refer to the partitioned table, with the definition that the parent's key has\n\
-         ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) NOT VALID;",
+         ALTER TABLE {} ADD CONSTRAINT {} {};",
         schema.relation(key.table).name,
         key.name,
-        columns(names(schema, key)),
-        schema.relation(target_root).name,
-        columns(referenced_names),
+        mergeable(schema, key, beside.map(|(other, _)| other), target_root),
     ));
+}
+
+/// What the key would have to be: as its parent's, or as it is but for the table it refers to. NOT VALID, so that adding
+/// it reads no row.
+fn mergeable(schema: &Schema, key: &Constraint, parent: Option<&Constraint>, target: RelationId) -> String {
+    let mut wanted = parent.unwrap_or(key).clone();
+    wanted.validated = false;
+    if let ConstraintRow::Foreign(foreign) = &mut wanted.kind
+        && foreign.references != target
+        && parent.is_none()
+    {
+        let names: Vec<Ident> =
+            foreign.referenced_columns.iter().map(|column| schema.column_name(foreign.references, *column)).collect();
+        let table = schema.relation(target).as_table();
+        let columns = names.iter().filter_map(|name| table.and_then(|table| table.column(name)));
+        foreign.referenced_columns = columns.map(|column| column.id).collect();
+        foreign.references = target;
+    }
+    definition(schema, &wanted)
 }

@@ -99,8 +99,8 @@ pub fn unique_without_partition_key(step: &Step, findings: &mut Findings) {
         );
     }
     finding.instead(
-        "-- a unique key of a partitioned table holds every column of its partition key. Either add those columns, or\n\
-         -- make the key unique on each partition, which does not make it unique in the whole table",
+        "-- a unique key of a partitioned table holds every column of its partition key. Either add those columns, or \
+         make the key unique on each partition, which does not make it unique in the whole table",
     );
 }
 

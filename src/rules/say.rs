@@ -124,7 +124,9 @@ pub fn backfill(schema: &Schema, data: &Data, copy: &Copy) -> String {
     let first = copy.key.first().map(|(_, source)| source.to_string()).unwrap_or_default();
     format!(
         "INSERT INTO {table} ({list})\n\
-         SELECT {list} FROM {source} WHERE {first} > :last AND {first} <= :last + 1000 FOR NO KEY UPDATE\n\
+         SELECT {list}\n\
+         FROM {source} WHERE {first} > :last AND {first} <= :last + 1000\n\
+         FOR NO KEY UPDATE\n\
          ON CONFLICT DO NOTHING;"
     )
 }

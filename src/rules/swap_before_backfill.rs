@@ -175,8 +175,8 @@ fn gap(unit: &Unit, served: &Served, findings: &mut Findings) {
         fill_first(unit, served)
     } else {
         format!(
-            "-- copy and swap in one transaction that begins with a lock against writes; where copying takes too long for\n\
-             -- that, keep the new table in step by a trigger, and copy while it fires\n\
+            "-- copy and swap in one transaction that begins with a lock against writes; where copying takes too long for \
+             that, keep the new table in step by a trigger, and copy while it fires\n\
              LOCK TABLE {source} IN SHARE ROW EXCLUSIVE MODE;"
         )
     });
@@ -268,7 +268,9 @@ fn fill_first(unit: &Unit, served: &Served) -> String {
     format!(
         "-- first, in an earlier release and while the trigger fires, copy every row, batch by batch:\n\
          INSERT INTO {table} ({list})\n\
-         SELECT {list} FROM {source} WHERE {first} > :last AND {first} <= :last + 1000 FOR NO KEY UPDATE\n\
+         SELECT {list}\n\
+         FROM {source} WHERE {first} > :last AND {first} <= :last + 1000\n\
+         FOR NO KEY UPDATE\n\
          ON CONFLICT DO NOTHING;\n\
          -- and swap only when no row is missing any more."
     )

@@ -111,8 +111,8 @@ fn way_out(lost: &Lost, swap: &Swap, after: &Schema) -> String {
         }
         Lost::Unique { columns, .. } => format!("CREATE UNIQUE INDEX ON {table} ({});", list(columns)),
         Lost::Widened { columns, .. } => format!(
-            "-- ({}) stays unique only while one sequence gives it out and nobody sets it by hand; foreign keys to it\n\
-             -- need the partition key too",
+            "-- ({}) stays unique only while one sequence gives it out and nobody sets it by hand; foreign keys to it \
+             need the partition key too",
             list(columns)
         ),
         Lost::Foreign(name) => {

@@ -125,8 +125,8 @@ pub fn replication_role(step: &Step, findings: &mut Findings) {
     let finding = findings.report(step.origin, "set", step.certain, message);
     finding.object("session_replication_role");
     finding.instead(
-        "-- let triggers and keys see the writes; where one trigger is in the way, let its function pass over\n\
-                     -- rows that carry a mark",
+        "-- let triggers and keys see the writes; where one trigger is in the way, let its function pass over \
+                     rows that carry a mark",
     );
 }
 

@@ -76,8 +76,8 @@ fn still_used(taken: &Taken, names: &[String], model: &Model, findings: &mut Fin
     finding.because(model.span, format!("`{class}` does not ignore {list}"));
     if taken.is_rename {
         finding.instead(format!(
-            "# add the new name as a column of its own, let the model write both, fill the old rows in batches;\n\
-             # then ignore {list} in one release and drop {} in the next",
+            "# add the new name as a column of its own, let the model write both, fill the old rows in batches; \
+             then ignore {list} in one release and drop {} in the next",
             them(names)
         ));
         return;

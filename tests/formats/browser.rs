@@ -1,4 +1,6 @@
-//! A headless Chromium, spoken to over its debugging pipe. `None` where there is none: the test says so on standard error.
+//! A headless Chromium, spoken to over its debugging pipe. A test that needs one fails where there is none, unless
+//! `PLIMSOLL_CHROMIUM=skip` says that it may go without; it then says so on standard error. The same variable names
+//! another program.
 
 use std::cell::{Cell, RefCell};
 use std::io::{BufRead, BufReader, Write};
@@ -21,7 +23,14 @@ pub struct Browser {
 impl Browser {
     /// Opens a page and waits until it is loaded.
     pub fn open(name: &str, page: &str) -> Option<Browser> {
-        let program = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|program| {
+        let wanted = std::env::var("PLIMSOLL_CHROMIUM").ok();
+        if wanted.as_deref() == Some("skip") {
+            // Not `eprintln!`: the test runner swallows that for tests that pass.
+            let _ = writeln!(std::io::stderr(), "not proven (no Chromium wanted): {name}");
+            return None;
+        }
+        let known = ["chromium", "chromium-browser", "google-chrome"].map(str::to_owned);
+        let program = wanted.into_iter().chain(known).find(|program| {
             Command::new(program)
                 .arg("--version")
                 .stdout(Stdio::null())
@@ -29,11 +38,9 @@ impl Browser {
                 .status()
                 .is_ok_and(|status| status.success())
         });
-        let Some(program) = program else {
-            // Not `eprintln!`: the test runner swallows that for tests that pass.
-            let _ = writeln!(std::io::stderr(), "not proven (no chromium here): {name}");
-            return None;
-        };
+        let program = program.expect(
+            "no Chromium: install it (Debian's package is `chromium`), name one in PLIMSOLL_CHROMIUM, or set it to skip",
+        );
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages").join(name);
         let _ = std::fs::remove_dir_all(&folder);
         let profile = folder.join("profile");
@@ -42,7 +49,7 @@ impl Browser {
         std::fs::write(&file, page).unwrap();
         // The pipe is descriptors 3 and 4 of the browser.
         let mut child = Command::new("sh")
-            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", program])
+            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null 2>&1", &program])
             .args([
                 "--headless=new",
                 "--no-sandbox",

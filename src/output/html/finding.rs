@@ -7,8 +7,7 @@ use super::listing::line_id;
 use super::{Page, class};
 use crate::finding::{Finding, Link, LinkKind};
 use crate::output::rule_url;
-use crate::output::sections::{place, sections};
-use crate::output::text::reads_as_code;
+use crate::output::sections::{Section, place, sections};
 use crate::source::Span;
 
 /// The question that a section answers, as its heading.
@@ -21,7 +20,7 @@ fn heading(word: &str) -> &str {
         "on" => "On",
         "in" => "In",
         "unsure" => "Not certain",
-        "instead" => "Run this instead",
+        "instead" => "Do this instead",
         "verify" => "Count the rows that would fail",
         other => other,
     }
@@ -47,12 +46,12 @@ pub(super) fn write(page: &Page<'_>, finding: &Finding, into: &mut dyn Write) ->
         if section.word == "instead" || section.word == "verify" {
             continue;
         }
-        let told: Vec<String> = section.text.lines().map(prose).collect();
-        writeln!(into, "<dt>{term}</dt><dd>{}</dd>", told.join("<br>"))?;
+        writeln!(into, "<dt>{term}</dt><dd>{}</dd>", several(&section.text))?;
     }
     because(page, finding, into)?;
-    for section in sections(finding, page.report).into_iter().filter(|section| section.code) {
-        writeln!(into, "<dt>{}</dt><dd>{}</dd>", heading(section.word), advice(&section.text))?;
+    let ways_out = |section: &Section| section.word == "instead" || section.word == "verify";
+    for section in sections(finding, page.report).into_iter().filter(ways_out) {
+        writeln!(into, "<dt>{}</dt><dd>{}</dd>", heading(section.word), way_out(&section))?;
     }
     writeln!(into, "</dl>")?;
     if let Some(address) = rule_url(finding.rule) {
@@ -61,15 +60,30 @@ pub(super) fn write(page: &Page<'_>, finding: &Finding, into: &mut dyn Write) ->
     writeln!(into, "</article>")
 }
 
-/// Statements with a button that copies them, or words.
-fn advice(told: &str) -> String {
-    if !told.lines().any(reads_as_code) {
-        let words: Vec<String> = told.lines().map(prose).collect();
-        return words.join("<br>");
+/// One line of words, or a list of several.
+fn several(words: &str) -> String {
+    let told: Vec<String> = words.lines().map(prose).collect();
+    match told.as_slice() {
+        [one] => one.clone(),
+        told => format!("<ul class=\"several\"><li>{}</li></ul>", told.join("</li><li>")),
     }
+}
+
+/// Code with a button that copies it, or words.
+fn way_out(section: &Section) -> String {
+    let Some(language) = section.code else {
+        let words: Vec<String> = section.text.lines().map(prose).collect();
+        return words.join("<br>");
+    };
+    let label = match language {
+        "ruby" => "Ruby",
+        "toml" => "TOML",
+        _ => "SQL",
+    };
     format!(
-        "<div class=\"paste\"><button type=\"button\" class=\"copy\">Copy</button><pre class=\"code\" tabindex=\"0\">{}</pre></div>",
-        lines(told)
+        "<div class=\"paste\"><span class=\"language\">{label}</span><button type=\"button\" class=\"copy\">Copy</button>\
+         <pre class=\"code\" tabindex=\"0\"><code class=\"language-{language}\">{}</code></pre></div>",
+        lines(&section.text)
     )
 }
 

@@ -61,5 +61,10 @@
   function unfold() {
     document.querySelectorAll("details").forEach(function (part) { part.open = true; });
   }
-  addEventListener("beforeprint", unfold);
+  // What nothing was found in is printed by its name alone.
+  addEventListener("beforeprint", function () {
+    document.querySelectorAll("details").forEach(function (part) {
+      if (!part.closest("#quiet")) { part.open = true; }
+    });
+  });
 })();

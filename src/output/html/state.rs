@@ -11,12 +11,15 @@ use crate::finding::Finding;
 use crate::history::State;
 use crate::operation::Expr;
 use crate::output::diff::{Change, diff};
+use crate::output::text::counted;
 use crate::report::Detail;
 use crate::schema::definition::{constraint as constraint_definition, index_body, relation_name};
 use crate::schema::{ConstraintRow, Relation, RelationId, RelationKind, Schema, statement};
 
 /// Objects whose change is shown; more are named.
 const OBJECTS: usize = 60;
+/// Lines that stay, shown before and behind one that changes.
+const CONTEXT: usize = 3;
 
 /// Copies by the names of copy and source.
 type Copies<'a> = BTreeMap<(String, String), (&'a State, Copy)>;
@@ -123,14 +126,21 @@ pub(super) fn schema(detail: &Detail, into: &mut dyn Write) -> io::Result<()> {
     for name in changed.iter().take(OBJECTS) {
         let none = String::new();
         let (old, new) = (before.get(*name).unwrap_or(&none), after.get(*name).unwrap_or(&none));
-        writeln!(into, "<h4>{}</h4><pre class=\"diff\" tabindex=\"0\">", text(name))?;
-        for (change, line) in diff(old, new) {
-            let (class, sign) = match change {
-                Change::Same => ("same", ' '),
-                Change::Gone => ("gone", '-'),
-                Change::New => ("new", '+'),
-            };
-            writeln!(into, "<span class=\"{class}\">{sign} {}</span>", lines(line))?;
+        write!(into, "<h4>{}</h4><pre class=\"diff\" tabindex=\"0\">", text(name))?;
+        for part in folded(&diff(old, new)) {
+            match part {
+                Part::Line(change, line) => {
+                    let (class, sign) = match change {
+                        Change::Same => ("same", ' '),
+                        Change::Gone => ("gone", '-'),
+                        Change::New => ("new", '+'),
+                    };
+                    write!(into, "<span class=\"{class}\">{sign} {}</span>", lines(line))?;
+                }
+                Part::Gap(count) => {
+                    write!(into, "<span class=\"gap\">⋯ {} stay as they are</span>", counted(count, "line"))?
+                }
+            }
         }
         writeln!(into, "</pre>")?;
     }
@@ -138,6 +148,36 @@ pub(super) fn schema(detail: &Detail, into: &mut dyn Write) -> io::Result<()> {
         writeln!(into, "<p class=\"quiet\">{} further objects change.</p>", changed.len() - OBJECTS)?;
     }
     writeln!(into, "</details>")
+}
+
+/// A part of a difference as it is shown.
+enum Part<'a> {
+    Line(Change, &'a str),
+    Gap(usize),
+}
+
+/// Without what is far from any change. The first line, which names the object, stays.
+fn folded<'a>(lines: &[(Change, &'a str)]) -> Vec<Part<'a>> {
+    let changed: Vec<usize> = (0..lines.len()).filter(|at| lines[*at].0 != Change::Same).collect();
+    let is_near = |at: usize| {
+        let next = changed.partition_point(|change| *change < at);
+        let before = next.checked_sub(1).map(|next| at - changed[next]);
+        let after = changed.get(next).map(|change| change - at);
+        at == 0 || before.into_iter().chain(after).any(|distance| distance <= CONTEXT)
+    };
+    let shown: Vec<bool> = (0..lines.len()).map(is_near).collect();
+    let (mut parts, mut rest) = (Vec::new(), lines);
+    for run in shown.chunk_by(|one, next| one == next) {
+        let (these, later) = rest.split_at(run.len());
+        rest = later;
+        // A gap of one line takes as much place as the line.
+        if run[0] || run.len() == 1 {
+            parts.extend(these.iter().map(|(change, line)| Part::Line(*change, line)));
+        } else {
+            parts.push(Part::Gap(run.len()));
+        }
+    }
+    parts
 }
 
 /// The text of each object by its name: tables with their constraints, indexes and triggers; views; functions.
