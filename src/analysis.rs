@@ -2,6 +2,7 @@
 
 mod changes;
 mod known;
+mod shipped;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -360,6 +361,7 @@ fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -
         settings.strict_reading,
     )));
     findings.extend(reading::unread_files(&project.unread_files, of("unread-file")));
+    findings.extend(shipped::check(project, settings, &of));
     let unknown = settings.facts.iter().zip(unknown_facts).filter(|(_, unknown)| *unknown);
     findings.extend(unknown.map(|(fact, _)| stated::unknown_in_settings(fact, of("fact-unknown-object"))));
     let allowed = told.judge(project, settings, &mut findings, &of);
@@ -418,8 +420,9 @@ fn migrations(project: &Project, histories: &[History]) -> Vec<MigrationSummary>
             judged: migration.judged,
             release: migration.release.clone(),
         };
-        // A dump among them is none.
-        let own = history.migrations.iter().enumerate().filter(|(_, migration)| migration.dump.is_none());
+        // A dump among them is none, nor is what only the base has.
+        let is_own = |one: &Migration| one.dump.is_none() && !one.since_base.is_of_base();
+        let own = history.migrations.iter().enumerate().filter(move |(_, migration)| is_own(migration));
         own.map(one).collect::<Vec<_>>()
     };
     histories.iter().enumerate().flat_map(of).collect()

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use command::{only, plimsoll, speaking};
+use command::{only, plimsoll, plimsoll_in, repository, speaking};
 use plimsoll::rules::BUILT_IN;
 use plimsoll::rules::page::{Example, Page, Verdict};
 
@@ -122,7 +122,14 @@ fn example_fault(rule: &str, example: &Example) -> Option<String> {
     if Path::new(&baseline).exists() {
         arguments.extend(["--baseline", &baseline]);
     }
-    let ran = plimsoll(&arguments);
+    // What stands below `base/` is what the rest is compared with.
+    let ran = match repository(Path::new(&folder)) {
+        Some(root) => {
+            arguments.splice(1..2, [".", "--since=HEAD"]);
+            plimsoll_in(&root, &arguments)
+        }
+        None => plimsoll(&arguments),
+    };
     let place = format!("rules/{rule}.md:{}", example.line);
     if ran.code > 1 {
         return Some(format!("{place}: {}", ran.err));

@@ -1,5 +1,6 @@
 //! Every tree under `fixtures/` says what it should: its own rule alone, or (`_whole`) all rules together.
 //!
+//! A case with a folder `base` is judged against it, as the commit that a merge request starts from.
 //! A case may bring `arguments.txt` with further flags, one a line, and `expected.txt`, which BLESS=1 rewrites.
 
 #![allow(clippy::unwrap_used)]
@@ -10,7 +11,7 @@ mod golden;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use command::{only, plimsoll, speaking};
+use command::{only, plimsoll, plimsoll_in, repository, speaking};
 
 #[test]
 fn each_rule_speaks_where_it_should() {
@@ -42,11 +43,19 @@ fn judge(case: &Path, rule: Option<(&str, bool)>) -> Result<(), String> {
     let texts = texts(case);
     let speaking = rule.map(|(rule, _)| speaking(rule, texts.iter().map(String::as_str)));
     let own = speaking.as_deref().map(only).unwrap_or_default();
+    let repository = repository(case);
     let run = |format: &'static str| {
-        let mut arguments = vec!["check", &shown, "--notes", "--fail-on=note", format];
+        let place = if repository.is_some() { "." } else { &shown };
+        let mut arguments = vec!["check", place, "--notes", "--fail-on=note", format];
         arguments.extend(given.lines().map(str::trim).filter(|line| !line.is_empty()));
         arguments.extend(own.iter().map(String::as_str));
-        plimsoll(&arguments)
+        match &repository {
+            Some(root) => {
+                arguments.push("--since=HEAD");
+                plimsoll_in(root, &arguments)
+            }
+            None => plimsoll(&arguments),
+        }
     };
     let (human, json) = (run("--format=human"), run("--format=json"));
     if human.code > 1 || json.code != human.code {

@@ -21,6 +21,12 @@ pub struct History {
     pub databases: Vec<String>,
     /// In the order production sees them: shipped first, then judged.
     pub migrations: Vec<Migration>,
+    /// The migrations of the work tree by their numbers, in the order in which a new database runs them.
+    pub fresh: Vec<usize>,
+    /// The newest version that is shipped at the tip of the base, where one was named.
+    pub newest_shipped: Option<String>,
+    /// New migrations whose versions are older than that.
+    pub late: Vec<usize>,
     /// What the code around it says of its tables; empty where nothing asked for it.
     pub application: Application,
     /// No file is missing or unread. Where a history begins cannot be seen from its files all the same: it may build
@@ -53,9 +59,36 @@ pub struct Migration {
     pub repeatable: bool,
     /// On which side of its release's deploy it runs, where the project parts its migrations so.
     pub phase: Option<Phase>,
+    pub since_base: SinceBase,
     /// It is no migration but a dump of what the shipped ones before it have made: it takes the place of what their
     /// replay comes to.
     pub dump: Option<Told>,
+}
+
+/// How a migration stands to the base revision, where one was named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SinceBase {
+    #[default]
+    Same,
+    /// Only the work tree has it.
+    Added,
+    /// Another text that says the same.
+    Reformatted,
+    /// The text of the base under another version.
+    Renumbered,
+    /// Another text: no database that has run the shipped one runs this.
+    Edited,
+    /// The shipped text of the edited migration just before it.
+    Shipped,
+    /// Only the base has it; databases have run it.
+    Deleted,
+}
+
+impl SinceBase {
+    /// Databases have run it, and the work tree lacks it.
+    pub fn is_of_base(self) -> bool {
+        matches!(self, SinceBase::Shipped | SinceBase::Deleted)
+    }
 }
 
 /// The day that a version names, counted from 1970: `20240131…`, `2024-01-31…`, seconds or milliseconds since 1970.
@@ -114,6 +147,8 @@ pub struct Runner {
     pub after_failure: AfterFailure,
     /// Shipped files must not change: allows belong into `plimsoll.toml`.
     pub checksums: bool,
+    pub after_edit: AfterEdit,
+    pub late: Late,
     pub has_down: bool,
 }
 
@@ -125,6 +160,26 @@ pub enum AfterFailure {
     Continues,
     /// The database is marked dirty: a person must repair it.
     MarkedDirty,
+}
+
+/// What a runner does with a migration that it has run and whose text has changed since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterEdit {
+    Nothing,
+    /// No migration runs any more.
+    Refuses,
+    /// The same, but comments and blanks may change.
+    RefusesOtherWords,
+    /// It runs the down that it keeps, and the new up.
+    RunsAgain,
+}
+
+/// What a runner does with a migration that it has not run and whose version is older than the newest that ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Late {
+    Runs,
+    Skips,
+    Refuses,
 }
 
 /// A file that could not be read as a migration.

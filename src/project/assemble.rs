@@ -12,9 +12,10 @@ use super::place::named;
 use super::rails::{Class, language, order, schema_rb};
 use super::runner::{self, Entries, Entry};
 use super::template::Placeholders;
+use super::text::Text;
 use super::texts::Texts;
 use super::walk::Found;
-use crate::history::{Application, Framework, Migration, TransactionUnit, UnreadFile, day_of};
+use crate::history::{Application, Framework, Migration, SinceBase, TransactionUnit, UnreadFile, day_of};
 use crate::operation::{Comment, Node, RubyScript, Script};
 use crate::rails::{self, Language};
 use crate::read::STACK;
@@ -31,6 +32,8 @@ pub struct Draft {
     pub down: Option<Found>,
     /// Its own text where a file holds several, line ends as git stores them.
     pub part: Option<String>,
+    /// Its place among the work tree's, as a new database runs them.
+    pub order: usize,
 }
 
 /// A history whose order and judging are still open.
@@ -44,6 +47,8 @@ pub struct DraftHistory {
     pub remarks: Vec<String>,
     /// A database that all files are written for, where that is not PostgreSQL.
     pub other_database: Option<&'static str>,
+    /// The newest version at the tip of the base.
+    pub newest_shipped: Option<String>,
     pub application: Application,
     pub language: Arc<Language>,
     /// Files that are among the sources: one may hold several migrations.
@@ -74,6 +79,7 @@ pub fn assemble(
         unread: unread.collect(),
         remarks,
         other_database,
+        newest_shipped: None,
         application: Application::default(),
         language: Arc::default(),
         known: BTreeMap::new(),
@@ -83,18 +89,7 @@ pub fn assemble(
         history.other_database = history.other_database.or_else(|| spoken_by(&entries, texts));
     }
     if history.other_database.is_none() {
-        let pending: Vec<Pending> =
-            entries.into_iter().filter_map(|entry| history.prepare(entry, texts, sources)).collect();
-        let read = scripts(&pending);
-        for (pending, read) in pending.into_iter().zip(read) {
-            match read.refused.clone() {
-                Some((span, reason)) => {
-                    let path = pending.entry.up.path;
-                    history.unread.push(UnreadFile { path, span: Some(span), reason, judged: true });
-                }
-                None => history.drafts.push(pending.draft(read)),
-            }
-        }
+        history.take(entries, texts, sources);
         if history.layout.framework == Framework::Rails {
             order(&mut history.drafts);
             history.language = language(&history, root, settings, sources);
@@ -205,9 +200,10 @@ impl Pending {
             comments,
             repeatable: entry.repeatable,
             phase: class.phase.or(entry.phase),
+            since_base: SinceBase::Same,
             dump: None,
         };
-        Draft { migration, up: entry.up, down: entry.down, part }
+        Draft { migration, up: entry.up, down: entry.down, part, order: 0 }
     }
 
     fn length(&self) -> usize {
@@ -249,7 +245,68 @@ fn scripts(pending: &[Pending]) -> Vec<Read> {
     read.into_iter().map(|(_, read)| read).collect()
 }
 
+/// Files as a base revision has them.
+pub struct AtBase<'a> {
+    /// All of a history's, with their texts.
+    pub files: Vec<(Found, Result<Text, String>)>,
+    /// Those whose migrations are wanted, as they are known among the sources.
+    pub wanted: BTreeMap<String, SourceId>,
+    pub root: &'a Path,
+}
+
+/// What a history's entries were at a base: the version and name of each, with its file, in their order; and those
+/// that are wanted, read.
+pub fn at_base(
+    history: &DraftHistory,
+    base: AtBase<'_>,
+    sources: &mut Sources,
+) -> (Vec<(String, String, String)>, Vec<Draft>) {
+    let AtBase { files, wanted, root } = base;
+    let mut texts = Texts::default();
+    let mut layout = history.layout.bare();
+    for (file, text) in files {
+        texts.know(&file, text);
+        layout.files.push(file);
+    }
+    let found = runner::entries(runner::Context { layout: &layout, texts: &mut texts, root });
+    let listed = found.entries.iter().map(|entry| (entry.up.path.clone(), entry.version.clone(), entry.name.clone()));
+    let listed = listed.collect();
+    let entries = found.entries.into_iter().filter(|entry| wanted.contains_key(&entry.up.path)).collect();
+    let mut shipped = DraftHistory {
+        layout,
+        has_down: found.has_down,
+        has_gaps: false,
+        drafts: Vec::new(),
+        unread: Vec::new(),
+        remarks: Vec::new(),
+        other_database: None,
+        newest_shipped: None,
+        application: Application::default(),
+        language: Arc::default(),
+        known: wanted,
+        placeholders: Placeholders { values: history.placeholders.values.clone(), ..Placeholders::default() },
+    };
+    shipped.take(entries, &mut texts, sources);
+    (listed, shipped.drafts)
+}
+
 impl DraftHistory {
+    /// Reads entries.
+    fn take(&mut self, entries: Vec<Entry>, texts: &mut Texts, sources: &mut Sources) {
+        let pending: Vec<Pending> =
+            entries.into_iter().filter_map(|entry| self.prepare(entry, texts, sources)).collect();
+        let read = scripts(&pending);
+        for (pending, read) in pending.into_iter().zip(read) {
+            match read.refused.clone() {
+                Some((span, reason)) => {
+                    let path = pending.entry.up.path;
+                    self.unread.push(UnreadFile { path, span: Some(span), reason, judged: true });
+                }
+                None => self.drafts.push(pending.draft(read)),
+            }
+        }
+    }
+
     /// Finds an entry's texts and fills their placeholders.
     fn prepare(&mut self, entry: Entry, texts: &mut Texts, sources: &mut Sources) -> Option<Pending> {
         let source = self.source(&entry.up, texts, sources)?;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::assemble::script;
-use super::{names, text};
+use super::{names, runner, text};
 use crate::error::Error;
-use crate::history::{AfterFailure, Framework, History, Migration, Runner, TransactionUnit};
+use crate::history::{Framework, History, Migration, SinceBase, TransactionUnit};
 use crate::source::Sources;
 
 /// Reads a dump as a history of one script that makes all that there is.
@@ -35,17 +35,20 @@ pub fn read_dump(path: &Path) -> Result<(History, Sources), Error> {
         comments,
         repeatable: false,
         phase: None,
+        since_base: SinceBase::Same,
         dump: None,
     };
-    let runner = Runner { after_failure: AfterFailure::RunsAgain, checksums: false, has_down: false };
     let history = History {
         root: ".".to_owned(),
         framework: Framework::Plain,
         language: Default::default(),
         application: Default::default(),
-        runner,
+        runner: runner::runner(Framework::Plain, false),
         databases: Vec::new(),
         migrations: vec![migration],
+        fresh: vec![0],
+        newest_shipped: None,
+        late: Vec::new(),
         complete: true,
     };
     Ok((history, sources))

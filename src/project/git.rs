@@ -28,6 +28,10 @@ impl<'a> Git<'a> {
         Git { root }
     }
 
+    pub fn root(&self) -> &'a Path {
+        self.root
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         command.current_dir(self.root);

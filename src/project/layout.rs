@@ -29,6 +29,13 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The same, without its files.
+    pub fn bare(&self) -> Layout {
+        let (root, more, beside) = (self.root.clone(), self.more.clone(), self.beside.clone());
+        let (files, other) = (Vec::new(), Vec::new());
+        Layout { root, more, framework: self.framework, files, other, beside, is_guess: self.is_guess }
+    }
+
     /// A path lies in one of its folders or below.
     pub fn holds(&self, path: &str) -> bool {
         is_below(path, &self.root) || self.more.iter().any(|folder| is_below(path, folder))

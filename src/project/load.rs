@@ -4,19 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::assemble::{DraftHistory, assemble, script};
+use super::assemble::{Draft, DraftHistory, assemble, script};
 use super::git::{Git, base_of_ci};
 use super::layout::{Layout, Layouts, Surroundings, find, has_manifest, is_well_known};
 use super::manifest::Manifests;
 use super::place::{Place, folder, is_below, named};
 use super::rails;
+use super::runner::compare_versions;
 use super::template::Placeholders;
 use super::text;
 use super::texts::Texts;
 use super::walk::{Found, is_migration_file, walk};
-use super::{Project, Request, judge, runner};
+use super::{Project, Request, judge, runner, shipped};
 use crate::error::Error;
-use crate::history::{Application, Framework, History, Migration, UnreadFile};
+use crate::history::{Application, Framework, History, Migration, SinceBase, UnreadFile};
 use crate::settings::{Settings, SettingsFile};
 use crate::source::Sources;
 
@@ -100,8 +101,7 @@ fn since(place: &Place, revision: &str, histories: &mut [DraftHistory], project:
         named => named.to_owned(),
     };
     let git = Git::at(&place.root);
-    let commit = git.base(&revision)?;
-    let base = judge::since(histories, &git, commit, &mut project.sources)?;
+    let base = shipped::since(histories, &git, &revision, &mut project.sources)?;
     let short = base.commit.get(..12).unwrap_or(&base.commit);
     project.remarks.push(format!("judged is what differs from {short}, the merge base of {revision} and HEAD"));
     project.remarks.extend(base.deleted.iter().map(|gone| format!("{}: shipped, and deleted here", gone.path)));
@@ -159,8 +159,19 @@ fn without_other_databases(
 
 fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
     let DraftHistory { layout, has_down, has_gaps, drafts, unread, remarks, application, language, .. } = draft;
+    let newest_shipped = draft.newest_shipped;
     let (root, framework) = (named(&layout.root).to_owned(), layout.framework);
-    let count = drafts.iter().filter(|draft| draft.migration.dump.is_none()).count();
+    let is_own = |draft: &Draft| draft.migration.dump.is_none() && !draft.migration.since_base.is_of_base();
+    let mut fresh: Vec<usize> = (0..drafts.len()).filter(|number| is_own(&drafts[*number])).collect();
+    let count = fresh.len();
+    fresh.sort_by_key(|number| drafts[*number].order);
+    let is_late = |draft: &Draft| {
+        let newest = newest_shipped.as_deref().unwrap_or_default();
+        draft.migration.since_base == SinceBase::Added
+            && !draft.migration.version.is_empty()
+            && compare_versions(framework, &draft.migration.version, newest).is_lt()
+    };
+    let late = (0..drafts.len()).filter(|number| is_late(&drafts[*number])).collect();
     let word = framework.word();
     let migrations = if count == 1 { "migration" } else { "migrations" };
     project.remarks.push(format!("{root}: {count} {migrations}, read as {word}"));
@@ -178,6 +189,9 @@ fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
             && unread.is_empty()
             && drafts.first().is_some_and(|draft| !draft.migration.version.is_empty()),
         migrations: drafts.into_iter().map(|draft| draft.migration).collect(),
+        fresh,
+        newest_shipped,
+        late,
         language,
         root,
         framework,
@@ -210,10 +224,14 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
         comments,
         repeatable: false,
         phase: None,
+        since_base: SinceBase::Same,
         dump: None,
     };
     match project.histories.as_mut_slice() {
-        [one] => one.migrations.push(migration),
+        [one] => {
+            one.fresh.push(one.migrations.len());
+            one.migrations.push(migration);
+        }
         _ => project.histories.push(History {
             root: ".".to_owned(),
             framework,
@@ -221,6 +239,9 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
             application: Application::default(),
             databases: Vec::new(),
             migrations: vec![migration],
+            fresh: vec![0],
+            newest_shipped: None,
+            late: Vec::new(),
             complete: false,
             language: Arc::default(),
         }),

@@ -16,6 +16,7 @@ mod place;
 mod rails;
 mod runner;
 mod settings_file;
+mod shipped;
 mod template;
 mod text;
 mod texts;

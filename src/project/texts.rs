@@ -15,6 +15,11 @@ pub struct Texts {
 }
 
 impl Texts {
+    /// A text that is not the disk's.
+    pub fn know(&mut self, file: &Found, text: Result<Text, String>) {
+        self.known.insert(file.disk.clone(), Arc::new(text));
+    }
+
     /// The file's text, or why it cannot be had.
     pub fn get(&mut self, file: &Found) -> Arc<Result<Text, String>> {
         if let Some(known) = self.known.get(&file.disk) {

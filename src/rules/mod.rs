@@ -54,6 +54,7 @@ mod missing_object;
 mod never_validated;
 mod not_valid_fk_on_partitioned;
 mod other_locks;
+mod out_of_order;
 mod outside_transaction;
 mod parent_fk_over_unvalidated;
 mod partition_fk_cannot_merge;
@@ -70,6 +71,7 @@ mod renamed;
 mod rerun;
 mod revert;
 mod rollback;
+pub mod shipped;
 pub mod stopped;
 mod swap_before_backfill;
 mod swap_leftovers;
@@ -220,6 +222,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("many-tables-locked", Check::Step(locks_held::many_tables)),
     rule!("matview-refresh-blocks", Check::Step(other_locks::refresh)),
     rule!("migration-not-reversible", Check::Whole(ruby_habits::not_reversible)),
+    rule!("migration-out-of-order", Check::Whole(out_of_order::check)),
     rule!("missing-object", Check::Step(missing_object::check)),
     rule!("mixed-schema-and-data", Check::Unit(row_changes::mixed)),
     rule!("money-type", Check::Pattern),
@@ -256,6 +259,8 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("security-definer-path", Check::Pattern),
     rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
     rule!("serial-type", Check::Pattern),
+    rule!("shipped-migration-deleted", Check::Analysis),
+    rule!("shipped-migration-edited", Check::Analysis),
     rule!("state-dependent-migration", Check::Whole(by_database::state_dependent)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
     rule!("statement-trigger-on-parent-only", Check::Step(partition_keys::statement_trigger)),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Findings, say};
-use crate::history::{State, Stop, Whole, course, stops};
+use crate::history::{SinceBase, State, Stop, Whole, course, stops};
 use crate::operation::{Ident, ObjectKind, Operation, Origin, TableActionKind};
 use crate::schema::difference::{Change, ChangeKind, Shared, script};
 use crate::schema::{Constraint, RelationId, Schema};
@@ -132,14 +132,17 @@ fn reached(whole: &Whole, earlier: usize) -> Vec<(String, State)> {
     let found = stops(&context, &ran);
     // Only where rows are in the way: a migration that was cancelled is run again.
     let likely: Vec<&Stop> = found.iter().filter(|stop| !stop.on_data().is_empty()).take(MOST_STOPS).collect();
-    let between = earlier + 1..whole.context.at.migration;
+    let all = &plan.history.migrations;
+    // A dump tells of a database on which everything ran; an edited text never runs where the shipped one did.
+    let runs = |number: &usize| all[*number].dump.is_none() && all[*number].since_base != SinceBase::Edited;
+    let between: Vec<usize> = (earlier + 1..whole.context.at.migration).filter(runs).collect();
     if between.len() > MOST_BETWEEN {
         return Vec::new();
     }
     let after = |stop: &Stop| {
         let mut state = stop.state.clone();
-        for number in between.clone().chain([whole.context.at.migration]) {
-            state = plan.run_from(number, &state, majors).end;
+        for number in between.iter().chain([&whole.context.at.migration]) {
+            state = plan.run_from(*number, &state, majors).end;
         }
         (format!("from where {} fails", super::stopped::doing(&stop.step)), state)
     };

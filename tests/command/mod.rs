@@ -1,6 +1,10 @@
 //! Runs the command line in this process, on a stack as large as the program's own.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use plimsoll::cli::{Console, run};
 use serde_json::Value;
@@ -80,4 +84,57 @@ pub fn only(speaking: &[String]) -> Vec<String> {
         Some(format!("--rule={}={severity}", one.id))
     });
     flags.collect()
+}
+
+/// A case with a folder `base` as a repository of its own: that folder is what its one commit holds, and the rest is the
+/// work tree. `None` where a case has no base.
+pub fn repository(case: &Path) -> Option<PathBuf> {
+    let base = case.join("base");
+    if !base.is_dir() {
+        return None;
+    }
+    let name = case.display().to_string().replace(['/', '\\', ':'], "-");
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("repositories").join(name);
+    let _ = fs::remove_dir_all(&root);
+    copy(&base, &root);
+    git(&root, &["init", "-q", "-b", "main"]);
+    git(&root, &["add", "-A"]);
+    git(&root, &["commit", "-q", "--no-verify", "-m", "base"]);
+    for entry in entries(&base) {
+        let path = root.join(entry.file_name().unwrap());
+        let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    }
+    for entry in entries(case).iter().filter(|entry| !entry.ends_with("base") && !entry.ends_with("expected.txt")) {
+        copy(entry, &root.join(entry.file_name().unwrap()));
+    }
+    Some(root)
+}
+
+/// Runs the program itself inside a folder.
+pub fn plimsoll_in(folder: &Path, arguments: &[&str]) -> Ran {
+    let ran = Command::new(env!("CARGO_BIN_EXE_plimsoll")).current_dir(folder).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ran { code: ran.status.code().unwrap() as u8, out: text(ran.stdout), err: text(ran.stderr) }
+}
+
+fn git(root: &Path, arguments: &[&str]) {
+    let mut command = Command::new("git");
+    command.current_dir(root).args(["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]);
+    // The same commit on every machine: reports name it.
+    command.envs([("GIT_AUTHOR_DATE", "2024-01-01T00:00:00Z"), ("GIT_COMMITTER_DATE", "2024-01-01T00:00:00Z")]);
+    let output = command.args(arguments).output().unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        fs::create_dir_all(to).unwrap();
+        entries(from).iter().for_each(|entry| copy(entry, &to.join(entry.file_name().unwrap())));
+    } else {
+        fs::copy(from, to).unwrap();
+    }
 }

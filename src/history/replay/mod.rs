@@ -13,8 +13,8 @@ pub use course::{Course, Passage, course};
 use std::sync::Arc;
 
 use super::{
-    Context, Ends, HeldLock, History, KnownEffects, Migration, OpenTransaction, Passed, Past, Plan, Session, State,
-    Step, TransactionUnit, Unit, Whole,
+    Context, Ends, HeldLock, History, KnownEffects, Migration, OpenTransaction, Passed, Past, Plan, Session, SinceBase,
+    State, Step, TransactionUnit, Unit, Whole,
 };
 use crate::data::{Circumstances, Moment};
 use crate::finding::MigrationRef;
@@ -194,6 +194,11 @@ impl<'a> Replay<'a> {
             let (past, after) = (&self.past, &self.state);
             let whole = Whole { context, steps: &steps, before: &before, after, past, ends: &ends };
             (self.tell)(Event::Whole(&whole));
+        }
+        // What comes next runs where the shipped text did.
+        if migration.since_base == SinceBase::Edited && self.session.transaction.is_none() {
+            self.unit_start = before.clone();
+            self.state = before;
         }
     }
 

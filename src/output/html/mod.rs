@@ -129,7 +129,9 @@ impl<'a> Page<'a> {
     }
 
     fn of(&self, at: Option<MigrationRef>) -> impl Iterator<Item = &'a Finding> {
-        self.findings.iter().filter(move |finding| finding.migration == at).copied()
+        // One that only the base has is shown with what is about files.
+        let shown = |at: &MigrationRef| self.report.migration(*at).is_some();
+        self.findings.iter().filter(move |finding| finding.migration.filter(shown) == at).copied()
     }
 
     fn detail(&self, at: MigrationRef) -> Option<&'a Detail> {

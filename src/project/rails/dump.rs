@@ -13,7 +13,7 @@ use super::super::text;
 use super::super::walk::Found;
 use super::schema_rb;
 use crate::error::Error;
-use crate::history::{Framework, Migration, TransactionUnit};
+use crate::history::{Framework, Migration, SinceBase, TransactionUnit};
 use crate::schema::Told;
 use crate::source::Sources;
 
@@ -163,10 +163,11 @@ impl Dump {
             comments: Vec::new(),
             repeatable: false,
             phase: None,
+            since_base: SinceBase::Same,
             dump: Some(self.told),
         };
         let up = Found { path: self.path.clone(), disk: Default::default() };
-        Draft { migration, up, down: None, part: None }
+        Draft { migration, up, down: None, part: None, order: usize::MAX }
     }
 
     fn listed(&self) -> Listed {

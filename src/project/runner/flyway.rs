@@ -11,7 +11,7 @@ use super::super::template::Style;
 use super::super::text::peek;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over, sort};
-use crate::history::{AfterFailure, Framework, TransactionUnit};
+use crate::history::{AfterEdit, AfterFailure, Framework, Late, TransactionUnit};
 use crate::read::sql::lexer::{Kind, Lexer};
 
 pub const TOOL: Tool = Tool {
@@ -27,6 +27,8 @@ pub const TOOL: Tool = Tool {
     also: &[(".java", "Java"), (".kt", "Kotlin")],
     templates: Style::Dollar,
     by_names: true,
+    after_edit: AfterEdit::Refuses,
+    late: Late::Skips,
     ..ORDINARY
 };
 
@@ -39,6 +41,8 @@ pub const REFINERY: Tool = Tool {
     fits: |name| flyway(name).is_some(),
     checksums: true,
     also: &[(".rs", "Rust")],
+    after_edit: AfterEdit::Refuses,
+    late: Late::Refuses,
     ..ORDINARY
 };
 

@@ -6,7 +6,7 @@ use super::super::names::numbered;
 use super::super::order::by_number;
 use super::sections::{Side, cut};
 use super::{Context, Entries, Entry, ORDINARY, Tool, passed_over, sort};
-use crate::history::{Framework, TransactionUnit};
+use crate::history::{Framework, Late, TransactionUnit};
 
 pub const TOOL: Tool = Tool {
     framework: Framework::Goose,
@@ -15,6 +15,7 @@ pub const TOOL: Tool = Tool {
     },
     list,
     also: &[(".go", "Go")],
+    late: Late::Refuses,
     ..ORDINARY
 };
 

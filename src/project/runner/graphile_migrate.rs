@@ -8,7 +8,7 @@ use super::super::place::{below, file_name, folder, is_below};
 use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over, sort};
-use crate::history::{Framework, TransactionUnit};
+use crate::history::{AfterEdit, Framework, TransactionUnit};
 
 pub const TOOL: Tool = Tool {
     framework: Framework::GraphileMigrate,
@@ -21,6 +21,7 @@ pub const TOOL: Tool = Tool {
     one_per_version: false,
     manifests: &["committed"],
     templates: Style::Psql,
+    after_edit: AfterEdit::Refuses,
     ..ORDINARY
 };
 

@@ -10,7 +10,7 @@ use super::super::place::{file_name, folder, is_below, named};
 use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Parts, Shape, Tool};
-use crate::history::{Framework, TransactionUnit};
+use crate::history::{AfterEdit, Framework, TransactionUnit};
 
 pub const TOOL: Tool = Tool {
     framework: Framework::Liquibase,
@@ -22,6 +22,7 @@ pub const TOOL: Tool = Tool {
     checksums: true,
     one_per_version: false,
     templates: Style::Dollar,
+    after_edit: AfterEdit::RefusesOtherWords,
     ..ORDINARY
 };
 

@@ -7,7 +7,7 @@ use super::super::names::{Direction, plain};
 use super::super::order::by_text;
 use super::numbered::has_twins;
 use super::{Context, Entries, Entry, ORDINARY, Tool, passed_over, sort};
-use crate::history::{Framework, TransactionUnit};
+use crate::history::{Framework, Late, TransactionUnit};
 
 pub const TOOL: Tool = Tool {
     framework: Framework::MaragudkMigrate,
@@ -15,6 +15,7 @@ pub const TOOL: Tool = Tool {
     list,
     compare: by_text,
     fits: |name| version(name).is_some(),
+    late: Late::Skips,
     ..ORDINARY
 };
 

@@ -29,7 +29,7 @@ use super::place::named;
 use super::template::Style;
 use super::texts::Texts;
 use super::walk::Found;
-use crate::history::{AfterFailure, Framework, Phase, Runner, TransactionUnit};
+use crate::history::{AfterEdit, AfterFailure, Framework, Late, Phase, Runner, TransactionUnit};
 
 /// One runner as plimsoll knows it.
 pub struct Tool {
@@ -49,6 +49,8 @@ pub struct Tool {
     pub after_failure: AfterFailure,
     /// Shipped files must not change.
     pub checksums: bool,
+    pub after_edit: AfterEdit,
+    pub late: Late,
     /// Two files of one version are refused, or one of them is lost.
     pub one_per_version: bool,
     /// Endings of migrations in other languages that stand in the same order, with the language.
@@ -85,6 +87,8 @@ const ORDINARY: Tool = Tool {
     unit: TransactionUnit::File,
     after_failure: AfterFailure::RunsAgain,
     checksums: false,
+    after_edit: AfterEdit::Nothing,
+    late: Late::Runs,
     one_per_version: true,
     also: &[],
     templates: Style::Marks,
@@ -236,7 +240,8 @@ pub fn entries(mut context: Context<'_>) -> Entries {
 /// What the runner does beside running statements; sources in `docs/runners.md`.
 pub fn runner(framework: Framework, has_down: bool) -> Runner {
     let tool = tool(framework);
-    Runner { after_failure: tool.after_failure, checksums: tool.checksums, has_down }
+    let Tool { after_failure, checksums, after_edit, late, .. } = *tool;
+    Runner { after_failure, checksums, after_edit, late, has_down }
 }
 
 /// Compares two versions as the runner does.

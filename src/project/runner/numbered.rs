@@ -10,13 +10,14 @@ use super::super::place::{file_name, folder, named};
 use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Tool, passed_over, sort};
-use crate::history::{AfterFailure, Framework, TransactionUnit};
+use crate::history::{AfterEdit, AfterFailure, Framework, Late, TransactionUnit};
 
 pub const SQLX: Tool = Tool {
     framework: Framework::Sqlx,
     detect: |search| search.take_each(Framework::Sqlx, is_sqlx),
     list: |context| units(pair(context, numbered), context, sqlx_unit),
     checksums: true,
+    after_edit: AfterEdit::Refuses,
     ..ORDINARY
 };
 
@@ -29,6 +30,7 @@ pub const GOLANG_MIGRATE: Tool = Tool {
     after_failure: AfterFailure::MarkedDirty,
     also: &[(".go", "Go")],
     by_names: true,
+    late: Late::Skips,
     ..ORDINARY
 };
 
@@ -74,6 +76,7 @@ pub const SUPABASE: Tool = Tool {
     list: |context| units(forward(context), context, |_, _| TransactionUnit::SimpleQuery),
     compare: by_text,
     unit: TransactionUnit::SimpleQuery,
+    late: Late::Refuses,
     ..ORDINARY
 };
 
@@ -94,6 +97,8 @@ pub const ATLAS: Tool = Tool {
     after_failure: AfterFailure::Continues,
     checksums: true,
     manifests: &["atlas.sum"],
+    after_edit: AfterEdit::Refuses,
+    late: Late::Refuses,
     ..ORDINARY
 };
 

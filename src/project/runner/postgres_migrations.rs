@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::order::by_number;
 use super::{Context, Entries, Entry, ORDINARY, Tool, passed_over, sort};
-use crate::history::{Framework, TransactionUnit};
+use crate::history::{AfterEdit, Framework, TransactionUnit};
 
 pub const TOOL: Tool = Tool {
     framework: Framework::PostgresMigrations,
@@ -18,6 +18,7 @@ pub const TOOL: Tool = Tool {
     fits: |name| number(name).is_some(),
     checksums: true,
     also: &[(".js", "JavaScript")],
+    after_edit: AfterEdit::Refuses,
     ..ORDINARY
 };
 

@@ -7,7 +7,7 @@ use super::super::order::by_text;
 use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Parts, Tool, passed_over, sort};
-use crate::history::{AfterFailure, Framework, TransactionUnit};
+use crate::history::{AfterEdit, AfterFailure, Framework, Late, TransactionUnit};
 
 /// `-- migrate:up transaction:false`, `-- migrate:down`; files by name.
 pub const DBMATE: Tool = Tool {
@@ -53,6 +53,7 @@ pub const TERN: Tool = Tool {
     fits: starts_with_number,
     manifests: &["tern.conf"],
     templates: Style::Go,
+    late: Late::Skips,
     ..ORDINARY
 };
 
@@ -88,6 +89,7 @@ pub const PLAY_EVOLUTIONS: Tool = Tool {
     unit: TransactionUnit::Statement,
     after_failure: AfterFailure::MarkedDirty,
     checksums: true,
+    after_edit: AfterEdit::RunsAgain,
     ..ORDINARY
 };
 
@@ -108,6 +110,7 @@ pub const NODE_PG_MIGRATE: Tool = Tool {
     fits: starts_with_number,
     one_per_version: false,
     also: &[(".js", "JavaScript"), (".ts", "TypeScript"), (".mjs", "JavaScript"), (".cjs", "JavaScript")],
+    late: Late::Refuses,
     ..ORDINARY
 };
 

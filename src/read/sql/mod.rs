@@ -29,6 +29,8 @@ mod unread;
 mod utility;
 mod view;
 
+pub use tokens::same_tokens;
+
 use std::ops::Range;
 
 use cursor::Cursor;

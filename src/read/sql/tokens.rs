@@ -18,6 +18,23 @@ pub(crate) struct Tokens<'a> {
     closers: Vec<u32>,
 }
 
+/// Two texts are the same but for comments, blanks and the case of words.
+pub fn same_tokens(one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
+    let (one, other) = (Tokens::new(one), Tokens::new(other));
+    let same = |(left, right): (&Token, &Token)| {
+        let (first, second) = (left.text(one.text), right.text(other.text));
+        left.kind == right.kind
+            && match left.kind {
+                Kind::Word => first.eq_ignore_ascii_case(second),
+                _ => first == second,
+            }
+    };
+    one.list.len() == other.list.len() && one.list.iter().zip(&other.list).all(same)
+}
+
 impl<'a> Tokens<'a> {
     pub fn new(text: &'a str) -> Tokens<'a> {
         let list = Lexer::new(text).filter(|token| !matches!(token.kind, Kind::Comment | Kind::UnterminatedComment));

@@ -1,0 +1,274 @@
+//! Databases that ran what the base ships, beside new ones that run the work tree: where their schemas end.
+
+use crate::finding::{Finding, MigrationRef, Severity};
+use crate::history::{Event, History, Migration, Plan, SinceBase, State, TransactionUnit, replay, stops};
+use crate::project::Project;
+use crate::read::STACK;
+use crate::rules::shipped::{Edit, deleted, edited, renumbered};
+use crate::rules::stopped::doing;
+use crate::schema::difference::{Change, Shared};
+use crate::settings::Settings;
+use crate::source::{Sources, Span};
+
+/// Edited migrations that are looked at one by one; beyond, the first tells of all.
+const MOST_EDITED: usize = 6;
+const MOST_STOPS: usize = 24;
+/// Migrations after a stop that are run from it.
+const MOST_AFTER: usize = 64;
+
+/// What the rules on shipped migrations say.
+pub(super) fn check(
+    project: &Project,
+    settings: &Settings,
+    severity: &dyn Fn(&'static str) -> Severity,
+) -> Vec<Finding> {
+    if project.base.is_none() {
+        return Vec::new();
+    }
+    let severities = [severity("shipped-migration-edited"), severity("shipped-migration-deleted")];
+    let mut found = Vec::new();
+    for (index, history) in project.histories.iter().enumerate() {
+        let all = || history.migrations.iter();
+        if all().all(|one| matches!(one.since_base, SinceBase::Same | SinceBase::Added)) {
+            continue;
+        }
+        let work = || Ships { history, index, settings, sources: &project.sources, severities }.check();
+        let of =
+            std::thread::scope(|scope| match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                Err(_) => work(),
+            });
+        found.extend(of);
+    }
+    found
+}
+
+struct Ships<'a> {
+    history: &'a History,
+    index: usize,
+    settings: &'a Settings,
+    sources: &'a Sources,
+    severities: [Severity; 2],
+}
+
+impl Ships<'_> {
+    fn numbers(&self, wanted: impl Fn(&Migration) -> bool) -> Vec<usize> {
+        let all = self.history.migrations.iter().enumerate();
+        all.filter(|(_, one)| one.dump.is_none() && wanted(one)).map(|(number, _)| number).collect()
+    }
+
+    fn check(&self) -> Vec<Finding> {
+        let is = |kind: SinceBase| move |one: &Migration| one.since_base == kind;
+        let edited = self.numbers(is(SinceBase::Edited));
+        let mut gone = self.numbers(is(SinceBase::Deleted));
+        let mut fresh = self.history.fresh.clone();
+        if self.is_tidied(&gone) {
+            fresh.splice(0..0, gone.drain(..));
+        }
+        let mut found = Vec::new();
+        if !edited.is_empty() || !gone.is_empty() {
+            let new = self.end(&fresh);
+            let shipped = self.end(&self.numbers(|one| one.since_base != SinceBase::Edited));
+            let all = differences(&shipped, &new);
+            found.extend(self.edited(&edited, &gone, &fresh, &new, &all));
+            found.extend(self.deleted(&edited, &gone, &new, all));
+        }
+        for number in self.numbers(is(SinceBase::Reformatted)) {
+            found.extend(self.edit(number, &[], &[]));
+        }
+        found.extend(self.renumbered(&self.numbers(is(SinceBase::Renumbered))));
+        found
+    }
+
+    /// Rails loads its dump into new databases: the oldest migrations may go.
+    fn is_tidied(&self, gone: &[usize]) -> bool {
+        let first_kept = self.numbers(|one| one.since_base != SinceBase::Deleted).first().copied();
+        self.history.framework == crate::history::Framework::Rails
+            && gone.last().zip(first_kept).is_some_and(|(last, kept)| *last < kept)
+    }
+
+    /// The state after some of the migrations.
+    fn end(&self, numbers: &[usize]) -> State {
+        let history = self.of(numbers);
+        let plan = Plan::new(&history, 0, self.settings, Vec::new());
+        replay(&plan, self.settings.postgres.newest, &mut |_| {})
+    }
+
+    fn of(&self, numbers: &[usize]) -> History {
+        // Each text is run for itself.
+        let one = |number: &usize| Migration {
+            judged: false,
+            since_base: SinceBase::Same,
+            ..self.history.migrations[*number].clone()
+        };
+        History { migrations: numbers.iter().map(one).collect(), fresh: Vec::new(), ..bare(self.history) }
+    }
+
+    fn edited(&self, edited: &[usize], gone: &[usize], fresh: &[usize], new: &State, all: &[Change]) -> Vec<Finding> {
+        let alone = edited.len() == 1 && gone.is_empty();
+        // Together they may come to nothing: a statement that moved from one to another.
+        let nothing = all.is_empty();
+        let mut found = Vec::new();
+        for number in edited.iter().take(MOST_EDITED) {
+            let changes = match (nothing, alone) {
+                (true, _) => Vec::new(),
+                (_, true) => all.to_vec(),
+                _ => {
+                    let with: Vec<usize> =
+                        fresh.iter().map(|one| if one == number { self.shipped(*number) } else { *one }).collect();
+                    differences(&self.end(&with), new)
+                }
+            };
+            let stops = self.stops(*number, new, &changes);
+            found.extend(self.edit(*number, &changes, &stops));
+        }
+        if edited.len() > MOST_EDITED && found.is_empty() {
+            found.extend(self.edit(edited[0], all, &[]));
+        }
+        found
+    }
+
+    /// The shipped text of an edited migration stands right behind it.
+    fn shipped(&self, edited: usize) -> usize {
+        edited + 1
+    }
+
+    /// Where databases on which the shipped text stopped half way come to with all that follows.
+    fn stops(&self, edited: usize, new: &State, known: &[Change]) -> Vec<(String, Vec<Change>)> {
+        let shipped = self.shipped(edited);
+        let numbers = self.numbers(|one| one.since_base != SinceBase::Edited);
+        let Some(place) = numbers.iter().position(|number| *number == shipped) else { return Vec::new() };
+        let migration = &self.history.migrations[shipped];
+        let after = numbers.len() - place - 1;
+        if migration.transaction != TransactionUnit::Statement || after > MOST_AFTER {
+            return Vec::new();
+        }
+        let mut history = self.of(&numbers);
+        history.migrations[place].judged = true;
+        let majors = [self.settings.postgres.newest];
+        let plan = Plan::new(&history, 0, self.settings, Vec::new());
+        let mut ends = Vec::new();
+        replay(&plan, majors[0], &mut |event| {
+            if let Event::Whole(whole) = event {
+                ends = stops(&whole.context, whole.course());
+            }
+        });
+        let mut found: Vec<(String, Vec<Change>)> = Vec::new();
+        for stop in ends.iter().filter(|stop| !stop.on_data().is_empty()).take(MOST_STOPS) {
+            let mut state = stop.state.clone();
+            for number in place + 1..history.migrations.len() {
+                state = plan.run_from(number, &state, &majors).end;
+            }
+            let mut changes = differences(&state, new);
+            changes.retain(|change| !known.iter().any(|one| one.name == change.name && one.kind == change.kind));
+            if !changes.is_empty() {
+                found.push((format!("from where {} fails", doing(&stop.step)), changes));
+            }
+        }
+        found
+    }
+
+    fn edit(&self, number: usize, changes: &[Change], stops: &[(String, Vec<Change>)]) -> Option<Finding> {
+        let migration = &self.history.migrations[number];
+        let only_format = migration.since_base == SinceBase::Reformatted;
+        let shipped = self.history.migrations.get(self.shipped(number)).filter(|_| !only_format);
+        let edit = Edit {
+            at: self.at(number),
+            place: self.place(migration, shipped),
+            shipped: shipped.map(|one| self.first(one)),
+            framework: self.history.framework,
+            after_edit: self.history.runner.after_edit,
+            only_format,
+            changes,
+            stops,
+            certain: true,
+        };
+        edited(&edit, self.severities[0])
+    }
+
+    fn deleted(&self, edited: &[usize], gone: &[usize], new: &State, all: Vec<Change>) -> Option<Finding> {
+        if gone.is_empty() || all.is_empty() {
+            return None;
+        }
+        let changes = match edited.is_empty() {
+            true => all,
+            false => differences(&self.end(&self.numbers(|one| one.since_base != SinceBase::Shipped)), new),
+        };
+        let places: Vec<_> =
+            gone.iter().map(|number| (self.at(*number), self.first(&self.history.migrations[*number]))).collect();
+        if changes.is_empty() { None } else { deleted(&places, &changes, self.severities[1]) }
+    }
+
+    /// Those that fail where they have run already, or change the schema once more.
+    fn renumbered(&self, numbers: &[usize]) -> Option<Finding> {
+        if numbers.is_empty() {
+            return None;
+        }
+        let own = self.numbers(|one| one.since_base != SinceBase::Edited);
+        let history = self.of(&own);
+        let plan = Plan::new(&history, 0, self.settings, Vec::new());
+        let majors = [self.settings.postgres.newest];
+        let end = replay(&plan, majors[0], &mut |_| {});
+        let again = numbers.iter().filter_map(|number| {
+            let place = own.iter().position(|one| one == number)?;
+            let course = plan.run_from(place, &end, &majors);
+            let fails = match &course.failed {
+                Some((_, failure)) => format!("and it fails: {}", failure.message),
+                None if differences(&course.end, &end).is_empty() => return None,
+                None => "and it changes the schema again".to_owned(),
+            };
+            Some((self.at(*number), self.first(&self.history.migrations[*number]), fails))
+        });
+        renumbered(&again.collect::<Vec<_>>(), self.severities[1])
+    }
+
+    fn at(&self, number: usize) -> MigrationRef {
+        MigrationRef { history: self.index, migration: number }
+    }
+
+    /// The first line of a migration's text.
+    fn first(&self, migration: &Migration) -> Span {
+        let start =
+            self.sources.start(Span { source: migration.source, start: migration.starts, end: migration.starts });
+        self.sources.line(migration.source, start.line)
+    }
+
+    /// The first line that the shipped text has not.
+    fn place(&self, migration: &Migration, shipped: Option<&Migration>) -> Span {
+        let Some(shipped) = shipped else { return self.first(migration) };
+        let (now, before) = (&self.sources.get(migration.source).text, &self.sources.get(shipped.source).text);
+        let (mut lines, mut old) = (now.lines(), before.lines());
+        let mut line = 1;
+        while let (Some(one), Some(other)) = (lines.next(), old.next())
+            && one == other
+        {
+            line += 1;
+        }
+        let last = now.lines().count().max(1) as u32;
+        self.sources.line(migration.source, line.min(last))
+    }
+}
+
+/// A history without its migrations.
+fn bare(history: &History) -> History {
+    History {
+        root: history.root.clone(),
+        framework: history.framework,
+        runner: history.runner,
+        databases: history.databases.clone(),
+        migrations: Vec::new(),
+        fresh: Vec::new(),
+        newest_shipped: None,
+        late: Vec::new(),
+        application: Default::default(),
+        complete: history.complete,
+        language: history.language.clone(),
+    }
+}
+
+/// What brings the one schema to the other, where that is certain.
+fn differences(from: &State, to: &State) -> Vec<Change> {
+    let mut changes = from.schema.difference(&to.schema, Shared::Nothing);
+    changes.retain(|change| change.certain);
+    changes
+}

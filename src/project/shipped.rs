@@ -1,0 +1,257 @@
+//! What a base revision ships, and how the migrations of the work tree stand to it.
+
+mod files;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use files::{Change, Files};
+
+use super::assemble::{AtBase, Draft, DraftHistory, at_base};
+use super::git::Git;
+use super::runner::{self, compare_versions};
+use super::{Base, Deleted, Edited};
+use crate::error::Error;
+use crate::history::{Framework, SinceBase};
+use crate::operation::Node;
+use crate::read::sql::same_tokens;
+use crate::source::{SourceId, Sources};
+
+/// Judges what the work tree adds or changes against a base. What databases have run stays in the history: the shipped
+/// text of what is edited, and what is deleted.
+pub fn since(
+    histories: &mut [DraftHistory],
+    git: &Git<'_>,
+    revision: &str,
+    sources: &mut Sources,
+) -> Result<Base, Error> {
+    let commit = git.base(revision)?;
+    let shipped = Files::read(histories, git, &commit.commit)?;
+    let mut base = Base { revision: commit.revision, commit: commit.commit, edited: Vec::new(), deleted: Vec::new() };
+    let short = base.commit.get(..12).unwrap_or(&base.commit).to_owned();
+    let mut gone: BTreeMap<String, SourceId> = BTreeMap::new();
+    for (path, text) in shipped.deleted() {
+        let before = sources.add(path.as_str(), text);
+        gone.insert(path.clone(), before);
+        base.deleted.push(Deleted { path, before });
+    }
+    let tip = git.known(revision)?;
+    let newer = if tip == base.commit { Vec::new() } else { Files::newer(histories, git, &tip, &shipped)? };
+    for history in histories.iter_mut() {
+        let mut wanted = gone.clone();
+        let changes = judge(history, &shipped, |draft, path| {
+            let before = sources.add(format!("{}@{short}", draft.up.path), shipped.text(path).unwrap_or_default());
+            wanted.insert(path.to_owned(), before);
+            base.edited.push(Edited { path: draft.up.path.clone(), source: draft.migration.source, before });
+        });
+        for file in &mut history.unread {
+            file.judged = shipped.is_new_or_changed(&file.path);
+        }
+        wanted.retain(|path, _| shipped.belongs(path, history));
+        let (listed, drafts) = match wanted.is_empty() {
+            true => (Vec::new(), Vec::new()),
+            false => {
+                let files = shipped.files_of(history, git.root());
+                at_base(history, AtBase { files, wanted, root: git.root() }, sources)
+            }
+        };
+        let mut compared = Compared { history, shipped: &shipped, changes, before: drafts, twins: Vec::new() };
+        compared.pair(sources);
+        compared.take_gone(&listed);
+        newest(history, &newer, git);
+    }
+    Ok(base)
+}
+
+/// Says which migrations the work tree changes, and tells of each file that it edits.
+fn judge(history: &mut DraftHistory, shipped: &Files, mut edited: impl FnMut(&Draft, &str)) -> Vec<Change> {
+    let mut told = BTreeSet::new();
+    let mut changes = Vec::with_capacity(history.drafts.len());
+    for draft in &mut history.drafts {
+        let change = shipped.change(&draft.up);
+        let undo = draft.down.as_ref().map_or(Change::None, |down| shipped.change(down));
+        let migration = &mut draft.migration;
+        migration.judged = change != Change::None || undo != Change::None;
+        migration.since_base = match change {
+            Change::Added => SinceBase::Added,
+            Change::Edited => SinceBase::Edited,
+            Change::None => SinceBase::Same,
+        };
+        if change == Change::Edited {
+            let path = shipped.path_at_base(&draft.up.path);
+            if told.insert(path.to_owned()) {
+                edited(draft, path);
+            }
+            if shipped.had_part(path, draft.part.as_deref()) {
+                draft.migration.judged = undo != Change::None;
+                draft.migration.since_base = SinceBase::Same;
+            }
+        }
+        changes.push(undo);
+    }
+    changes
+}
+
+/// A history beside what the base has of its changed files.
+struct Compared<'a> {
+    history: &'a mut DraftHistory,
+    shipped: &'a Files,
+    /// How the down of each migration changed.
+    changes: Vec<Change>,
+    before: Vec<Draft>,
+    /// The shipped text of edited migrations, by their places.
+    twins: Vec<(usize, Draft)>,
+}
+
+impl Compared<'_> {
+    /// Finds for each migration of the work tree the one of the base that it was.
+    fn pair(&mut self, sources: &Sources) {
+        let framework = self.history.layout.framework;
+        for (place, draft) in self.history.drafts.iter_mut().enumerate() {
+            draft.order = place;
+            let migration = &draft.migration;
+            let at_base = self.shipped.path_at_base(&draft.up.path);
+            let same_version =
+                |one: &Draft| compare_versions(framework, &one.migration.version, &migration.version).is_eq();
+            let found = match migration.since_base {
+                SinceBase::Edited => self.before.iter().position(|one| {
+                    one.up.path == at_base && same_version(one) && one.migration.name == migration.name
+                }),
+                // Another title under the same version is no other migration.
+                SinceBase::Added if !migration.version.is_empty() && !migration.repeatable => {
+                    self.before.iter().position(|one| {
+                        !self.shipped.is_present(&one.up.path) && same_version(one) && draft.part.is_none()
+                    })
+                }
+                _ => None,
+            };
+            let Some(found) = found else {
+                if migration.since_base == SinceBase::Edited && draft.part.is_some() {
+                    draft.migration.since_base = SinceBase::Added;
+                }
+                if self.shipped.is_renumbered(draft, framework) {
+                    draft.migration.since_base = SinceBase::Renumbered;
+                }
+                continue;
+            };
+            let mut twin = self.before.remove(found);
+            if draft.migration.repeatable {
+                continue;
+            }
+            if says_the_same(&twin, draft, sources) {
+                draft.migration.since_base = SinceBase::Reformatted;
+                draft.migration.judged = self.changes[place] != Change::None;
+                continue;
+            }
+            draft.migration.since_base = SinceBase::Edited;
+            twin.migration.since_base = SinceBase::Shipped;
+            twin.migration.judged = false;
+            self.twins.push((place, twin));
+        }
+    }
+
+    /// Puts what databases have run, and what is new, into the order in which production sees it.
+    fn take_gone(&mut self, listed: &[(String, String, String)]) {
+        let mut placed: Vec<(u8, Draft)> = Vec::with_capacity(self.history.drafts.len());
+        let mut twins = std::mem::take(&mut self.twins).into_iter().peekable();
+        for (place, draft) in std::mem::take(&mut self.history.drafts).into_iter().enumerate() {
+            let migration = &draft.migration;
+            let rank = match (migration.repeatable, migration.judged, migration.since_base) {
+                (true, true, _) => 2,
+                (_, _, SinceBase::Added) => 1,
+                _ => 0,
+            };
+            placed.push((rank, draft));
+            if let Some((_, twin)) = twins.next_if(|(of, _)| *of == place) {
+                placed.push((0, twin));
+            }
+        }
+        placed.sort_by_key(|(rank, _)| *rank);
+        let mut drafts: Vec<Draft> = placed.into_iter().map(|(_, draft)| draft).collect();
+        for mut gone in std::mem::take(&mut self.before) {
+            if gone.migration.repeatable || gone.migration.version.is_empty() {
+                continue;
+            }
+            gone.migration.since_base = SinceBase::Deleted;
+            gone.migration.judged = false;
+            gone.order = usize::MAX;
+            let place = place_of(&gone, listed, &drafts);
+            drafts.insert(place, gone);
+        }
+        self.history.drafts = drafts;
+    }
+}
+
+/// Behind the nearest one that stood before it at the base.
+fn place_of(gone: &Draft, listed: &[(String, String, String)], drafts: &[Draft]) -> usize {
+    let is = |draft: &Draft, (_, version, name): &(String, String, String)| {
+        draft.migration.version == *version && draft.migration.name == *name
+    };
+    let own = listed.iter().position(|one| one.0 == gone.up.path && is(gone, one)).unwrap_or(0);
+    let earlier = listed[..own].iter().rev();
+    let places = earlier.filter_map(|one| {
+        drafts.iter().rposition(|draft| draft.migration.since_base != SinceBase::Added && is(draft, one))
+    });
+    places.map(|place| place + 1).next().unwrap_or(0)
+}
+
+/// Comments, blanks and the way to write a string are all that differs.
+fn says_the_same(before: &Draft, now: &Draft, sources: &Sources) -> bool {
+    if before.migration.transaction != now.migration.transaction {
+        return false;
+    }
+    let (before, now) = (&before.migration, &now.migration);
+    if before.up.nodes.len() != now.up.nodes.len() {
+        return false;
+    }
+    before.up.nodes.iter().zip(&now.up.nodes).all(|(before_node, now_node)| match (before_node, now_node) {
+        (Node::Statement(one), Node::Statement(other)) => same_tokens(sources.text(one.span), sources.text(other.span)),
+        (Node::Ruby(_), Node::Ruby(_)) => ruby_words(before, sources) == ruby_words(now, sources),
+        _ => false,
+    })
+}
+
+/// A file in Ruby without comments, blanks and the kind of its quotes.
+fn ruby_words(migration: &crate::history::Migration, sources: &Sources) -> String {
+    let text = &sources.get(migration.source).text;
+    let mut words = String::with_capacity(text.len());
+    let mut from = 0;
+    let mut take = |part: &str| {
+        for one in part.chars().filter(|one| !one.is_whitespace()) {
+            words.push(if one == '"' { '\'' } else { one });
+        }
+    };
+    for comment in migration.comments.iter().filter(|one| one.span.source == migration.source) {
+        let (start, end) = (comment.span.start as usize, comment.span.end as usize);
+        if let Some(part) = text.get(from..start) {
+            take(part);
+            from = end;
+        }
+    }
+    take(text.get(from..).unwrap_or_default());
+    words
+}
+
+/// The newest version that is shipped, at the merge base or at the tip of what it was named by.
+fn newest(history: &mut DraftHistory, newer: &[String], git: &Git<'_>) {
+    let framework = history.layout.framework;
+    if runner::tool(framework).late == crate::history::Late::Runs {
+        return;
+    }
+    let mut layout = history.layout.bare();
+    let paths = newer.iter().filter(|path| layout.holds(path));
+    let files = paths.map(|path| super::walk::Found { path: path.clone(), disk: git.root().join(path) }).collect();
+    layout.files = files;
+    let own = history.drafts.iter().filter(|draft| draft.migration.since_base != SinceBase::Added);
+    let own = own.filter(|draft| !draft.migration.repeatable).map(|draft| draft.migration.version.clone());
+    let at_tip = layout.files.iter().filter_map(|file| version_in_name(framework, file.name()));
+    let versions = own.chain(at_tip).filter(|version| !version.is_empty());
+    history.newest_shipped = versions.max_by(|one, other| compare_versions(framework, one, other));
+}
+
+/// The version that a file's name begins with.
+fn version_in_name(framework: Framework, name: &str) -> Option<String> {
+    if matches!(framework, Framework::Flyway | Framework::Refinery) {
+        return super::names::flyway(name).map(|(_, version, _)| version.to_owned());
+    }
+    Some(super::names::plain(name).version)
+}

@@ -1,0 +1,210 @@
+//! The files that a base holds below the histories' roots, and what the work tree holds in their place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::super::assemble::{Draft, DraftHistory};
+use super::super::git::Git;
+use super::super::layout::Layout;
+use super::super::place::{file_name, folder};
+use super::super::rails::names::is_migration;
+use super::super::runner::compare_versions;
+use super::super::text::{self, Text, decode};
+use super::super::walk::{Found, is_sql};
+use crate::error::Error;
+use crate::history::{Framework, SinceBase};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    None,
+    Edited,
+    Added,
+}
+
+#[derive(Debug)]
+pub struct Files {
+    /// By path: the base's bytes, without carriage returns.
+    files: BTreeMap<String, Option<Vec<u8>>>,
+    present: BTreeMap<String, Vec<u8>>,
+    /// Paths that the base has and the work tree has not.
+    gone: BTreeSet<String>,
+    /// Files that were moved to another folder: where they are, and where they were.
+    moved: BTreeMap<String, String>,
+    /// Files under another name with the text of one that is gone.
+    renamed: BTreeMap<String, String>,
+}
+
+/// Whether a path of the base may be a migration of a history.
+fn is_own(path: &str, layout: &Layout) -> bool {
+    layout.holds(path)
+        && match layout.framework {
+            Framework::Rails => is_migration(file_name(path)),
+            _ => is_sql(path),
+        }
+}
+
+impl Files {
+    pub fn read(histories: &[DraftHistory], git: &Git<'_>, commit: &str) -> Result<Files, Error> {
+        let mut tree = git.files(commit)?;
+        let own = histories.iter().flat_map(|history| history.layout.files.iter().chain(&history.layout.other));
+        let here: BTreeMap<&str, &Found> = own.map(|file| (file.path.as_str(), file)).collect();
+        let moved = moved(&here, &tree, git.root());
+        let sources: BTreeSet<&String> = moved.values().collect();
+        let inside = |path: &str| histories.iter().any(|one| is_own(path, &one.layout));
+        tree.retain(|path, _| here.contains_key(path.as_str()) || sources.contains(path) || inside(path));
+        let blobs: Vec<&str> = tree.values().map(String::as_str).collect();
+        let contents = git.contents(&blobs)?.into_iter().map(|bytes| bytes.map(without_returns));
+        let files: BTreeMap<_, _> = tree.keys().cloned().zip(contents).collect();
+        let present = here.iter().filter_map(|(path, file)| {
+            let bytes = text::bytes(&file.disk)?;
+            Some(((*path).to_owned(), without_returns(bytes)))
+        });
+        let present: BTreeMap<String, Vec<u8>> = present.collect();
+        let gone: BTreeSet<String> = files.keys().filter(|path| !here.contains_key(path.as_str())).cloned().collect();
+        let renamed = renamed(&files, &present, &gone);
+        Ok(Files { files, present, gone, moved, renamed })
+    }
+
+    /// Paths of migrations that only the tip of the base has.
+    pub fn newer(histories: &[DraftHistory], git: &Git<'_>, tip: &str, shipped: &Files) -> Result<Vec<String>, Error> {
+        let inside = |path: &str| histories.iter().any(|one| is_own(path, &one.layout));
+        let is_new =
+            |path: &String| inside(path) && !shipped.files.contains_key(path) && !shipped.present.contains_key(path);
+        Ok(git.files(tip)?.into_keys().filter(is_new).collect())
+    }
+
+    pub fn change(&self, file: &Found) -> Change {
+        let now = self.present.get(&file.path);
+        match self.files.get(self.path_at_base(&file.path)) {
+            Some(before) if before.as_ref() == now => Change::None,
+            Some(_) => Change::Edited,
+            // The same text under another name is the same migration, shipped long ago.
+            None if self.renamed.contains_key(&file.path) => Change::None,
+            None => Change::Added,
+        }
+    }
+
+    /// Where a file of the work tree lay.
+    pub fn path_at_base<'a>(&'a self, path: &'a str) -> &'a str {
+        if self.files.contains_key(path) { path } else { self.moved.get(path).map_or(path, String::as_str) }
+    }
+
+    pub fn is_present(&self, path: &str) -> bool {
+        self.present.contains_key(path)
+    }
+
+    /// One of several migrations of a file stands in the shipped text as it is.
+    pub fn had_part(&self, path: &str, part: Option<&str>) -> bool {
+        let Some(part) = part.map(str::trim).filter(|part| !part.is_empty()) else { return false };
+        let Some(before) = self.files.get(path).and_then(Option::as_deref) else { return false };
+        // A long file with many parts is judged as a whole: looking for each would take its length once more.
+        before.len() <= 1024 * 1024 && String::from_utf8_lossy(before).contains(part)
+    }
+
+    pub fn is_new_or_changed(&self, path: &str) -> bool {
+        match self.files.get(path) {
+            Some(before) => before.as_ref() != self.present.get(path),
+            None => true,
+        }
+    }
+
+    /// It has the text of a migration that is gone, and another version: it runs once more.
+    pub fn is_renumbered(&self, draft: &Draft, framework: Framework) -> bool {
+        let migration = &draft.migration;
+        let Some(before) = self.renamed.get(&draft.up.path) else { return false };
+        let version = super::version_in_name(framework, file_name(before)).unwrap_or_default();
+        migration.since_base == SinceBase::Same
+            && !migration.repeatable
+            && !version.is_empty()
+            && file_name(&draft.up.path).contains(&migration.version)
+            && compare_versions(framework, &version, &migration.version).is_ne()
+    }
+
+    pub fn text(&self, path: &str) -> Option<String> {
+        let bytes = self.files.get(path)?.clone()?;
+        Some(decode(bytes).ok()?.text)
+    }
+
+    /// Shipped files that are gone and were not renamed.
+    pub fn deleted(&self) -> Vec<(String, String)> {
+        let found: BTreeSet<&String> = self.renamed.values().chain(self.moved.values()).collect();
+        let gone = self.gone.iter().filter(|path| !found.contains(path));
+        gone.map(|path| (path.clone(), self.text(path).unwrap_or_default())).collect()
+    }
+
+    /// The file at the base belongs to this history.
+    pub fn belongs(&self, path: &str, history: &DraftHistory) -> bool {
+        let of_moved =
+            || history.layout.files.iter().any(|file| self.moved.get(&file.path).is_some_and(|was| was == path));
+        is_own(path, &history.layout) || of_moved()
+    }
+
+    /// A history's files as the base has them.
+    pub fn files_of(&self, history: &DraftHistory, root: &Path) -> Vec<(Found, Result<Text, String>)> {
+        let own = self.files.iter().filter(|(path, _)| self.belongs(path, history));
+        let of = |(path, bytes): (&String, &Option<Vec<u8>>)| {
+            let found = Found { path: path.clone(), disk: root.join(path) };
+            (found, bytes.clone().ok_or_else(|| "it is not here".to_owned()).and_then(decode))
+        };
+        own.map(of).collect()
+    }
+}
+
+/// Files that are new where they are, and lay elsewhere under the same name: a folder of migrations was moved.
+fn moved(here: &BTreeMap<&str, &Found>, tree: &BTreeMap<String, String>, root: &Path) -> BTreeMap<String, String> {
+    let new: Vec<&str> = here.keys().copied().filter(|path| !tree.contains_key(*path)).collect();
+    if new.is_empty() {
+        return BTreeMap::new();
+    }
+    let mut by_name: BTreeMap<&str, Vec<&String>> = BTreeMap::new();
+    for path in tree.keys().filter(|path| is_sql(path) || path.ends_with(".rb")) {
+        by_name.entry(own_name(path)).or_default().push(path);
+    }
+    let was = |path: &str| {
+        let [one] = by_name.get(own_name(path))?.as_slice() else { return None };
+        (!here.contains_key(one.as_str()) && !root.join(one).exists()).then(|| (*one).clone())
+    };
+    new.into_iter().filter_map(|path| Some((path.to_owned(), was(path)?))).collect()
+}
+
+/// A file's name; with its folder's where each migration has a folder of its own.
+fn own_name(path: &str) -> &str {
+    let name = file_name(path);
+    if name.starts_with(|first: char| first.is_ascii_digit() || first == 'V') {
+        return name;
+    }
+    let above = folder(path).rfind('/').map_or(0, |at| at + 1);
+    &path[above..]
+}
+
+/// New files with the very text of one that is gone.
+fn renamed(
+    files: &BTreeMap<String, Option<Vec<u8>>>,
+    present: &BTreeMap<String, Vec<u8>>,
+    gone: &BTreeSet<String>,
+) -> BTreeMap<String, String> {
+    let mut by_text: BTreeMap<&[u8], &String> = BTreeMap::new();
+    for path in gone.iter().rev() {
+        if let Some(Some(text)) = files.get(path)
+            && !text.is_empty()
+        {
+            by_text.insert(text, path);
+        }
+    }
+    let new = present.iter().filter(|(path, _)| !files.contains_key(*path));
+    new.filter_map(|(path, text)| Some((path.clone(), (*by_text.get(text.as_slice())?).clone()))).collect()
+}
+
+/// Git may check files out with other line ends than it stores: they are no change.
+fn without_returns(bytes: Vec<u8>) -> Vec<u8> {
+    if !bytes.contains(&b'\r') {
+        return bytes;
+    }
+    let mut kept = Vec::with_capacity(bytes.len());
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte != b'\r' || bytes.get(at + 1) != Some(&b'\n') {
+            kept.push(*byte);
+        }
+    }
+    kept
+}

@@ -1,0 +1,148 @@
+//! Migrations that are shipped and changed since: what databases that ran them have, and new ones do not.
+
+use super::bare;
+use crate::finding::{Finding, MigrationRef, Severity};
+use crate::history::{AfterEdit, Framework};
+use crate::schema::difference::{Change, ChangeKind, script};
+use crate::source::Span;
+
+/// A shipped migration whose text is another now.
+#[derive(Debug)]
+pub struct Edit<'a> {
+    pub at: MigrationRef,
+    /// Where its text begins to differ.
+    pub place: Span,
+    pub shipped: Option<Span>,
+    pub framework: Framework,
+    pub after_edit: AfterEdit,
+    pub only_format: bool,
+    /// What brings a database that has run it to the schema of a new one.
+    pub changes: &'a [Change],
+    /// The same from where it had stopped, with where that is.
+    pub stops: &'a [(String, Vec<Change>)],
+    pub certain: bool,
+}
+
+/// `shipped-migration-edited`: `None` where nobody notices.
+pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
+    let runner = edit.framework.name();
+    let of_runner = match edit.after_edit {
+        AfterEdit::Nothing => None,
+        AfterEdit::RefusesOtherWords if edit.only_format => None,
+        AfterEdit::Refuses | AfterEdit::RefusesOtherWords => Some(format!(
+            "its text changed after it was shipped: {runner} compares checksums, and runs nothing any more where it was \
+             applied"
+        )),
+        AfterEdit::RunsAgain => Some(format!(
+            "its text changed after it was shipped: where it was applied, {runner} runs the downs that it has kept, and \
+             then the new ups"
+        )),
+    };
+    let mut all: Vec<Change> = Vec::new();
+    for change in edit.changes.iter().chain(edit.stops.iter().flat_map(|(_, changes)| changes)) {
+        if !all.iter().any(|known| known.name == change.name && known.kind == change.kind) {
+            all.push(change.clone());
+        }
+    }
+    if of_runner.is_none() && all.is_empty() {
+        return None;
+    }
+    let differs = differences(if edit.changes.is_empty() { &all } else { edit.changes });
+    let message = match (&of_runner, edit.changes.is_empty()) {
+        (Some(message), _) => message.clone(),
+        (None, false) => format!("its text changed after it was shipped: databases that ran it {differs}"),
+        (None, true) => {
+            format!("its text changed after it was shipped: databases on which it stopped half way {differs}")
+        }
+    };
+    let mut finding = bare("shipped-migration-edited", severity, Some(edit.at), edit.place, "edited", message);
+    if let Some(shipped) = edit.shipped {
+        let told = of_runner.is_some() && !edit.changes.is_empty();
+        let text =
+            if told { format!("databases that ran this text {differs}") } else { "the text as shipped".to_owned() };
+        finding.because(shipped, text);
+    }
+    for change in &all {
+        finding.object(&change.name);
+    }
+    for (words, changes) in edit.stops {
+        finding.stops.push(format!("{words}: such databases {}", differences(changes)));
+    }
+    finding.if_certain(edit.certain || of_runner.is_some());
+    finding.instead(way_out("-- bring back the shipped text, and say the rest in a new migration", &all));
+    Some(finding)
+}
+
+/// `shipped-migration-deleted`: one finding for all that a history lost.
+pub fn deleted(gone: &[(MigrationRef, Span)], changes: &[Change], severity: Severity) -> Option<Finding> {
+    let ((at, place), rest) = gone.split_first()?;
+    let more = match rest.len() {
+        0 => String::new(),
+        1 => " and one more".to_owned(),
+        count => format!(" and {count} more"),
+    };
+    let message = format!("this shipped migration{more} is gone: databases that ran it {}", differences(changes));
+    let mut finding = bare("shipped-migration-deleted", severity, Some(*at), *place, "deleted", message);
+    for change in changes {
+        finding.object(&change.name);
+    }
+    for (_, place) in rest.iter().take(5) {
+        finding.because(*place, "gone too");
+    }
+    finding.instead(way_out("-- bring the files back, and take back what they made in a new migration", changes));
+    Some(finding)
+}
+
+/// The same rule: its text stands under another version now, which databases have not run.
+pub fn renumbered(all: &[(MigrationRef, Span, String)], severity: Severity) -> Option<Finding> {
+    let ((at, place, fails), rest) = all.split_first()?;
+    let more = if rest.is_empty() { String::new() } else { format!(" (and {} more)", rest.len()) };
+    let message = format!(
+        "this shipped migration{more} has another version now: databases that ran it run it once more, {fails}"
+    );
+    let mut finding = bare("shipped-migration-deleted", severity, Some(*at), *place, "renumbered", message);
+    for (_, place, fails) in rest.iter().take(5) {
+        finding.because(*place, format!("runs once more too, {fails}"));
+    }
+    finding.instead("give the file its shipped version back");
+    Some(finding)
+}
+
+fn way_out(words: &str, changes: &[Change]) -> String {
+    let statements: Vec<String> = script(changes).iter().map(|repair| format!("{};", repair.sql)).collect();
+    if statements.is_empty() { words.to_owned() } else { format!("{words}\n{}", statements.join("\n")) }
+}
+
+/// What a database has that must not be there, lacks, or has in another form.
+pub fn differences(changes: &[Change]) -> String {
+    const TOLD: usize = 4;
+    let of = |kind: ChangeKind| {
+        let named = changes.iter().filter(move |change| change.kind == kind);
+        named.map(|change| format!("{} `{}`", change.object, short(change))).collect::<Vec<_>>()
+    };
+    let mut parts = Vec::new();
+    for (verb, names) in [("keep", of(ChangeKind::Extra)), ("lack", of(ChangeKind::Missing))] {
+        if !names.is_empty() {
+            parts.push(format!("{verb} {}", list(&names, TOLD)));
+        }
+    }
+    let other = changes.iter().filter(|change| change.kind == ChangeKind::Differs);
+    let other: Vec<String> =
+        other.map(|change| format!("{} `{}` ({})", change.object, short(change), change.text)).collect();
+    if !other.is_empty() {
+        parts.push(format!("have another {}", list(&other, TOLD)));
+    }
+    parts.join("; ")
+}
+
+fn short(change: &Change) -> &str {
+    let name = change.name.strip_prefix("public.").unwrap_or(&change.name);
+    if change.object == "function" { name.split('(').next().unwrap_or(name) } else { name }
+}
+
+fn list(names: &[String], most: usize) -> String {
+    match names.len().checked_sub(most) {
+        Some(more) if more > 0 => format!("{} and {more} more", names[..most].join(", ")),
+        _ => names.join(", "),
+    }
+}
