@@ -3,7 +3,7 @@
 use std::fs;
 
 use plimsoll::error::Error;
-use plimsoll::history::TransactionUnit;
+use plimsoll::history::{SinceBase, TransactionUnit};
 use plimsoll::project::read_settings;
 use plimsoll::settings::Flags;
 
@@ -65,8 +65,15 @@ fn since_judges_what_the_work_tree_adds_or_changes() {
     let project = tree.load_with(&["m"], &since("main")).unwrap();
     let history = only(&project);
     assert_eq!(judged(history), ["b", "c", "e", "untracked"]);
-    // Shipped first; an edited one stays where it ran.
-    assert_eq!(names(history), ["a", "b", "d", "renamed", "c", "e", "untracked"]);
+    // Shipped first; an edited one stays where it ran, with its shipped text behind it, and so does one that is gone.
+    assert_eq!(names(history), ["a", "b", "b", "d", "gone", "renamed", "c", "e", "untracked"]);
+    let stands: Vec<SinceBase> = history.migrations.iter().map(|one| one.since_base).collect();
+    use SinceBase::{Added, Deleted, Edited, Same, Shipped};
+    assert_eq!(stands, [Same, Edited, Shipped, Same, Deleted, Same, Added, Added, Added]);
+    let fresh: Vec<&str> = history.fresh.iter().map(|number| history.migrations[*number].name.as_str()).collect();
+    assert_eq!(fresh, ["a", "b", "c", "d", "renamed", "e", "untracked"], "as a new database runs them");
+    assert_eq!(history.newest_shipped.as_deref(), Some("8"), "what main ships meanwhile counts for the order");
+    assert_eq!(history.late.len(), 2, "3 and 7 come too late");
     let base = project.base.as_ref().unwrap();
     assert_eq!(base.commit, tree.git(&["merge-base", "main", "HEAD"]));
     let edited: Vec<(&str, &str)> =
@@ -74,7 +81,7 @@ fn since_judges_what_the_work_tree_adds_or_changes() {
     assert_eq!(edited, [("m/2_b.up.sql", "create table b (c int);\n")]);
     let deleted: Vec<&str> = base.deleted.iter().map(|deleted| deleted.path.as_str()).collect();
     assert_eq!(deleted, ["m/5_gone.up.sql"]);
-    assert_eq!(history.migrations[6].release.as_deref(), Some("this change"));
+    assert_eq!(history.migrations[8].release.as_deref(), Some("this change"));
 
     let named = tree.load_with(&["m/3_c.up.sql", "m/1_a.up.sql"], &since("main")).unwrap();
     assert_eq!(judged(only(&named)), ["c"]);

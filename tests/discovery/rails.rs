@@ -192,7 +192,7 @@ fn shipped_ruby_is_compared_with_the_base() {
     tree.commit();
     let since = Flags { since: Some("main".into()), ..Flags::default() };
     let project = tree.load_with(&[], &since).unwrap();
-    assert_eq!((names(only(&project)), judged(only(&project))), (vec!["a", "b", "d"], vec!["b", "d"]));
+    assert_eq!((names(only(&project)), judged(only(&project))), (vec!["a", "b", "b", "c", "d"], vec!["b", "d"]));
     let base = project.base.unwrap();
     assert_eq!(base.edited[0].path, "db/post_migrate/20240102000000_b.rb");
     assert_eq!(base.deleted[0].path, "db/post_migrate/20240103000000_c.rb");
