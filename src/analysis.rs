@@ -19,12 +19,13 @@ use crate::report::{
     UnreadStatement, fingerprint, merge_majors, most_specific, one_per_fault, said_inside, suppress,
 };
 use crate::rules::{BUILT_IN, Check, Findings, Rule, reading, stated};
+use crate::schema::{Schema, Told};
 use crate::settings::{Allow, Settings};
 use crate::version::Major;
 
 /// Works out what every judged migration does, and says what is wrong with it.
 pub fn analyze(project: &Project, settings: &Settings) -> Report {
-    let told = Told::read(project);
+    let told = Words::read(project);
     let plans: Vec<Plan> = told.plans(project, settings);
     let mut runs: Vec<Run> = thread::scope(|scope| {
         let mut open: VecDeque<Work> = VecDeque::new();
@@ -98,6 +99,20 @@ pub fn replay_to_end(history: &History, settings: &Settings, major: Major) -> St
     })
 }
 
+/// The schema that a dump shows, with all that it has no words for as another schema has it.
+pub fn replay_dump(dump: &History, other: &Schema, told: Told, settings: &Settings, major: Major) -> Schema {
+    let plan = Plan::new(dump, 0, settings, Vec::new());
+    let start = Start::of(&plan, &[major]).on(other.for_dump());
+    let work = || replay_shared(&plan, &start, &mut |_| {});
+    let shown = thread::scope(|scope| match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
+        Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        Err(_) => work(),
+    });
+    // One major does not part from itself.
+    let shown = shown.map_or_else(|_| other.clone(), |state| state.schema);
+    other.as_dumped(&shown, told)
+}
+
 /// The states around one migration and those it can stop in: what `undo` needs. `None` where it does not run.
 pub fn replay_to_ends(history: &History, number: usize, settings: &Settings, major: Major) -> Option<Ended> {
     let mut history = history.clone();
@@ -125,12 +140,12 @@ pub fn replay_to_ends(history: &History, number: usize, settings: &Settings, maj
 }
 
 /// What the comments of all migrations say to plimsoll: per history, per migration.
-struct Told {
+struct Words {
     directives: Vec<Vec<Directives>>,
 }
 
-impl Told {
-    fn read(project: &Project) -> Told {
+impl Words {
+    fn read(project: &Project) -> Words {
         let of = |migration: &Migration| {
             if migration.comments.is_empty() {
                 return Directives::default();
@@ -146,7 +161,7 @@ impl Told {
             directives(&migration.comments, &statements, &project.sources)
         };
         let histories = project.histories.iter();
-        Told { directives: histories.map(|history| history.migrations.iter().map(of).collect()).collect() }
+        Words { directives: histories.map(|history| history.migrations.iter().map(of).collect()).collect() }
     }
 
     fn plans<'a>(&self, project: &'a Project, settings: &'a Settings) -> Vec<Plan<'a>> {
@@ -325,7 +340,7 @@ fn unread_statement(unread: &UnreadStep) -> UnreadStatement {
     }
 }
 
-fn gather(project: &Project, settings: &Settings, told: &Told, runs: Vec<Run>) -> Report {
+fn gather(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) -> Report {
     let histories = &project.histories;
     let mut findings = Vec::new();
     let mut unread: Vec<UnreadStep> = Vec::new();

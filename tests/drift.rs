@@ -116,3 +116,80 @@ fn drift_is_what_was_done_by_hand_and_its_script_mends_it() {
     let _ = fs::remove_dir_all(&folder);
     assert_eq!((mended.code, mended.out.as_str()), (0, "No difference.\n"));
 }
+
+/// What Active Record dumps of the history below.
+const IN_RUBY: &str = r#"
+ActiveRecord::Schema[7.1].define(version: 2024_03_01_000000) do
+  # These are extensions that must be enabled in order to support this database
+  enable_extension "plpgsql"
+
+  create_table "teams", force: :cascade do |t|
+    t.string "name", null: false
+    t.index ["name"], name: "index_teams_on_name", unique: true
+  end
+
+  create_table "users", force: :cascade do |t|
+    t.bigint "team_id", null: false
+    t.string "mail", limit: 100
+    t.datetime "seen_at", precision: nil
+    t.decimal "score", precision: 10, scale: 2, default: "0.0"
+    t.index ["team_id"], name: "index_users_on_team_id"
+    t.check_constraint "score >= 0::numeric", name: "score_not_negative"
+  end
+
+  add_foreign_key "users", "teams"
+end
+"#;
+
+/// The same tables, and what a dump in Ruby has no words for.
+const BESIDE_RUBY: &str = r#"
+CREATE TABLE teams (id bigserial PRIMARY KEY, name varchar NOT NULL);
+CREATE UNIQUE INDEX index_teams_on_name ON teams (name);
+CREATE TABLE users (id bigserial PRIMARY KEY, team_id bigint NOT NULL, mail varchar(100), seen_at timestamp,
+    score numeric(10, 2) DEFAULT 0.0, CONSTRAINT score_not_negative CHECK (score >= 0));
+CREATE INDEX index_users_on_team_id ON users (team_id);
+ALTER TABLE users ADD CONSTRAINT fk_rails_0123456789 FOREIGN KEY (team_id) REFERENCES teams (id);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER users_note BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION note();
+"#;
+
+#[test]
+fn a_dump_in_ruby_is_compared_by_what_it_has_words_for() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script(BESIDE_RUBY).unwrap();
+    let name: String = database.client().query_one("SELECT current_database()::text", &[]).unwrap().get(0);
+    let host: String = database.client().query_one("SHOW unix_socket_directories", &[]).unwrap().get(0);
+    let folder = std::env::temp_dir().join(format!("plimsoll-drift-ruby-{}", std::process::id()));
+    fs::create_dir_all(folder.join("db")).unwrap();
+    let (ruby, actual) = (folder.join("db/schema.rb"), folder.join("dump.sql"));
+    fs::write(&ruby, IN_RUBY).unwrap();
+    let (ruby, actual) = (ruby.display().to_string(), actual.display().to_string());
+    let Some(dump) = pg_dump(server, &name, &host) else {
+        assert!(std::env::var_os("PLIMSOLL_POSTGRES").is_some(), "pg_dump of the private server");
+        return;
+    };
+    let major = server.major().to_string();
+    let drift = |expected: &str, actual: &str| {
+        let ran = plimsoll(&["drift", "--expected", expected, "--actual", actual, "--postgres", &major]);
+        (ran.code, ran.out)
+    };
+    fs::write(&actual, dump).unwrap();
+    assert_eq!(drift(&ruby, &actual), (0, "No difference.\n".to_owned()));
+    assert_eq!(drift(&actual, &ruby), (0, "No difference.\n".to_owned()), "the other way round");
+
+    database
+        .run_script(
+            "DROP INDEX index_teams_on_name; ALTER TABLE users ALTER COLUMN mail SET NOT NULL;
+             ALTER TABLE users ADD CONSTRAINT by_hand CHECK (id > 0) NOT VALID;",
+        )
+        .unwrap();
+    fs::write(&actual, pg_dump(server, &name, &host).unwrap()).unwrap();
+    let (code, told) = drift(&ruby, &actual);
+    let _ = fs::remove_dir_all(&folder);
+    assert_eq!(code, 1);
+    for line in ["constraint public.users.by_hand", "index public.index_teams_on_name", "column public.users.mail"] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert!(told.contains("3 differences"), "{told}");
+}

@@ -188,10 +188,10 @@ pub struct SchemaArguments {
 
 #[derive(Debug, Args)]
 pub struct DriftArguments {
-    /// What should be: a folder of migrations, or a dump of the schema as SQL
+    /// What should be: a folder of migrations, or a dump: structure.sql, schema.rb, `pg_dump --schema-only`
     #[arg(long, value_name = "PATH")]
     pub expected: PathBuf,
-    /// What is: a dump of the schema, as `pg_dump --schema-only` writes it
+    /// What is: the same, most often `pg_dump --schema-only` of a database
     #[arg(long, value_name = "FILE")]
     pub actual: PathBuf,
     /// human, json, or sql for the script that mends the difference

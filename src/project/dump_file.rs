@@ -11,12 +11,6 @@ use crate::source::Sources;
 /// Reads a dump as a history of one script that makes all that there is.
 pub fn read_dump(path: &Path) -> Result<(History, Sources), Error> {
     let shown = path.to_string_lossy().into_owned();
-    if path.extension().is_some_and(|ending| ending == "rb") {
-        return Err(Error::Usage {
-            message: format!("`{shown}` is a dump in Ruby, which shows only a part of a schema"),
-            help: "compare with `pg_dump --schema-only`, or with the folder of migrations".to_owned(),
-        });
-    }
     let read = text::read(path).map_err(|reason| Error::Io { path: shown.clone(), reason })?;
     let mut sources = Sources::default();
     let source = sources.add(shown.as_str(), read.text.as_str());

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::super::{Past, Plan, State};
 use crate::data::Moment;
+use crate::schema::Schema;
 use crate::version::{Major, Standing};
 
 /// The state of a replay between two migrations, with no transaction open.
@@ -43,6 +44,15 @@ impl Start {
             past: Past::default(),
         };
         start.standing_for(majors)
+    }
+
+    /// The same, onto a schema that is there.
+    #[must_use]
+    pub fn on(mut self, schema: Schema) -> Start {
+        self.state.schema = schema.clone();
+        self.unit_start.schema = schema;
+        let majors = self.majors.clone();
+        self.standing_for(&majors)
     }
 
     fn standing_for(mut self, majors: &[Major]) -> Start {
