@@ -76,6 +76,36 @@ fn cascades_and_cycles_end() {
 }
 
 #[test]
+fn a_write_is_followed_as_far_as_asked_and_drawn_where_it_goes() {
+    let sql = "CREATE TABLE a (id int PRIMARY KEY);
+         CREATE TABLE b (id int PRIMARY KEY REFERENCES a ON DELETE CASCADE);
+         CREATE TABLE c (id int PRIMARY KEY REFERENCES b ON DELETE SET NULL, d int);
+         CREATE TABLE d (id int PRIMARY KEY);
+         ALTER TABLE c ADD FOREIGN KEY (d) REFERENCES d;
+         CREATE TABLE e (id int REFERENCES a);";
+    let folder = project("depth", sql);
+    let whole = told("a", &folder, "DELETE");
+    assert!(whole.iter().any(|text| text.contains("UPDATE c")), "{whole:#?}");
+    let document = plimsoll(&["paths", "a", &folder, "--depth=1", "--format=json"]).out;
+    assert!(document.contains("UPDATE c: further away than --depth"), "{document}");
+    assert!(!document.contains("c_d_fkey"), "{document}");
+    let boxes = |depth: &[&str]| {
+        let drawing = plimsoll(&[&["paths", "a", &folder, "--format=svg"], depth].concat()).out;
+        let drawing = roxmltree::Document::parse(&drawing).unwrap();
+        let titles = drawing.descendants().filter(|node| node.has_tag_name(("http://www.w3.org/2000/svg", "title")));
+        let mut names: Vec<String> =
+            titles.filter_map(|title| title.text()?.strip_prefix("table ").map(str::to_owned)).collect();
+        names.sort();
+        names.concat()
+    };
+    // A key that refuses is no way on, and rows that are taken along are not checked by other keys.
+    assert_eq!(
+        (boxes(&[]).as_str(), boxes(&["--depth=1"]).as_str(), boxes(&["--depth=0"]).as_str()),
+        ("abc", "ab", "a")
+    );
+}
+
+#[test]
 fn what_the_source_does_not_promise_is_marked() {
     let folder = project(
         "stricter",

@@ -256,6 +256,9 @@ pub struct PathsArguments {
     pub table: String,
     #[command(flatten)]
     pub input: Input,
+    /// How many further tables away to follow a write [default: to its end]
+    #[arg(long, value_name = "N")]
+    pub depth: Option<usize>,
     /// human, json or svg
     #[arg(long, value_name = "FORMAT", value_parser = paths_format, default_value = "human")]
     pub format: PathsFormat,

@@ -20,10 +20,11 @@ pub(super) fn run(arguments: &PathsArguments, console: &mut Console<'_>) -> Outc
     let state = input::replayed(&project, &settings)?;
     let graph = Graph::new(&state.schema, &state.data);
     let table = input::named(&state.schema, &arguments.table)?;
-    let paths = graph.write_paths(&state.data, table);
+    let depth = arguments.depth.unwrap_or(usize::MAX);
+    let paths = graph.write_paths(&state.data, table, depth);
 
     let mut written = Vec::new();
-    let rendered = output::render_paths(&paths, &graph, &project.sources, arguments.format, &mut written);
+    let rendered = output::render_paths(&paths, &graph, &project.sources, (arguments.format, depth), &mut written);
     rendered.map_err(|fault| Error::Io { path: "paths".to_owned(), reason: fault.to_string() })?;
     match &arguments.input.output {
         Some(path) => write_file(path, &written)?,

@@ -3,13 +3,14 @@
 //! Built from a schema when somebody asks and thrown away after; its methods are questions.
 
 mod paths;
+mod ways;
 
 pub use paths::{Met, Risk, What, WritePath};
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use petgraph::Direction;
-use petgraph::graph::{DiGraph, EdgeIndex, NodeIndex};
+use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
 use crate::data::{Data, FeedKind};
@@ -177,67 +178,6 @@ impl<'a> Graph<'a> {
             }
         }
         self.part(nodes, left_out)
-    }
-
-    /// The shortest way that a write to `from` takes to reach `to`: triggers, functions, their writes, partitions, keys.
-    pub fn path(&self, from: RelationId, to: RelationId) -> Option<Vec<(Node, Edge, Node)>> {
-        let (start, goal) = (*self.nodes.get(&Node::Relation(from))?, *self.nodes.get(&Node::Relation(to))?);
-        let mut came: BTreeMap<NodeIndex, (NodeIndex, EdgeIndex)> = BTreeMap::new();
-        let mut open = VecDeque::from([start]);
-        while let Some(at) = open.pop_front() {
-            if at == goal {
-                break;
-            }
-            for (next, edge) in self.carried_from(at) {
-                if next != start && !came.contains_key(&next) {
-                    came.insert(next, (at, edge));
-                    open.push_back(next);
-                }
-            }
-        }
-        let mut path = Vec::new();
-        let mut at = goal;
-        while at != start {
-            let (before, edge) = *came.get(&at)?;
-            path.push((self.graph[before], self.graph[edge], self.graph[at]));
-            at = before;
-        }
-        path.reverse();
-        Some(path)
-    }
-
-    /// All that a write to a table can reach.
-    pub fn reached(&self, from: RelationId) -> Part {
-        let mut nodes = BTreeSet::from([Node::Relation(from)]);
-        let mut edges = BTreeSet::new();
-        let mut open = VecDeque::from([Node::Relation(from)]);
-        while let Some(node) = open.pop_front() {
-            let Some(index) = self.nodes.get(&node) else { continue };
-            for (next, edge) in self.carried_from(*index) {
-                let (next, edge) = (self.graph[next], self.graph[edge]);
-                edges.insert(if edge == Edge::PartitionOf { (next, node, edge) } else { (node, next, edge) });
-                // A key is where a write is checked, not where it goes on.
-                if nodes.insert(next) && !matches!(edge, Edge::References(_)) {
-                    open.push_back(next);
-                }
-            }
-        }
-        Part { nodes, edges, left_out: 0 }
-    }
-
-    /// Where a write at a node goes on to: rows written to a parent land in its partitions, and nothing travels by reading.
-    fn carried_from(&self, at: NodeIndex) -> Vec<(NodeIndex, EdgeIndex)> {
-        let along = self.graph.edges_directed(at, Direction::Outgoing).filter(|edge| match edge.weight() {
-            Edge::References(_) | Edge::Fires | Edge::Calls | Edge::Writes(_) => true,
-            // What a copy receives goes through its trigger; a backfill is over.
-            Edge::PartitionOf | Edge::Reads | Edge::Copies | Edge::Backfills => false,
-        });
-        let down = self.graph.edges_directed(at, Direction::Incoming);
-        let down = down.filter(|edge| *edge.weight() == Edge::PartitionOf);
-        let mut found: Vec<(NodeIndex, EdgeIndex)> = along.map(|edge| (edge.target(), edge.id())).collect();
-        found.extend(down.map(|edge| (edge.source(), edge.id())));
-        found.sort_by_key(|(next, edge)| (self.graph[*next], self.graph[*edge]));
-        found
     }
 
     fn part(&self, nodes: BTreeSet<Node>, left_out: usize) -> Part {

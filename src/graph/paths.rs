@@ -60,6 +60,8 @@ pub enum What {
     Unclear(FunctionId),
     /// A write that is followed above, or that leads back to where it came from.
     Again(WriteKind, RelationId),
+    /// A write further away than was asked for.
+    Further(WriteKind, RelationId),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,12 +90,13 @@ impl WritePath {
 }
 
 impl Graph<'_> {
-    /// Inserts, updates and deletes of one table.
-    pub fn write_paths(&self, data: &Data, table: RelationId) -> Vec<WritePath> {
+    /// Inserts, updates and deletes of one table, followed over at most `depth` further tables.
+    pub fn write_paths(&self, data: &Data, table: RelationId, depth: usize) -> Vec<WritePath> {
         [WriteKind::Insert, WriteKind::Update, WriteKind::Delete]
             .into_iter()
             .map(|event| {
-                let mut walk = Walk { graph: self, schema: self.schema, data, open: Vec::new(), told: BTreeSet::new() };
+                let (open, told) = (Vec::new(), BTreeSet::new());
+                let mut walk = Walk { graph: self, schema: self.schema, data, depth, open, told };
                 WritePath { table, event, met: walk.write(table, event, &[]) }
             })
             .collect()
@@ -104,6 +107,7 @@ struct Walk<'a> {
     graph: &'a Graph<'a>,
     schema: &'a Schema,
     data: &'a Data,
+    depth: usize,
     /// The writes that lead here.
     open: Vec<(WriteKind, RelationId)>,
     told: BTreeSet<(RelationId, u8)>,
@@ -113,6 +117,9 @@ impl Walk<'_> {
     /// What one write meets; `stricter` is what the trigger that makes it asks beyond its source.
     fn write(&mut self, table: RelationId, event: WriteKind, stricter: &[Stricter]) -> Vec<Met> {
         let key = (table, event as u8);
+        if self.open.len() > self.depth {
+            return vec![bare(What::Further(event, table))];
+        }
         if self.open.len() >= DEPTH || self.open.contains(&(event, table)) || !self.told.insert(key) {
             return vec![bare(What::Again(event, table))];
         }

@@ -9,10 +9,12 @@ use super::mermaid::entities;
 use super::text::visible;
 use super::{json, svg};
 use crate::graph::{Edge, Graph, Node, Part};
-use crate::schema::definition::relation_name;
-use crate::schema::{Relation, TableKind};
+use crate::schema::definition::{constraint, relation_name};
+use crate::schema::{ConstraintId, Relation, TableKind};
 
 const VERSION: u32 = 1;
+/// A drawing of more lines has no room for what keys are called; the pointer shows it.
+const MANY: usize = 40;
 
 /// How a graph is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,7 +44,7 @@ pub fn render(graph: &Graph<'_>, part: &Part, format: GraphFormat, into: &mut dy
     match format {
         GraphFormat::Dot => dot(&document, into),
         GraphFormat::Mermaid => mermaid(&document, into),
-        GraphFormat::Svg => alone(graph, part, &BTreeSet::new(), into),
+        GraphFormat::Svg => alone(graph, part, &BTreeSet::new(), "What is connected with what", into),
         GraphFormat::Json => json::write(&document, into),
     }
 }
@@ -109,10 +111,11 @@ pub(super) fn alone(
     graph: &Graph<'_>,
     part: &Part,
     marked: &BTreeSet<(Node, Node)>,
+    label: &str,
     into: &mut dyn Write,
 ) -> io::Result<()> {
     let label = match part.left_out {
-        0 => "What is connected with what".to_owned(),
+        0 => label.to_owned(),
         count => left_out(count),
     };
     writeln!(into, "{}", drawing(graph, part, marked, "g", &label, Some(svg::STYLE)))
@@ -138,7 +141,12 @@ pub(super) fn drawing(
         let (from, to, marked) = (place[from], place[to], marked.contains(&(*from, *to)));
         // Rows go from a table to its partitions: drawn that way, all that a write does goes down.
         let (from, to) = if *edge == Edge::PartitionOf { (to, from) } else { (from, to) };
-        svg::Arrow { from, to, word: word(graph, *edge), marked }
+        let word = match edge {
+            Edge::References(_) if !marked && part.edges.len() > MANY => String::new(),
+            Edge::References(key) if !marked => columns(graph, *key),
+            _ => word(graph, *edge),
+        };
+        svg::Arrow { from, to, word, title: title(graph, *edge), marked }
     };
     let arrows: Vec<svg::Arrow> = part.edges.iter().map(arrow).collect();
     svg::draw(&boxes, &arrows, id, label, style)
@@ -154,9 +162,26 @@ fn short_name(graph: &Graph<'_>, node: Node) -> String {
     }
 }
 
+/// The columns that refer: shorter than the key's name, and they tell more.
+fn columns(graph: &Graph<'_>, key: ConstraintId) -> String {
+    let key = graph.schema().constraint(key);
+    let names = key.columns.iter().map(|column| graph.schema().column_name(key.table, *column).to_string());
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn title(graph: &Graph<'_>, edge: Edge) -> String {
+    match edge {
+        Edge::References(key) => {
+            let key = graph.schema().constraint(key);
+            format!("{}: {}", key.name, constraint(graph.schema(), key))
+        }
+        other => word(graph, other),
+    }
+}
+
 fn word(graph: &Graph<'_>, edge: Edge) -> String {
     match edge {
-        // The name of a key tells more than that it refers.
+        // Errors of the server name the key.
         Edge::References(key) => graph.schema().constraint(key).name.to_string(),
         Edge::Writes(kind) => kind.to_string(),
         Edge::PartitionOf => "partition".to_owned(),

@@ -29,8 +29,11 @@ pub(super) struct Layout {
     pub height: f64,
 }
 
-/// Between nodes of one layer, and between layers.
+/// The stop of an edge without its word.
+const BARE: Size = (2.0, 0.0);
+/// Between nodes of one layer, between edges that pass it, and between layers.
 const GAP: f64 = 24.0;
+const NARROW: f64 = 9.0;
 const LAYER: f64 = 30.0;
 /// Parts that are not connected stand beside each other up to this width.
 const ROW: f64 = 1400.0;
@@ -130,7 +133,8 @@ impl<'a> Part<'a> {
             .zip(&turned)
             .map(|((_, from, to), turned)| if *turned { (*to, *from) } else { (*from, *to) })
             .collect();
-        let layers = layers(nodes.len(), &down);
+        let own: Vec<f64> = nodes.iter().map(|node| sizes[*node].0).collect();
+        let layers = spread(layers(nodes.len(), &down), &down, &own);
         let stops = nodes.iter().zip(&layers).map(|(node, layer)| Stop { layer: layer * 2, size: sizes[*node] });
         let mut part = Part { nodes, stops: stops.collect(), links: Vec::new(), routes: Vec::new() };
         for (((number, ..), turned), (from, to)) in edges.iter().zip(turned).zip(down) {
@@ -145,7 +149,7 @@ impl<'a> Part<'a> {
         let middle = usize::midpoint(first, last) | 1;
         let mut route = vec![from];
         for layer in first + 1..last {
-            let size = if layer == middle { (word, 14.0) } else { (2.0, 0.0) };
+            let size = if layer == middle && word > 0.0 { (word, 14.0) } else { BARE };
             self.stops.push(Stop { layer, size });
             route.push(self.stops.len() - 1);
         }
@@ -170,7 +174,7 @@ impl<'a> Part<'a> {
             into.nodes[*node] = point(place);
         }
         for (number, route, turned) in &self.routes {
-            let word = route.iter().find(|stop| **stop >= self.nodes.len() && self.stops[**stop].size.0 > 2.0);
+            let word = route.iter().find(|stop| **stop >= self.nodes.len() && self.stops[**stop].size != BARE);
             let word = word.or(route.get(route.len() / 2)).map_or((0.0, 0.0), |stop| point(*stop));
             let mut points: Vec<Point> = route.iter().map(|stop| point(*stop)).collect();
             if *turned {
@@ -257,6 +261,35 @@ fn layers(count: usize, down: &[(usize, usize)]) -> Vec<usize> {
     layers
 }
 
+/// Layers too wide to look at become several: nodes that nothing leads to may stand higher, those that lead nowhere lower.
+fn spread(mut layers: Vec<usize>, down: &[(usize, usize)], widths: &[f64]) -> Vec<usize> {
+    let (mut leads, mut comes) = (vec![false; layers.len()], vec![false; layers.len()]);
+    for (from, to) in down {
+        (leads[*from], comes[*to]) = (true, true);
+    }
+    let last = layers.iter().max().copied().unwrap_or(0);
+    for layer in (0..=last).rev() {
+        for (is_fixed, goes_up) in [(&leads, false), (&comes, true)] {
+            let free: Vec<usize> =
+                (0..layers.len()).filter(|node| layers[*node] == layer && !is_fixed[*node]).collect();
+            let width: f64 = free.iter().map(|node| widths[*node] + GAP).sum();
+            let rows = (width / ROW).ceil().max(1.0) as usize;
+            if rows == 1 {
+                continue;
+            }
+            let room = rows - 1;
+            for at in layers.iter_mut().filter(|at| if goes_up { **at >= layer } else { **at > layer }) {
+                *at += room;
+            }
+            for (place, node) in free.iter().enumerate() {
+                let row = place * rows / free.len();
+                layers[*node] = if goes_up { layer + room - row } else { layer + row };
+            }
+        }
+    }
+    layers
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,6 +332,16 @@ mod tests {
         let layout = check(&[(80.0, 30.0); 5], &[line(0, 1), line(0, 2), line(1, 4), line(2, 3)]);
         let left_to_right = |one: usize, other: usize| layout.nodes[one].0 < layout.nodes[other].0;
         assert_eq!(left_to_right(1, 2), left_to_right(4, 3));
+    }
+
+    #[test]
+    fn many_that_lead_to_one_stand_in_rows() {
+        let count = 61;
+        let star: Vec<Line> = (1..count).map(|node| Line { from: node, to: 0, word: 0.0 }).collect();
+        let layout = check(&vec![(120.0, 34.0); count], &star);
+        let in_one_row = (count - 1) as f64 * (120.0 + GAP);
+        assert!(layout.width < in_one_row / 2.0, "{} {}", layout.width, layout.height);
+        assert!(star.iter().all(|line| layout.nodes[line.from].1 < layout.nodes[0].1));
     }
 
     #[test]

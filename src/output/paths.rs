@@ -32,19 +32,19 @@ impl PathsFormat {
     }
 }
 
-/// Writes what inserts, updates and deletes of one table run into.
+/// Writes what inserts, updates and deletes of one table run into, over at most `depth` further tables.
 pub fn render(
     paths: &[WritePath],
     graph: &Graph<'_>,
     sources: &Sources,
-    format: PathsFormat,
+    (format, depth): (PathsFormat, usize),
     into: &mut dyn Write,
 ) -> io::Result<()> {
     let teller = Teller { schema: graph.schema(), sources };
     let rows: Vec<PathRow> = paths.iter().map(|path| teller.path(path)).collect();
     match format {
         PathsFormat::Json => json::write(&Document { version: 1, paths: rows }, into),
-        PathsFormat::Svg => drawn(paths, graph, into),
+        PathsFormat::Svg => drawn(paths, graph, depth, into),
         PathsFormat::Human => {
             for (place, row) in rows.iter().enumerate() {
                 if place > 0 {
@@ -59,13 +59,18 @@ pub fn render(
 }
 
 /// All that the writes reach, keys at which they can fail in red.
-fn drawn(paths: &[WritePath], graph: &Graph<'_>, into: &mut dyn Write) -> io::Result<()> {
+fn drawn(paths: &[WritePath], graph: &Graph<'_>, depth: usize, into: &mut dyn Write) -> io::Result<()> {
     let Some(first) = paths.first() else { return Ok(()) };
     let risky: BTreeSet<ConstraintId> = paths.iter().flat_map(WritePath::risky_keys).collect();
-    let part = graph.reached(first.table);
+    let part = graph.reached(first.table, depth);
     let marked = part.edges.iter().filter(|(.., edge)| matches!(edge, Edge::References(key) if risky.contains(key)));
     let marked = marked.map(|(from, to, _)| (*from, *to)).collect();
-    super::graph::alone(graph, &part, &marked, into)
+    let table = graph.schema().relation(first.table).name.short();
+    let label = match risky.is_empty() {
+        true => format!("What writes to {table} reach"),
+        false => format!("What writes to {table} reach; keys at which they can fail unexpectedly are red"),
+    };
+    super::graph::alone(graph, &part, &marked, &label, into)
 }
 
 #[derive(Serialize)]
@@ -98,7 +103,7 @@ fn branches(rows: &[MetRow], indent: &str, into: &mut dyn Write) -> io::Result<(
         let last = place + 1 == rows.len();
         let (branch, below) = if last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
         let at = match (&row.path, row.line) {
-            (Some(path), Some(line)) => format!("  ({}:{line})", visible(path.rsplit('/').next().unwrap_or(path))),
+            (Some(path), Some(line)) => format!("  ({}:{line})", visible(short_path(path))),
             _ => String::new(),
         };
         writeln!(into, "{indent}{branch}{}{at}", visible(&row.text))?;
@@ -109,6 +114,13 @@ fn branches(rows: &[MetRow], indent: &str, into: &mut dyn Write) -> io::Result<(
         branches(&row.then, &indent, into)?;
     }
     Ok(())
+}
+
+/// The file; with its folder where all migrations of a project have files of this name.
+fn short_path(path: &str) -> &str {
+    let mut parts = path.rmatch_indices('/').map(|(at, _)| &path[at + 1..]);
+    let name = parts.next().unwrap_or(path);
+    if matches!(name, "up.sql" | "down.sql" | "migration.sql") { parts.next().unwrap_or(path) } else { name }
 }
 
 struct Teller<'a> {
@@ -139,9 +151,13 @@ impl Teller<'_> {
 
     fn row(&self, met: &Met) -> MetRow {
         let (kind, object, mut text, span) = self.told(&met.what);
-        let told_above = matches!(met.then.as_slice(), [Met { what: What::Again(..), .. }]);
-        if told_above {
-            text.push_str(": told above");
+        let (mut ends, mut further) = (false, false);
+        if let [Met { what, .. }] = met.then.as_slice() {
+            further = matches!(what, What::Further(..));
+            ends = further || matches!(what, What::Again(..));
+        }
+        if ends {
+            text.push_str(if further { ": further away than --depth" } else { ": told above" });
         }
         let place = span.map(|span| {
             (self.sources.path(span.source).to_owned(), self.sources.position(span.source, span.start).line)
@@ -153,7 +169,7 @@ impl Teller<'_> {
             risk: met.risk.map(|risk| self.risk(risk)),
             path: place.as_ref().map(|(path, _)| path.clone()),
             line: place.map(|(_, line)| line),
-            then: if told_above { Vec::new() } else { self.rows(&met.then) },
+            then: if ends { Vec::new() } else { self.rows(&met.then) },
         }
     }
 
@@ -219,6 +235,10 @@ impl Teller<'_> {
                 let function = schema.function(*id);
                 let text = format!("{} does more than could be read", function.name.short());
                 ("unclear", function.name.to_string(), text, Some(function.existence.origin().span))
+            }
+            What::Further(kind, table) => {
+                let text = format!("{} {}: further away than --depth", verb(*kind), self.short(*table));
+                ("further", self.name(*table), text, None)
             }
             What::Again(kind, table) => {
                 ("again", self.name(*table), format!("{} {}: told above", verb(*kind), self.short(*table)), None)

@@ -21,6 +21,8 @@ pub(super) struct Arrow {
     pub from: usize,
     pub to: usize,
     pub word: String,
+    /// What there is to say where the word is short, or none: browsers show it under the pointer.
+    pub title: String,
     pub marked: bool,
 }
 
@@ -97,12 +99,15 @@ fn joined(arrows: &[Arrow]) -> Vec<Arrow> {
     let mut joined: BTreeMap<(usize, usize), Arrow> = BTreeMap::new();
     for one in arrows {
         let word = visible(&one.word).into_owned();
-        let new = || Arrow { from: one.from, to: one.to, word: String::new(), marked: false };
+        let title = visible(&one.title).into_owned();
+        let new = || Arrow { from: one.from, to: one.to, word: String::new(), title: String::new(), marked: false };
         let known = joined.entry((one.from, one.to)).or_insert_with(new);
         known.marked |= one.marked;
-        if !known.word.split(" · ").any(|known| known == word) {
-            let gap = if known.word.is_empty() { "" } else { " · " };
-            known.word.push_str(&format!("{gap}{word}"));
+        for (told, more, gap) in [(&mut known.word, word, " · "), (&mut known.title, title, "\n")] {
+            if !told.split(gap).any(|known| known == more) {
+                let gap = if told.is_empty() { "" } else { gap };
+                told.push_str(&format!("{gap}{more}"));
+            }
         }
     }
     for one in joined.values_mut() {
@@ -147,6 +152,9 @@ fn size(lines: &[String]) -> Size {
 }
 
 fn width(word: &str) -> f64 {
+    if word.is_empty() {
+        return 0.0;
+    }
     word.chars().count() as f64 * SMALL + 8.0
 }
 
@@ -154,13 +162,16 @@ fn arrow(svg: &mut String, one: &Arrow, points: &[Point], word: Point, sizes: &[
     let marked = if one.marked { " marked" } else { "" };
     let head = if one.marked { "marked-head" } else { "head" };
     let path = if one.from == one.to { circle(points) } else { curve(points, sizes[one.from], sizes[one.to]) };
+    let title = escaped(&one.title);
     let _ = write!(
         svg,
-        "<g class=\"arrow{marked}\"><path d=\"{path}\" marker-end=\"url(#{id}-{head})\"/><text x=\"{:.1}\" y=\"{:.1}\">{}</text></g>",
-        word.0,
-        word.1 + 3.5,
-        escaped(&one.word)
+        "<g class=\"arrow{marked}\"><title>{title}</title><path d=\"{path}\" marker-end=\"url(#{id}-{head})\"/>"
     );
+    if !one.word.is_empty() {
+        let (x, y) = (word.0, word.1 + 3.5);
+        let _ = write!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(&one.word));
+    }
+    svg.push_str("</g>");
 }
 
 /// From edge to edge of the boxes, smooth through the stops between.

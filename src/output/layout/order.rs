@@ -1,6 +1,6 @@
 //! The order inside of layers, and how far from the left each node stands.
 
-use super::{GAP, Stop};
+use super::{BARE, GAP, NARROW, Stop};
 
 /// Rounds of looking down and up; more change little.
 const ROUNDS: usize = 12;
@@ -146,7 +146,9 @@ fn settle(layer: &[usize], wanted: &[f64], stops: &[Stop], across: &mut [f64]) {
     for (at, stop) in layer.iter().enumerate() {
         let half = stops[*stop].size.0 / 2.0;
         if at > 0 {
-            from_left += stops[layer[at - 1]].size.0 / 2.0 + GAP + half;
+            let before = stops[layer[at - 1]].size;
+            let gap = if before == BARE && stops[*stop].size == BARE { NARROW } else { GAP };
+            from_left += before.0 / 2.0 + gap + half;
         }
         offsets.push(from_left);
         blocks.push((1, wanted[at] - from_left, 1.0));
