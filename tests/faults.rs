@@ -21,6 +21,11 @@ const APART: &[(&str, &str)] = &[
     ("revert-incomplete", "what the revert forgets, whatever is wrong with what it undoes"),
     ("rollback-not-inverse", "what the way back leaves, whatever the way forth does"),
     ("rollback-loses-data", "what the way back cannot bring, whatever the way forth does"),
+    ("trigger-change-blocks", "how long others wait, whatever the trigger does"),
+    ("drop-fk-locks-both", "how long others wait for a table that is not named, whatever goes"),
+    ("drop-table-locks-referenced", "how long others wait for a table that is not named, whatever goes"),
+    ("lock-order-inversion", "the order of two locks, whatever is done under them"),
+    ("constraint-before-cleanup", "rows that may not fit, however they are read"),
     ("drop-constraint", "a decision about what the table takes from now on; its lock and its place are others' matter"),
 ];
 

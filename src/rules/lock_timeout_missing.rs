@@ -7,18 +7,19 @@ use crate::history::Step;
 use crate::operation::LockMode;
 use crate::schema::RelationId;
 
+/// Neither the settings, the script nor its runner end a wait for a lock.
+pub(super) fn waits_without_limit(step: &Step) -> bool {
+    let context = &step.context;
+    !context.settings.lock_timeout_set
+        && !step.session.has_lock_timeout()
+        && !context.plan.history.language.limits_lock_waits
+        && !context.plan.retries_locks(context.at.migration)
+}
+
 pub fn check(step: &Step, findings: &mut Findings) {
-    if step.context.settings.lock_timeout_set || step.session.has_lock_timeout() || step.applied.failure().is_some() {
-        return;
-    }
     // A script that says so itself: lock-timeout-disabled.
-    if step.session.setting("lock_timeout").is_some() {
-        return;
-    }
-    if step.context.plan.history.language.limits_lock_waits {
-        return;
-    }
-    if step.context.plan.retries_locks(step.context.at.migration) {
+    let says = step.session.setting("lock_timeout").is_some();
+    if says || step.applied.failure().is_some() || !waits_without_limit(step) {
         return;
     }
     let Some((table, mode)) = strongest(step) else { return };

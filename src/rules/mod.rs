@@ -22,6 +22,7 @@ mod backfill_before_sync;
 mod by_database;
 mod cascade;
 mod clean_up;
+mod cleanup_missing;
 mod column_added;
 mod constraint_before_backfill;
 mod constraint_before_queue;
@@ -42,14 +43,17 @@ mod half_done;
 mod identifier_too_long;
 mod in_use;
 mod index_not_concurrent;
+mod index_overlap;
 mod key_builds_index;
 mod key_from_incomplete_table;
 mod key_indexes;
 mod labels;
 mod left_over;
+mod lock_order;
 mod lock_timeout_missing;
 mod locks_held;
 mod loosened;
+mod mergeable;
 mod missing_object;
 mod never_validated;
 mod not_valid_fk_on_partitioned;
@@ -71,13 +75,16 @@ mod renamed;
 mod rerun;
 mod revert;
 mod rollback;
+mod sequences;
 pub mod shipped;
+mod statement_timeout_missing;
 pub mod stopped;
 mod swap_before_backfill;
 mod swap_leftovers;
 mod swap_loses_guarantee;
 mod sync;
 mod sync_misses_column;
+mod table_shape;
 mod tracking;
 mod transaction_control;
 mod trigger_cycle;
@@ -85,6 +92,7 @@ mod trigger_uses_missing_object;
 mod type_change_rewrite;
 mod used_by_models;
 mod validation;
+mod wait_lines;
 mod writer;
 
 use std::sync::LazyLock;
@@ -155,6 +163,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("concurrent-index-on-partitioned", Check::Step(partition_locks::concurrent_index)),
     rule!("concurrently-in-transaction", Check::Step(outside_transaction::concurrently)),
     rule!("constraint-before-backfill", Check::Whole(constraint_before_backfill::check)),
+    rule!("constraint-before-cleanup", Check::Whole(cleanup_missing::check)),
     rule!("constraint-before-writer", Check::Whole(writer::check)),
     rule!("constraint-never-validated", Check::Whole(never_validated::check)),
     rule!("constraint-on-some-partitions", Check::Whole(partition_parts::on_some)),
@@ -174,14 +183,17 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("drop-constraint", Check::Whole(loosened::constraint)),
     rule!("drop-database", Check::Step(gone::database)),
     rule!("drop-default", Check::Whole(loosened::default)),
+    rule!("drop-fk-locks-both", Check::Step(wait_lines::drop_foreign_key)),
     rule!("drop-index-not-concurrent", Check::Step(other_locks::drop_index)),
     rule!("drop-not-null", Check::Whole(loosened::not_null)),
     rule!("drop-primary-key-cascade", Check::Whole(cascade::drop_primary_key_cascade)),
     rule!("drop-referenced-object", Check::Step(refused::drop_referenced_object)),
     rule!("drop-schema", Check::Whole(gone::schema)),
     rule!("drop-table", Check::Whole(gone::table)),
+    rule!("drop-table-locks-referenced", Check::Step(wait_lines::drop_table)),
     rule!("drop-view-or-function", Check::Whole(gone::view_or_function)),
     rule!("duplicate-fk", Check::Whole(key_indexes::duplicate)),
+    rule!("duplicate-index", Check::Whole(index_overlap::check)),
     rule!("duplicate-object", Check::Step(duplicate_object::check)),
     rule!("dynamic-sql-unread", Check::Unit(dynamic_sql_unread::check)),
     rule!("enum-type", Check::Pattern),
@@ -216,11 +228,13 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("json-type", Check::Pattern),
     rule!("key-from-incomplete-table", Check::Unit(key_from_incomplete_table::check)),
     rule!("lock-held-while-scanning", Check::Step(locks_held::while_scanning)),
+    rule!("lock-order-inversion", Check::Step(lock_order::inversion)),
     rule!("lock-timeout-disabled", Check::Step(transaction_control::lock_timeout_disabled)),
     rule!("lock-timeout-missing", Check::Step(lock_timeout_missing::check)),
     rule!("loop-without-batching", Check::Step(row_changes::loop_without_batching)),
     rule!("many-tables-locked", Check::Step(locks_held::many_tables)),
     rule!("matview-refresh-blocks", Check::Step(other_locks::refresh)),
+    rule!("mergeable-alters", Check::Whole(mergeable::alters)),
     rule!("migration-not-reversible", Check::Whole(ruby_habits::not_reversible)),
     rule!("migration-out-of-order", Check::Whole(out_of_order::check)),
     rule!("missing-object", Check::Step(missing_object::check)),
@@ -239,12 +253,14 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("partition-fk-cannot-merge", Check::Whole(partition_fk_cannot_merge::check)),
     rule!("partition-fk-survives-drop", Check::Whole(partition_fk_survives_drop::check)),
     rule!("partition-without-constraint", Check::Whole(partition_parts::without)),
+    rule!("polymorphic-fk", Check::Whole(table_shape::polymorphic)),
     rule!("primary-key-builds-index", Check::Step(key_builds_index::primary_key)),
     rule!("primary-key-nullable-scan", Check::Step(key_builds_index::nullable)),
     rule!("public-grant", Check::Pattern),
     rule!("reindex-not-concurrent", Check::Step(other_locks::reindex)),
     rule!("rename-column", Check::Whole(renamed::column)),
     rule!("rename-enum-value", Check::Step(labels::renamed)),
+    rule!("rename-schema", Check::Whole(renamed::schema)),
     rule!("rename-table", Check::Whole(renamed::table)),
     rule!("replace-index-gap", Check::Whole(key_indexes::replace_gap)),
     rule!("replica-identity-lost", Check::Whole(key_indexes::replica_identity_lost)),
@@ -252,17 +268,20 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("rerun-keeps-invalid", Check::Whole(rerun::keeps_invalid)),
     rule!("reserved-name", Check::Pattern),
     rule!("revert-incomplete", Check::Whole(revert::incomplete)),
+    rule!("rls-without-policy", Check::Whole(table_shape::row_security_without_policy)),
     rule!("rollback-loses-data", Check::Whole(rollback::loses_data)),
     rule!("rollback-not-inverse", Check::Whole(rollback::not_inverse)),
     rule!("rollback-restores-constraint", Check::Whole(rollback::restores_constraint)),
     rule!("rows-moved-under-sync", Check::Whole(clean_up::moved)),
     rule!("security-definer-path", Check::Pattern),
+    rule!("sequence-owner-lost", Check::Whole(sequences::owner_lost)),
     rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),
     rule!("serial-type", Check::Pattern),
     rule!("shipped-migration-deleted", Check::Analysis),
     rule!("shipped-migration-edited", Check::Analysis),
     rule!("state-dependent-migration", Check::Whole(by_database::state_dependent)),
     rule!("statement-refused", Check::Step(refused::statement_refused)),
+    rule!("statement-timeout-missing", Check::Step(statement_timeout_missing::check)),
     rule!("statement-trigger-on-parent-only", Check::Step(partition_keys::statement_trigger)),
     rule!("stored-generated-rewrite", Check::Step(column_added::generated)),
     rule!("swap-before-backfill", Check::Unit(swap_before_backfill::check)),
@@ -276,8 +295,10 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("sync-misses-operation", Check::Whole(sync::misses_operation)),
     rule!("sync-unfiltered-but-backfill-filtered", Check::Unit(backfill::unfiltered_sync)),
     rule!("table-rewrite", Check::Step(other_locks::rewrite)),
+    rule!("table-without-primary-key", Check::Whole(table_shape::without_primary_key)),
     rule!("temporary-object-left", Check::Whole(left_over::check)),
     rule!("timestamp-without-time-zone", Check::Pattern),
+    rule!("trigger-change-blocks", Check::Step(wait_lines::trigger_change)),
     rule!("trigger-cycle", Check::Unit(trigger_cycle::check)),
     rule!("trigger-uses-missing-object", Check::Unit(trigger_uses_missing_object::check)),
     rule!("triggers-disabled", Check::Whole(transaction_control::triggers_disabled)),

@@ -24,7 +24,11 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
             .map(|number| plan.release_number(number))
             .filter(|release| *release > plan.release_number(maker))
             .collect();
-        if releases.len() < RELEASES {
+        // The release that makes it overdue hears of it, once: later ones have nothing to do with it.
+        let Some(overdue) = releases.iter().nth(RELEASES - 1) else { continue };
+        let judged = plan.history.migrations[maker].judged;
+        let is_now = |number: usize| plan.release_number(number) == *overdue && plan.history.migrations[number].judged;
+        if !judged && !(maker + 1..plan.history.migrations.len()).any(is_now) {
             continue;
         }
         let table = say::name(schema, row.table);
@@ -33,7 +37,6 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
             row.name,
             releases.len()
         );
-        let judged = plan.history.migrations[maker].judged;
         let start = Origin::at(crate::source::Span { source: whole.context.migration.source, start: 0, end: 0 });
         let at = if judged { origin.clone() } else { whole.steps.last().map_or(start, |step| step.origin.clone()) };
         let finding = findings.report(&at, "never validated", row.existence.is_certain(), message);

@@ -63,6 +63,35 @@ fn renamed_table(whole: &Whole, step: &Passed, around: (&State, &State), relatio
     ));
 }
 
+/// A schema under another name: every qualified name in code and functions leads nowhere.
+pub fn schema(whole: &Whole, findings: &mut Findings) {
+    for step in whole.steps {
+        let Some((before, _)) = step.change() else { continue };
+        let Operation::Rename(rename) = &step.operation else { continue };
+        if rename.kind != ObjectKind::Schema {
+            continue;
+        }
+        let (old, new) = (&rename.object.name, &rename.to);
+        let mut held = before.schema.tables().filter(|(relation, _)| relation.name.schema == *old);
+        let in_use = held.find(|(relation, _)| !whole.context.is_new(before, relation.id));
+        // Another one may have taken the name: a swap.
+        let again = whole.after.schema.schemas().any(|one| one == old);
+        let Some((relation, _)) = in_use.filter(|_| !again) else { continue };
+        let message = format!(
+            "code of the previous release that names tables of schema `{old}`, or has it in its search_path, fails from \
+             here on: it is `{new}` now"
+        );
+        let finding = findings.report(&step.origin, "rename-schema", step.certain, message);
+        finding.object(old).object(new);
+        finding.because(relation.existence.origin().span, format!("`{}` is in use", relation.name.short()));
+        finding.instead(format!(
+            "-- the code learns the new name first: schema {new} with a view of each table, which can be written\n\
+             CREATE SCHEMA {new};\nCREATE VIEW {new}.… AS SELECT * FROM {old}.…;\n\
+             -- one release later than the code that names {new} alone: the views go and the tables move"
+        ));
+    }
+}
+
 /// Columns of one table that a migration renames, with the first of its statements: one fault.
 pub(super) struct Renamed<'a> {
     pub step: &'a Passed,

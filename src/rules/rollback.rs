@@ -2,17 +2,23 @@
 
 use super::{Findings, say, stopped};
 use crate::history::{Course, Passed, Whole};
-use crate::operation::{ConstraintKind, Ident, Operation, Origin, TableActionKind};
+use crate::operation::{ConstraintKind, Ident, Node, Operation, Origin, TableActionKind};
 use crate::schema::difference::{Change, ChangeKind, Shared, script};
 use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, Schema, Table};
 use crate::source::Span;
 
 /// The course of a down that does something, after an up that was understood.
 fn way_back<'a>(whole: &Whole<'a>) -> Option<&'a Course> {
-    whole.context.migration.down.as_ref().filter(|down| !down.nodes.is_empty())?;
+    // `SELECT 1;` alone says that no way back is meant.
+    whole.context.migration.down.as_ref().filter(|down| down.nodes.iter().any(does_something))?;
     let course = whole.down()?;
     let up = whole.course();
     (!course.unread && !up.unread && up.failed.is_none()).then_some(course)
+}
+
+fn does_something(node: &Node) -> bool {
+    let Node::Statement(statement) = node else { return true };
+    !matches!(statement.operation, Operation::Query(_) | Operation::Set(_) | Operation::Transaction(_))
 }
 
 pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
@@ -29,7 +35,8 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
     }
     let before = &whole.before.schema;
     let changes = course.end.schema.difference(before, Shared::Since(before));
-    let changes: Vec<Change> = changes.into_iter().filter(|change| is_told(change, &course.end.schema)).collect();
+    let changes: Vec<Change> =
+        changes.into_iter().filter(|change| is_told(change, before, &course.end.schema)).collect();
     let Some(first) = changes.first() else { return };
     let told: Vec<String> = changes.iter().take(4).map(said).collect();
     let more = changes.len().saturating_sub(4);
@@ -51,7 +58,7 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
 }
 
 /// What a down is expected to bring back: not extensions and schemas, which others may use by then, nor what nothing can.
-fn is_told(change: &Change, end: &Schema) -> bool {
+fn is_told(change: &Change, before: &Schema, end: &Schema) -> bool {
     let stronger = change.object == "constraint" && change.text == "is validated";
     // Rows come through the parent, with its defaults.
     let in_partition = || {
@@ -60,12 +67,20 @@ fn is_told(change: &Change, end: &Schema) -> bool {
                 && change.name.strip_prefix(&relation.name.to_string()).is_some_and(|rest| rest.starts_with('.'))
         })
     };
+    // A table that is made anew has the same constraint under the name that PostgreSQL gives.
+    let named_anew = change.object == "constraint"
+        && change.text.starts_with("is called ")
+        && end.tables().any(|(relation, _)| {
+            before.get_relation(relation.id).is_none()
+                && change.name.strip_prefix(&relation.name.to_string()).is_some_and(|rest| rest.starts_with('.'))
+        });
     let default = change.object == "column" && change.text.ends_with("default");
     // Either takes what the other does.
     let same_type = ["is text rather than character varying", "is character varying rather than text"]
         .contains(&change.text.as_str());
     let of_others = matches!(change.object, "extension" | "schema");
-    let passed_over = stronger || same_type || of_others || change.repairs.is_empty() || default && in_partition();
+    let passed_over =
+        stronger || same_type || of_others || named_anew || change.repairs.is_empty() || default && in_partition();
     change.certain && !passed_over
 }
 

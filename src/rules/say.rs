@@ -246,6 +246,9 @@ pub fn outside_transaction(framework: Framework) -> &'static str {
             "-- in a migration of its own in JavaScript, which says `pgm.noTransaction()`: SQL files cannot"
         }
         Framework::PlayEvolutions => "-- Play commits each statement by itself: no transaction is in the way",
+        Framework::Postgrator => {
+            "-- in a migration of its own: Postgrator sends a file at once, and one statement alone is in no transaction"
+        }
         Framework::PostgresMigrations => {
             "-- in a migration of its own, below `-- postgres-migrations disable-transaction`"
         }

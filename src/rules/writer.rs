@@ -1,5 +1,7 @@
 //! A value that is asked for before any code that runs gives one.
 
+use std::collections::BTreeMap;
+
 use super::constraint_before_backfill::required;
 use super::{Findings, say};
 use crate::history::{Passed, Whole};
@@ -10,12 +12,17 @@ use crate::schema::{Column, RelationId, Schema};
 pub fn check(whole: &Whole, findings: &mut Findings) {
     let schema = &whole.after.schema;
     for step in whole.steps.iter().filter(|step| step.applied.failure().is_none()) {
+        // One INSERT fails for all of them at once.
+        let mut asked: BTreeMap<RelationId, Vec<&Column>> = BTreeMap::new();
         for (table, name) in required(&step.operation, schema) {
             let known = schema.get_relation(table).and_then(|relation| relation.as_table());
             let Some(column) = known.and_then(|table| table.column(&name)) else { continue };
             if is_asked_too_early(whole, table, column) {
-                report(whole, step, table, column, findings);
+                asked.entry(table).or_default().push(column);
             }
+        }
+        for (table, columns) in asked {
+            report(whole, step, table, &columns, findings);
         }
     }
 }
@@ -45,19 +52,23 @@ fn is_filled_by_trigger(whole: &Whole, schema: &Schema, table: RelationId, colum
     })
 }
 
-fn report(whole: &Whole, step: &Passed, table: RelationId, column: &Column, findings: &mut Findings) {
+fn report(whole: &Whole, step: &Passed, table: RelationId, columns: &[&Column], findings: &mut Findings) {
     let schema = &whole.after.schema;
     let name = say::name(schema, table);
+    let names: Vec<String> = columns.iter().map(|column| column.name.to_string()).collect();
+    let comes = if columns.len() == 1 { "a value, and it comes" } else { "values, and they come" };
     let message = format!(
-        "every INSERT into `{name}` by the code that still runs fails: `{}` must have a value, and it comes in this release",
-        column.name
+        "every INSERT into `{name}` by the code that still runs fails: {} must have {comes} in this release",
+        say::list(&names)
     );
     let finding = findings.report(&step.origin, step.operation.word(), step.certain, message);
-    finding.one_per(format!("{name} {}", column.name));
+    finding.one_per(format!("{name} {}", names.join(" ")));
     let relation = &schema.relation(table).name;
     finding.object(relation);
-    finding.object(format!("{relation}.{}", column.name));
-    finding.because(column.existence.origin().span, format!("`{}` is added here, without a default", column.name));
+    for column in columns {
+        finding.object(format!("{relation}.{}", column.name));
+        finding.because(column.existence.origin().span, format!("`{}` is added here, without a default", column.name));
+    }
     finding.instead(format!(
         "-- in this release only the column; the code that gives it a value goes out with it\n\
          -- in a later release, when no older code runs any more and every old row has a value: the constraint on {relation}"

@@ -108,6 +108,11 @@ impl Schema {
         self.gone_parts.contains_key(&(relation, part, name.clone()))
     }
 
+    /// What became of a column, constraint or trigger.
+    pub fn gone_part(&self, relation: RelationId, part: Part, name: &Ident) -> Option<&Gone> {
+        self.gone_parts.get(&(relation, part, name.clone()))
+    }
+
     /// What became of a function of which no overload is left.
     pub fn gone_function_in(&self, name: &Name, path: &[Ident]) -> Option<&Gone> {
         let found = |name: QualifiedName| self.function_names.get(&name).is_some_and(|ids| !ids.is_empty());

@@ -24,6 +24,7 @@ pub enum Framework {
     PlayEvolutions,
     /// Pop and Soda; fizz is not read.
     Pop,
+    Postgrator,
     PostgresMigrations,
     Prisma,
     /// Active Record's migrations.
@@ -43,7 +44,7 @@ pub enum Framework {
 }
 
 impl Framework {
-    pub const ALL: [Framework; 29] = [
+    pub const ALL: [Framework; 30] = [
         Framework::Plain,
         Framework::Atlas,
         Framework::Concourse,
@@ -60,6 +61,7 @@ impl Framework {
         Framework::NodePgMigrate,
         Framework::PlayEvolutions,
         Framework::Pop,
+        Framework::Postgrator,
         Framework::PostgresMigrations,
         Framework::Prisma,
         Framework::Rails,
@@ -94,6 +96,7 @@ impl Framework {
             Framework::NodePgMigrate => "node-pg-migrate",
             Framework::PlayEvolutions => "play-evolutions",
             Framework::Pop => "pop",
+            Framework::Postgrator => "postgrator",
             Framework::PostgresMigrations => "postgres-migrations",
             Framework::Prisma => "prisma",
             Framework::Rails => "rails",
@@ -129,6 +132,7 @@ impl Framework {
             Framework::NodePgMigrate => "node-pg-migrate",
             Framework::PlayEvolutions => "Play",
             Framework::Pop => "pop",
+            Framework::Postgrator => "Postgrator",
             Framework::PostgresMigrations => "postgres-migrations",
             Framework::Prisma => "Prisma",
             Framework::Rails => "Rails",

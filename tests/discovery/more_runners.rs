@@ -205,6 +205,27 @@ fn postgres_migrations_are_known_by_the_package() {
 }
 
 #[test]
+fn postgrator_is_known_by_its_names() {
+    let (tree, project) = load_as(
+        &[
+            ("db/migrations/0010.do.index.sql", CONCURRENTLY),
+            ("db/migrations/0009.do.table.sql", SQL),
+            ("db/migrations/0009.undo.table.sql", "DROP TABLE a;"),
+            ("db/migrations/0011.do.computed.js", "module.exports"),
+            ("db/migrations/README.sql", SQL),
+        ],
+        Framework::Postgrator,
+    );
+    let history = only(&project);
+    assert_eq!((names(history), units(history)), (vec!["table", "index"], vec![QUERY; 2]));
+    assert!(history.migrations[0].down.is_some() && history.runner.checksums);
+    assert!(says(&project, "README.sql"));
+    assert!(unread(&project).iter().any(|(path, _)| path.ends_with("0011.do.computed.js")), "{:?}", unread(&project));
+    tree.write(&[("db/migrations/09.do.twin.sql", SQL)]);
+    assert!(!unread(&tree.load(&[]).unwrap()).is_empty());
+}
+
+#[test]
 fn temporal_takes_what_its_manifests_name() {
     let manifest = |files: &str| format!("{{\"CurrVersion\": \"1\", \"SchemaUpdateCqlFiles\": [{files}]}}");
     let (tree, project) = load_as(

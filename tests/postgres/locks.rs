@@ -190,3 +190,84 @@ fn proves_lock_timeout_missing_where_the_setting_does_not_last() {
     let fresh: String = database.client().query_one("SHOW lock_timeout", &[]).unwrap().get(0);
     assert_eq!(fresh, "0", "another session knows nothing of it");
 }
+
+const SHELF: &str = "
+CREATE TABLE shelves (id bigint PRIMARY KEY);
+CREATE TABLE authors (id bigint PRIMARY KEY);
+CREATE TABLE books (id bigint PRIMARY KEY, author_id bigint CONSTRAINT books_author_fk REFERENCES authors, shelf_id bigint REFERENCES shelves);
+INSERT INTO shelves VALUES (1);
+INSERT INTO authors VALUES (1);
+INSERT INTO books VALUES (1, 1, 1);";
+
+#[test]
+fn proves_drop_fk_locks_both() {
+    let Some(server) = Server::get() else { return };
+    for drop in ["ALTER TABLE books DROP CONSTRAINT books_author_fk", "ALTER TABLE books DROP COLUMN author_id"] {
+        let database = server.database();
+        database.run_script(SHELF).unwrap();
+        let mut migration = open(&database, drop);
+        let mut other = impatient(&database);
+        assert!(waits(&mut other, "SELECT * FROM authors"), "{drop}");
+        assert!(!waits(&mut other, "SELECT * FROM shelves"), "{drop}");
+        run(&mut migration, "ROLLBACK").unwrap();
+    }
+}
+
+#[test]
+fn proves_drop_table_locks_referenced() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script(SHELF).unwrap();
+    let mut migration = open(&database, "DROP TABLE books");
+    let mut other = impatient(&database);
+    assert!(waits(&mut other, "SELECT * FROM authors") && waits(&mut other, "SELECT * FROM shelves"));
+    run(&mut migration, "ROLLBACK").unwrap();
+    // Without the keys the drop concerns nobody.
+    database.run_script("ALTER TABLE books DROP COLUMN author_id; ALTER TABLE books DROP COLUMN shelf_id;").unwrap();
+    let mut migration = open(&database, "DROP TABLE books");
+    assert!(!waits(&mut other, "SELECT * FROM authors") && !waits(&mut other, "SELECT * FROM shelves"));
+    run(&mut migration, "ROLLBACK").unwrap();
+}
+
+#[test]
+fn proves_trigger_change_blocks() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script(SHELF).unwrap();
+    let made = "CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;";
+    database.run_script(made).unwrap();
+    let create = "CREATE TRIGGER noted BEFORE INSERT ON books FOR EACH ROW EXECUTE FUNCTION noted()";
+    let mut migration = open(&database, create);
+    let mut other = impatient(&database);
+    assert!(waits(&mut other, "INSERT INTO books VALUES (2, 1, 1)"));
+    assert!(!waits(&mut other, "SELECT * FROM books"));
+    run(&mut migration, "COMMIT").unwrap();
+    for change in ["DROP TRIGGER noted ON books", "ALTER TRIGGER noted ON books RENAME TO told"] {
+        let mut migration = open(&database, change);
+        assert!(waits(&mut other, "SELECT * FROM books"), "{change}");
+        run(&mut migration, "ROLLBACK").unwrap();
+    }
+    let mut migration = open(&database, &made.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"));
+    assert!(!waits(&mut other, "INSERT INTO books VALUES (3, 1, 1)"));
+    run(&mut migration, "ROLLBACK").unwrap();
+}
+
+#[test]
+fn proves_lock_order_inversion() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script(SHELF).unwrap();
+    let mut migration = open(&database, "ALTER TABLE authors ADD COLUMN note text");
+    let inserting = waiting(&database, "INSERT INTO books VALUES (2, 1, 1)");
+    let altered = run(&mut migration, "ALTER TABLE books ADD COLUMN note text").map_err(|refusal| refusal.code);
+    run(&mut migration, "ROLLBACK").unwrap();
+    let codes = [altered.err(), inserting.join().unwrap().err()];
+    assert!(codes.contains(&Some("40P01".to_owned())), "one of the two is killed: {codes:?}");
+
+    // In the order in which the INSERT takes them, it waits and passes.
+    let mut migration = open(&database, "ALTER TABLE books ADD COLUMN note text");
+    let inserting = waiting(&database, "INSERT INTO books (id, author_id) VALUES (3, 1)");
+    run(&mut migration, "ALTER TABLE authors ADD COLUMN note text").unwrap();
+    run(&mut migration, "COMMIT").unwrap();
+    inserting.join().unwrap().unwrap();
+}

@@ -11,6 +11,7 @@ mod maragudk_migrate;
 mod numbered;
 mod plain;
 mod pop;
+mod postgrator;
 mod postgres_migrations;
 mod prisma;
 mod rails;
@@ -126,6 +127,7 @@ pub const TOOLS: [&Tool; Framework::ALL.len()] = [
     &numbered::SQLX,
     &maragudk_migrate::TOOL,
     &numbered::GOLANG_MIGRATE,
+    &postgrator::TOOL,
     &postgres_migrations::TOOL,
     &plain::TOOL,
 ];

@@ -9,7 +9,7 @@ use super::{Change, Outcome, because, failure, inherited, missing, refused};
 use crate::operation::{Drop, DropTarget, Expr, Expression, Ident, Name, ObjectKind, QualifiedName};
 use crate::schema::{
     Column, ColumnId, ConstraintId, ConstraintRow, Failure, FailureKind, FunctionId, IndexKey, Part, Relation,
-    RelationId, RelationKind, TableKind, TriggerId, TypeId, TypeKind,
+    RelationId, RelationKind, Schema, TableKind, TriggerId, TypeId, TypeKind,
 };
 
 /// What can be dropped, or falls with something else.
@@ -753,6 +753,21 @@ impl Change<'_> {
         if !left {
             self.schema.function_names.remove(&function.name);
             self.schema.gone_functions.insert(function.name.clone(), gone);
+        }
+    }
+}
+
+impl Schema {
+    /// The sequence that a default draws from.
+    pub fn sequence_of_default(&self, default: &Expression) -> Option<&Relation> {
+        self.find(&sequence_name(&default.tree)?)
+    }
+
+    /// The column that a sequence belongs to, and goes with.
+    pub fn owner_of_sequence(&self, sequence: RelationId) -> Option<(RelationId, ColumnId)> {
+        match &self.get_relation(sequence)?.kind {
+            RelationKind::Sequence(sequence) => sequence.owned_by,
+            _ => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::pairs::is_shared;
 use super::same::{same, same_text};
-use super::{Comparison, Guard, Repair, Stage};
+use super::{Comparison, Guard, Repair, Shared, Stage};
 use crate::operation::QualifiedName;
 use crate::schema::definition::{constraint as definition, index_body};
 use crate::schema::{Constraint, ConstraintId, ConstraintRow, Existence, RelationId, Schema};
@@ -25,11 +25,16 @@ impl<'a> Comparison<'a> {
             }
         }
         // The same constraint under another name: PostgreSQL makes up names of its own on each server.
-        for row in from.constraints().filter(|row| row.as_foreign().is_some()) {
+        for row in from.constraints() {
             if pairs.contains_key(&row.id) {
                 continue;
             }
             let Some(table) = self.pairs.to(row.table) else { continue };
+            // So does whoever makes a dropped table anew.
+            let remade = matches!(self.shared, Shared::Since(_)) && table != row.table;
+            if row.as_foreign().is_none() && !remade {
+                continue;
+            }
             let wanted = definition(from, row);
             let found = to.constraints_of(table).find(|one| {
                 !taken.contains_key(&one.id)

@@ -1,0 +1,66 @@
+//! Two locks in the order in which the application does not take them: one side is killed as a deadlock.
+
+use super::Findings;
+use super::in_use::{found, is_costly};
+use super::weight::{held, young};
+use crate::history::{HeldLock, Step};
+use crate::operation::LockMode;
+use crate::schema::{Relation, RelationId};
+use crate::server::Effects;
+
+/// The transaction holds the referenced table and asks for the referencing one. An INSERT there has its own lock by
+/// then, and looks into the referenced table next.
+pub fn inversion(step: &Step, findings: &mut Findings) {
+    let Some(open) = &step.session.transaction else { return };
+    if step.applied.failure().is_some() || open.locks.is_empty() {
+        return;
+    }
+    let asked = |effects: &Effects| {
+        let strong = effects.locks.iter().filter(|(_, mode)| mode.blocks_writes());
+        let mut felt = strong.map(|(relation, _)| *relation).filter(|one| is_felt(step, *one));
+        felt.find_map(|one| Some((one, inverted(step, &open.locks, one)?)))
+    };
+    let Some((majors, (child, first))) = found(step, asked) else { return };
+    let schema = &step.before.schema;
+    let (child, parent) = (schema.relation(child), schema.relation(first.relation));
+    let (from, to) = (child.name.short(), parent.name.short());
+    let message = format!(
+        "may end in a deadlock: an INSERT into `{from}` that is under way waits for `{to}`, which this transaction has \
+         locked, and this statement waits for that INSERT"
+    );
+    let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
+    finding.postgres = majors;
+    // One transaction is one fault.
+    finding.one_per(format!("transaction since {}", open.since.span.start));
+    finding.object(&child.name).object(&parent.name);
+    finding.because(first.by.span, format!("takes {} on `{to}`, held until the transaction ends", first.mode));
+    young(step, finding, child.id);
+    finding.instead(format!(
+        "-- transactions of their own; where they belong together, first of all\nLOCK TABLE {}, {} IN ACCESS EXCLUSIVE MODE;",
+        child.name, parent.name
+    ));
+}
+
+/// Others write it, and nothing of this transaction keeps them away yet.
+fn is_felt(step: &Step, table: RelationId) -> bool {
+    let is_table = step.before.schema.get_relation(table).is_some_and(|one| one.as_table().is_some());
+    is_table && is_costly(step, table) && held(step, table).is_none()
+}
+
+/// The lock on a table to which `child` has a foreign key: looking there is a lock too (FOR KEY SHARE: ROW SHARE).
+fn inverted<'a>(step: &Step, locks: &'a [HeldLock], child: RelationId) -> Option<&'a HeldLock> {
+    let schema = &step.before.schema;
+    let targets: Vec<RelationId> = schema
+        .constraints_of(child)
+        .filter(|key| key.enforced)
+        .filter_map(|key| key.as_foreign())
+        .filter(|key| !key.referenced_side && key.references != child)
+        .map(|key| key.references)
+        .collect();
+    locks.iter().find(|lock| {
+        lock.mode >= LockMode::Exclusive
+            && targets.contains(&lock.relation)
+            && is_costly(step, lock.relation)
+            && schema.get_relation(lock.relation).is_some_and(|one: &Relation| one.as_table().is_some())
+    })
+}
