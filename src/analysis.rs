@@ -1,6 +1,7 @@
 //! From a project to its report: replays each history on each group of majors, asks the rules, gathers what they say.
 
 mod changes;
+pub mod dump;
 mod known;
 mod shipped;
 
@@ -19,7 +20,6 @@ use crate::report::{
     UnreadStatement, fingerprint, merge_majors, most_specific, one_per_fault, said_inside, suppress,
 };
 use crate::rules::{BUILT_IN, Check, Findings, Rule, reading, stated};
-use crate::schema::{Schema, Told};
 use crate::settings::{Allow, Settings};
 use crate::version::Major;
 
@@ -97,20 +97,6 @@ pub fn replay_to_end(history: &History, settings: &Settings, major: Major) -> St
             Err(_) => replay(&plan, major, &mut |_| {}),
         }
     })
-}
-
-/// The schema that a dump shows, with all that it has no words for as another schema has it.
-pub fn replay_dump(dump: &History, other: &Schema, told: Told, settings: &Settings, major: Major) -> Schema {
-    let plan = Plan::new(dump, 0, settings, Vec::new());
-    let start = Start::of(&plan, &[major]).on(other.for_dump());
-    let work = || replay_shared(&plan, &start, &mut |_| {});
-    let shown = thread::scope(|scope| match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
-        Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-        Err(_) => work(),
-    });
-    // One major does not part from itself.
-    let shown = shown.map_or_else(|_| other.clone(), |state| state.schema);
-    other.as_dumped(&shown, told)
 }
 
 /// The states around one migration and those it can stop in: what `undo` needs. `None` where it does not run.
@@ -276,7 +262,9 @@ fn run(project: &Project, plan: &Plan, start: &Start) -> (Run, Option<Box<Parted
     // Which rules speak, and how loud: the same for all of a migration.
     let (mut asked, mut asked_at): (Vec<(&'static Rule, Severity)>, Option<MigrationRef>) = (Vec::new(), None);
     let extra = Rule::extra(settings);
+    let mut base = dump::Base::of(plan, start);
     let mut tell = |event: Event| {
+        base.note(event);
         let context = match event {
             Event::Step(step) => &step.context,
             Event::Unit(unit) => &unit.context,
@@ -316,6 +304,7 @@ fn run(project: &Project, plan: &Plan, start: &Start) -> (Run, Option<Box<Parted
     run.details = recorder.map(Recorder::into_details).unwrap_or_default();
     match replayed {
         Ok(end) => {
+            run.findings.extend(base.check(project, plan, &end, settings));
             run.unknown_facts = settings.facts.iter().map(|fact| end.schema.find(&fact.table).is_none()).collect();
             (run, None)
         }

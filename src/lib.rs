@@ -31,4 +31,4 @@ pub mod version;
 
 mod analysis;
 
-pub use analysis::{analyze, replay_dump, replay_to_end, replay_to_ends};
+pub use analysis::{analyze, dump::replay_dump, replay_to_end, replay_to_ends};

@@ -260,6 +260,7 @@ fn bare(history: &History) -> History {
         fresh: Vec::new(),
         newest_shipped: None,
         late: Vec::new(),
+        dump: None,
         application: Default::default(),
         complete: history.complete,
         language: history.language.clone(),

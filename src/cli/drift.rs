@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::history::History;
 use crate::output::{self, Drift};
 use crate::project;
+use crate::rules::dump_differs;
 use crate::schema::difference::{Change, Shared};
 use crate::schema::{Schema, Told};
 use crate::settings::{Flags, Settings};
@@ -52,7 +53,7 @@ pub(super) fn run(arguments: &DriftArguments, console: &mut Console<'_>) -> Outc
         false => (expected.beside(&actual.schema), actual.beside(&expected.schema)),
     };
     let mut changes = actual.difference(&expected, Shared::Nothing);
-    changes.retain(|change| !(in_ruby && is_made_name(change)));
+    changes.retain(|change| !(in_ruby && dump_differs::is_made_name(change)));
     changes.retain(|change| !is_bookkeeping(change));
     let drift = Drift { changes: &changes, expected: &expected };
     let mut written = Vec::new();
@@ -96,12 +97,6 @@ impl Side {
             None => self.schema.clone(),
         }
     }
-}
-
-/// Active Record leaves out of its dump the names that it made of a table's and its columns'.
-fn is_made_name(change: &Change) -> bool {
-    let made = |name: &str| name.contains("fk_rails_") || name.contains("chk_rails_");
-    made(&change.name) && change.text.strip_prefix("is called ").is_some_and(made)
 }
 
 fn is_bookkeeping(change: &Change) -> bool {

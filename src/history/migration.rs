@@ -27,6 +27,8 @@ pub struct History {
     pub newest_shipped: Option<String>,
     /// New migrations whose versions are older than that.
     pub late: Vec<usize>,
+    /// The dump that the work tree keeps of what its migrations make, where it is kept up to date.
+    pub dump: Option<SchemaDump>,
     /// What the code around it says of its tables; empty where nothing asked for it.
     pub application: Application,
     /// No file is missing or unread. Where a history begins cannot be seen from its files all the same: it may build
@@ -63,6 +65,16 @@ pub struct Migration {
     /// It is no migration but a dump of what the shipped ones before it have made: it takes the place of what their
     /// replay comes to.
     pub dump: Option<Told>,
+}
+
+/// A dump that a project commits beside its migrations.
+#[derive(Debug, Clone)]
+pub struct SchemaDump {
+    pub source: SourceId,
+    pub up: Script,
+    pub told: Told,
+    /// The shipped state was taken from the dump of the base: what this one says otherwise is this change's.
+    pub since_base: bool,
 }
 
 /// How a migration stands to the base revision, where one was named.

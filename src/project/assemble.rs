@@ -15,7 +15,7 @@ use super::template::Placeholders;
 use super::text::Text;
 use super::texts::Texts;
 use super::walk::Found;
-use crate::history::{Application, Framework, Migration, SinceBase, TransactionUnit, UnreadFile, day_of};
+use crate::history::{Application, Framework, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile, day_of};
 use crate::operation::{Comment, Node, RubyScript, Script};
 use crate::rails::{self, Language};
 use crate::read::STACK;
@@ -49,6 +49,7 @@ pub struct DraftHistory {
     pub other_database: Option<&'static str>,
     /// The newest version at the tip of the base.
     pub newest_shipped: Option<String>,
+    pub dump: Option<SchemaDump>,
     pub application: Application,
     pub language: Arc<Language>,
     /// Files that are among the sources: one may hold several migrations.
@@ -80,6 +81,7 @@ pub fn assemble(
         remarks,
         other_database,
         newest_shipped: None,
+        dump: None,
         application: Application::default(),
         language: Arc::default(),
         known: BTreeMap::new(),
@@ -281,6 +283,7 @@ pub fn at_base(
         remarks: Vec::new(),
         other_database: None,
         newest_shipped: None,
+        dump: None,
         application: Application::default(),
         language: Arc::default(),
         known: wanted,

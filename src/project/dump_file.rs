@@ -43,6 +43,7 @@ pub fn read_dump(path: &Path) -> Result<(History, Sources), Error> {
         fresh: vec![0],
         newest_shipped: None,
         late: Vec::new(),
+        dump: None,
         complete: true,
     };
     Ok((history, sources))

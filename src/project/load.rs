@@ -159,7 +159,7 @@ fn without_other_databases(
 
 fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
     let DraftHistory { layout, has_down, has_gaps, drafts, unread, remarks, application, language, .. } = draft;
-    let newest_shipped = draft.newest_shipped;
+    let (newest_shipped, dump) = (draft.newest_shipped, draft.dump);
     let (root, framework) = (named(&layout.root).to_owned(), layout.framework);
     let is_own = |draft: &Draft| draft.migration.dump.is_none() && !draft.migration.since_base.is_of_base();
     let mut fresh: Vec<usize> = (0..drafts.len()).filter(|number| is_own(&drafts[*number])).collect();
@@ -192,6 +192,7 @@ fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
         fresh,
         newest_shipped,
         late,
+        dump,
         language,
         root,
         framework,
@@ -242,6 +243,7 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
             fresh: vec![0],
             newest_shipped: None,
             late: Vec::new(),
+            dump: None,
             complete: false,
             language: Arc::default(),
         }),

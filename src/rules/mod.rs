@@ -30,6 +30,7 @@ mod constraint_scan;
 mod copy_partition_gap;
 mod copy_stricter_than_source;
 mod copy_traffic;
+pub mod dump_differs;
 mod duplicate_object;
 mod dynamic_sql_unread;
 mod emptied;
@@ -273,6 +274,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("rollback-not-inverse", Check::Whole(rollback::not_inverse)),
     rule!("rollback-restores-constraint", Check::Whole(rollback::restores_constraint)),
     rule!("rows-moved-under-sync", Check::Whole(clean_up::moved)),
+    rule!("schema-dump-differs", Check::Analysis),
     rule!("security-definer-path", Check::Pattern),
     rule!("sequence-owner-lost", Check::Whole(sequences::owner_lost)),
     rule!("serial-or-identity-rewrite", Check::Step(column_added::sequence)),

@@ -140,7 +140,7 @@ fn short(change: &Change) -> &str {
     if change.object == "function" { name.split('(').next().unwrap_or(name) } else { name }
 }
 
-fn list(names: &[String], most: usize) -> String {
+pub fn list(names: &[String], most: usize) -> String {
     match names.len().checked_sub(most) {
         Some(more) if more > 0 => format!("{} and {more} more", names[..most].join(", ")),
         _ => names.join(", "),

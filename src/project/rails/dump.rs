@@ -13,9 +13,10 @@ use super::super::text;
 use super::super::walk::Found;
 use super::schema_rb;
 use crate::error::Error;
-use crate::history::{Framework, Migration, SinceBase, TransactionUnit};
+use crate::history::{Framework, Migration, SchemaDump, SinceBase, TransactionUnit};
+use crate::operation::Script;
 use crate::schema::Told;
-use crate::source::Sources;
+use crate::source::{Piece, Sources};
 
 /// A dump as found.
 struct Dump {
@@ -53,6 +54,9 @@ pub fn take(
         None => in_work_tree(&history.layout.root, place),
     };
     let Some(dump) = found else { return Ok(Vec::new()) };
+    if dump.holds_all_shipped(history) {
+        history.dump = in_work_tree(&history.layout.root, place).map(|dump| dump.kept(base.is_some(), sources));
+    }
     Ok(place_dump(history, dump, base.map(|(_, commit)| commit), sources))
 }
 
@@ -142,13 +146,36 @@ fn place_dump(history: &mut DraftHistory, dump: Dump, commit: Option<&str>, sour
 }
 
 impl Dump {
+    /// A dump that lags behind its migrations says nothing of the next one.
+    fn holds_all_shipped(&self, history: &DraftHistory) -> bool {
+        let listed = self.listed();
+        let holds = |version: &str| match &listed {
+            Listed::UpTo(newest) => by_number(version, newest).is_le(),
+            Listed::Each(versions) => versions.contains(trimmed(version)),
+            Listed::Nothing => false,
+        };
+        let shipped = history.drafts.iter().filter(|draft| !draft.migration.judged);
+        shipped.map(|draft| draft.migration.version.as_str()).all(|version| version.is_empty() || holds(version))
+    }
+
+    fn script(&self, piece: &Piece) -> Script {
+        match self.told {
+            Told::Everything => script(piece).0,
+            Told::Tables => schema_rb::script(piece).unwrap_or_default(),
+        }
+    }
+
+    /// The one of the work tree, to compare with.
+    fn kept(self, since_base: bool, sources: &mut Sources) -> SchemaDump {
+        let source = sources.add(self.path.as_str(), self.text.as_str());
+        let up = self.script(&sources.piece(source));
+        SchemaDump { source, up, told: self.told, since_base }
+    }
+
     fn draft(&self, shown: &str, sources: &mut Sources) -> Draft {
         let source = sources.add(shown, self.text.as_str());
         let piece = sources.piece(source);
-        let up = match self.told {
-            Told::Everything => script(&piece).0,
-            Told::Tables => schema_rb::script(&piece).unwrap_or_default(),
-        };
+        let up = self.script(&piece);
         let migration = Migration {
             version: String::new(),
             made: None,

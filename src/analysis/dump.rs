@@ -1,0 +1,139 @@
+//! The dump that a change commits, beside what its migrations make.
+
+use std::sync::Arc;
+
+use crate::finding::{Finding, MigrationRef, Severity};
+use crate::history::{
+    Event, History, Migration, Plan, SchemaDump, SinceBase, Start, State, TransactionUnit, replay_shared,
+};
+use crate::project::Project;
+use crate::read::STACK;
+use crate::rules::{Rule, dump_differs};
+use crate::schema::difference::{Change, Shared};
+use crate::schema::{Schema, Told};
+use crate::settings::Settings;
+use crate::version::Major;
+
+/// The schema that a dump shows, with all that it has no words for as another schema has it.
+pub fn replay_dump(dump: &History, other: &Schema, told: Told, settings: &Settings, major: Major) -> Schema {
+    let plan = Plan::new(dump, 0, settings, Vec::new());
+    let start = Start::of(&plan, &[major]).on(other.for_dump());
+    let work = || replay_shared(&plan, &start, &mut |_| {});
+    let shown =
+        std::thread::scope(|scope| match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => work(),
+        });
+    // One major does not part from itself.
+    let shown = shown.map_or_else(|_| other.clone(), |state| state.schema);
+    other.as_dumped(&shown, told)
+}
+
+/// What a run must keep to compare its end with the dump.
+pub(super) struct Base {
+    /// The first judged migration, where the dump is to be compared at all.
+    first: Option<usize>,
+    before: Option<State>,
+    /// Something that a judged migration does is not known.
+    unread: bool,
+}
+
+impl Base {
+    pub(super) fn of(plan: &Plan, start: &Start) -> Base {
+        let migrations = &plan.history.migrations;
+        // Where shipped texts changed, dump and databases differ for that reason, which is told.
+        let is_plain = |one: &Migration| matches!(one.since_base, SinceBase::Same | SinceBase::Added);
+        let newest = plan.settings.postgres.newest;
+        let asked = plan.history.dump.is_some()
+            && start.majors.contains(&newest)
+            && migrations.iter().filter(|one| one.dump.is_none()).all(is_plain);
+        let first = if asked { migrations.iter().position(|one| one.judged) } else { None };
+        Base { first, before: None, unread: false }
+    }
+
+    pub(super) fn note(&mut self, event: Event) {
+        let Some(first) = self.first else { return };
+        match event {
+            Event::Unread(unread) => self.unread |= unread.judged,
+            Event::Whole(whole) if self.before.is_none() => self.before = whole.past.before(first).cloned(),
+            Event::Whole(_) | Event::Step(_) | Event::Unit(_) | Event::Call(_) => {}
+        }
+    }
+
+    /// What the dump of the work tree says otherwise, of all that this change touches.
+    pub(super) fn check(self, project: &Project, plan: &Plan, end: &State, settings: &Settings) -> Option<Finding> {
+        let (before, dump) = (self.before?, plan.history.dump.as_ref()?);
+        let path = project.sources.path(dump.source);
+        let severity = Rule::find("schema-dump-differs").map_or(Severity::Off, |rule| rule.severity(settings, path));
+        if severity == Severity::Off {
+            return None;
+        }
+        let shown =
+            replay_dump(&as_history(plan.history, dump), &end.schema, dump.told, settings, settings.postgres.newest);
+        let of_migrations = changes(&before.schema, &end.schema);
+        let of_dump = if dump.since_base { changes(&before.schema, &shown) } else { Vec::new() };
+        let touched = |change: &Change| of_migrations.iter().chain(&of_dump).any(|one| is_about(change, one));
+        let told = |from: &Schema, to: &Schema| {
+            let mut changes = changes(from, to);
+            changes.retain(|change| touched(change) && !dump_differs::is_made_name(change));
+            changes
+        };
+        // Both ways: each tells the places of what only its first side has.
+        let (lacks, has) = (told(&end.schema, &shown), told(&shown, &end.schema));
+        let last = plan.history.migrations.iter().rposition(|one| one.judged)?;
+        let at = MigrationRef { history: plan.index, migration: last };
+        let top = project.sources.line(dump.source, 1);
+        let mut finding = dump_differs::finding(path, top, at, &lacks, &has, !of_dump.is_empty(), severity)?;
+        finding.if_certain(!self.unread);
+        Some(finding)
+    }
+}
+
+fn changes(from: &Schema, to: &Schema) -> Vec<Change> {
+    let mut changes = from.difference(to, Shared::Nothing);
+    changes.retain(|change| change.certain);
+    changes
+}
+
+/// The same object, or a part of a table that is new or gone as a whole.
+fn is_about(change: &Change, touched: &Change) -> bool {
+    let is_part = || {
+        touched.object == "table" && change.name.strip_prefix(&touched.name).is_some_and(|rest| rest.starts_with('.'))
+    };
+    change.object == touched.object && change.name == touched.name || is_part()
+}
+
+/// A dump as a history of one script.
+fn as_history(history: &History, dump: &SchemaDump) -> History {
+    let migration = Migration {
+        version: String::new(),
+        made: None,
+        name: String::new(),
+        source: dump.source,
+        starts: 0,
+        up: dump.up.clone(),
+        down: None,
+        transaction: TransactionUnit::Statement,
+        judged: false,
+        release: None,
+        comments: Vec::new(),
+        repeatable: false,
+        phase: None,
+        since_base: SinceBase::Same,
+        dump: None,
+    };
+    History {
+        root: history.root.clone(),
+        framework: history.framework,
+        runner: history.runner,
+        databases: Vec::new(),
+        migrations: vec![migration],
+        fresh: vec![0],
+        newest_shipped: None,
+        late: Vec::new(),
+        dump: None,
+        application: Default::default(),
+        complete: history.complete,
+        language: Arc::clone(&history.language),
+    }
+}
