@@ -76,12 +76,12 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
 /// `shipped-migration-deleted`: one finding for all that a history lost.
 pub fn deleted(gone: &[(MigrationRef, Span)], changes: &[Change], severity: Severity) -> Option<Finding> {
     let ((at, place), rest) = gone.split_first()?;
-    let more = match rest.len() {
-        0 => String::new(),
-        1 => " and one more".to_owned(),
-        count => format!(" and {count} more"),
+    let (gone, it) = match rest.len() {
+        0 => (" is gone".to_owned(), "it"),
+        1 => (" and one more are gone".to_owned(), "them"),
+        count => (format!(" and {count} more are gone"), "them"),
     };
-    let message = format!("this shipped migration{more} is gone: databases that ran it {}", differences(changes));
+    let message = format!("this shipped migration{gone}: databases that ran {it} {}", differences(changes));
     let mut finding = bare("shipped-migration-deleted", severity, Some(*at), *place, "deleted", message);
     for change in changes {
         finding.object(&change.name);
