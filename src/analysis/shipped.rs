@@ -1,7 +1,7 @@
 //! Databases that ran what the base ships, beside new ones that run the work tree: where their schemas end.
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{Event, History, Migration, Plan, SinceBase, State, TransactionUnit, replay, stops};
+use crate::history::{AfterFailure, Event, History, Migration, Plan, SinceBase, State, TransactionUnit, replay, stops};
 use crate::project::Project;
 use crate::read::STACK;
 use crate::rules::shipped::{Edit, deleted, edited, renumbered};
@@ -143,7 +143,9 @@ impl Ships<'_> {
         if migration.transaction != TransactionUnit::Statement || after > MOST_AFTER {
             return Vec::new();
         }
-        let mut history = self.of(&numbers);
+        // Last in the list, so that the others keep their order: the new text.
+        let mut history = self.of(&[numbers.as_slice(), &[edited]].concat());
+        let new_text = history.migrations.len() - 1;
         history.migrations[place].judged = true;
         let majors = [self.settings.postgres.newest];
         let plan = Plan::new(&history, 0, self.settings, Vec::new());
@@ -156,7 +158,15 @@ impl Ships<'_> {
         let mut found: Vec<(String, Vec<Change>)> = Vec::new();
         for stop in ends.iter().filter(|stop| !stop.on_data().is_empty()).take(MOST_STOPS) {
             let mut state = stop.state.clone();
-            for number in place + 1..history.migrations.len() {
+            if self.history.runner.after_failure == AfterFailure::RunsAgain {
+                let again = plan.run_from(new_text, &state, &majors);
+                // It does not get on from here: that is another fault.
+                if again.failed.is_some() {
+                    continue;
+                }
+                state = again.end;
+            }
+            for number in place + 1..new_text {
                 state = plan.run_from(number, &state, &majors).end;
             }
             let mut changes = differences(&state, new);
