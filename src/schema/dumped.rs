@@ -5,8 +5,8 @@
 mod tests;
 mod untold;
 
+use crate::schema::kept::Kept;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::{
     Column, ColumnId, Constraint, ConstraintId, ConstraintRow, Existence, Function, FunctionId, Index, IndexKey,
@@ -163,22 +163,22 @@ impl Same {
     /// Gives all objects of a dump the history's ids, and what is older than the dump its origin.
     fn rename_all(&self, history: &Schema, dump: &Schema, schema: &mut Schema) {
         let relations = dump.relations.values().map(|relation| self.renamed_relation(history, relation));
-        schema.relations = relations.map(|relation| (relation.id, Arc::new(relation))).collect();
+        schema.relations = relations.map(|relation| (relation.id, Kept::new(relation))).collect();
         schema.relation_names =
             dump.relation_names.iter().map(|(name, id)| (name.clone(), self.relation(*id))).collect();
         let constraints = dump.constraints.values().map(|row| self.renamed_constraint(history, row));
-        schema.constraints = constraints.map(|row| (row.id, Arc::new(row))).collect();
+        schema.constraints = constraints.map(|row| (row.id, Kept::new(row))).collect();
         let triggers = dump.triggers.values().map(|row| self.renamed_trigger(history, row));
-        schema.triggers = triggers.map(|row| (row.id, Arc::new(row))).collect();
+        schema.triggers = triggers.map(|row| (row.id, Kept::new(row))).collect();
         let functions = dump.functions.values().map(|row| self.renamed_function(history, row));
-        schema.functions = functions.map(|row| (row.id, Arc::new(row))).collect();
+        schema.functions = functions.map(|row| (row.id, Kept::new(row))).collect();
         let names = dump
             .function_names
             .iter()
             .map(|(name, ids)| (name.clone(), ids.iter().map(|id| self.function(*id)).collect::<Vec<_>>()));
         schema.function_names = names.collect();
         let types = dump.types.values().map(|one| self.renamed_type(history, one));
-        schema.types = types.map(|one| (one.id, Arc::new(one))).collect();
+        schema.types = types.map(|one| (one.id, Kept::new(one))).collect();
         schema.type_names = dump.type_names.iter().map(|(name, id)| (name.clone(), self.type_id(*id))).collect();
         schema.statistics = dump.statistics.iter().map(|(name, id)| (name.clone(), self.relation(*id))).collect();
         for (name, existence) in &history.schemas {

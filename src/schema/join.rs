@@ -1,9 +1,8 @@
 //! Undecided branches come together: what only one side has, or both have differently, may be or not.
 
-use std::sync::Arc;
-
 use imbl::OrdMap;
 
+use super::kept::{Kept, apart};
 use super::{Existence, Relation, RelationId, RelationKind, Schema};
 use crate::operation::Origin;
 
@@ -20,27 +19,24 @@ impl Schema {
         joined.unread |= other.unread;
         let maybe = Existence::Maybe { by: by.clone() };
         for (id, own, theirs) in beside(&self.relations, &other.relations) {
-            let same = theirs.is_some_and(|theirs| Arc::ptr_eq(own, theirs) || alike(own, theirs));
-            if !same {
+            if !theirs.is_some_and(|theirs| alike(own, theirs)) {
                 joined.edit_relation(*id, |relation| relation.existence = maybe.clone());
             }
         }
         for (id, own, theirs) in beside(&self.constraints, &other.constraints) {
-            if !theirs.is_some_and(|theirs| Arc::ptr_eq(own, theirs) || own.name == theirs.name) {
+            if !theirs.is_some_and(|theirs| own.name == theirs.name) {
                 joined.edit_constraint(*id, |row| row.existence = maybe.clone());
             }
         }
         for (id, own, theirs) in beside(&self.triggers, &other.triggers) {
-            if !theirs.is_some_and(|theirs| Arc::ptr_eq(own, theirs) || own.name == theirs.name) {
+            if !theirs.is_some_and(|theirs| own.name == theirs.name) {
                 joined.edit_trigger(*id, |row| row.existence = maybe.clone());
             }
         }
-        for (id, own, theirs) in beside(&self.functions, &other.functions) {
-            if !theirs.is_some_and(|theirs| Arc::ptr_eq(own, theirs)) {
-                let mut function = (**own).clone();
-                function.existence = maybe.clone();
-                joined.functions.insert(*id, Arc::new(function));
-            }
+        for (id, own, _) in beside(&self.functions, &other.functions) {
+            let mut function = (**own).clone();
+            function.existence = maybe.clone();
+            joined.functions.insert(*id, Kept::new(function));
         }
         joined.take_only_theirs(self, other, &maybe);
         joined
@@ -64,7 +60,7 @@ impl Schema {
             self.relation_names.insert(name.clone(), new);
             let kind = bare(&theirs.kind);
             self.relations
-                .insert(new, Arc::new(Relation { id: new, name: name.clone(), existence: maybe.clone(), kind }));
+                .insert(new, Kept::new(Relation { id: new, name: name.clone(), existence: maybe.clone(), kind }));
         }
         for (name, id, known) in beside(&other.type_names, &own.type_names) {
             let (None, Some(theirs)) = (known, other.types.get(id)) else { continue };
@@ -73,7 +69,7 @@ impl Schema {
             (found.id, found.existence) = (new, maybe.clone());
             self.gone_types.remove(name);
             self.type_names.insert(name.clone(), new);
-            self.types.insert(new, Arc::new(found));
+            self.types.insert(new, Kept::new(found));
         }
         for (name, ids, known) in beside(&other.function_names, &own.function_names) {
             if known.is_some() {
@@ -86,7 +82,7 @@ impl Schema {
                 (function.id, function.existence) = (new, maybe.clone());
                 function.triggers = Vec::new();
                 self.function_names.entry(name.clone()).or_default().push(new);
-                self.functions.insert(new, Arc::new(function));
+                self.functions.insert(new, Kept::new(function));
             }
             self.gone_functions.remove(name);
         }
@@ -111,9 +107,8 @@ impl Schema {
 
     /// Columns of one side only may be there; those of both stay.
     fn columns_may_be_more(&mut self, own: &Schema, other: &Schema, maybe: &Existence) {
-        for (id, own, theirs) in beside(&own.relations, &other.relations) {
-            let Some(theirs) = theirs.filter(|theirs| !Arc::ptr_eq(own, theirs)) else { continue };
-            let Some(theirs) = theirs.as_table().cloned() else { continue };
+        for (id, _, theirs) in beside(&own.relations, &other.relations) {
+            let Some(theirs) = theirs.and_then(|theirs| theirs.as_table()).cloned() else { continue };
             self.edit_table(*id, |table| {
                 for column in &mut table.columns {
                     if theirs.column_by_id(column.id).is_none_or(|one| one.name != column.name) {
@@ -134,18 +129,12 @@ impl Schema {
     }
 }
 
-/// The entries of a map, each with what the other has under its key. Two that share all share their places in memory:
-/// there is nothing to look at then.
-fn beside<'m, K: Ord, V>(
+/// The entries of a map that another has not, or has otherwise; each with the other's.
+fn beside<'m, K: Ord, V: PartialEq>(
     own: &'m OrdMap<K, V>,
     other: &'m OrdMap<K, V>,
 ) -> impl Iterator<Item = (&'m K, &'m V, Option<&'m V>)> {
-    let mut theirs = other.iter().peekable();
-    let all = (!own.ptr_eq(other)).then(|| own.iter()).into_iter().flatten();
-    all.map(move |(key, value)| {
-        while theirs.next_if(|(known, _)| *known < key).is_some() {}
-        (key, value, theirs.next_if(|(known, _)| *known == key).map(|(_, value)| value))
-    })
+    apart(own, other).filter_map(|(own, other)| own.map(|(key, own)| (key, own, other.map(|(_, value)| value))))
 }
 
 /// The same in what is asked of a relation itself; columns and constraints have existence of their own.

@@ -11,6 +11,7 @@ pub mod difference;
 mod dumped;
 mod few;
 mod join;
+mod kept;
 mod model;
 mod since;
 pub mod statement;

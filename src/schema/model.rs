@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
+use super::kept::Kept;
+
 use crate::operation::{
     Action, Argument, Body, Bound, Expression, Ident, KeyPart, Name, Origin, PartitionKey, Persistence, QualifiedName,
     RoutineKind, TriggerEvents, TriggerState, TriggerTiming, TypeName, Volatility,
@@ -48,14 +50,14 @@ pub struct Schema {
     pub search_path: Vec<Ident>,
     pub(super) next_id: u32,
     pub(super) schemas: OrdMap<Ident, Existence>,
-    pub(super) relations: OrdMap<RelationId, Arc<Relation>>,
+    pub(super) relations: OrdMap<RelationId, Kept<Relation>>,
     pub(super) relation_names: OrdMap<QualifiedName, RelationId>,
-    pub(super) constraints: OrdMap<ConstraintId, Arc<Constraint>>,
-    pub(super) triggers: OrdMap<TriggerId, Arc<Trigger>>,
-    pub(super) functions: OrdMap<FunctionId, Arc<Function>>,
+    pub(super) constraints: OrdMap<ConstraintId, Kept<Constraint>>,
+    pub(super) triggers: OrdMap<TriggerId, Kept<Trigger>>,
+    pub(super) functions: OrdMap<FunctionId, Kept<Function>>,
     /// Overloads share a name.
     pub(super) function_names: OrdMap<QualifiedName, Vec<FunctionId>>,
-    pub(super) types: OrdMap<TypeId, Arc<Type>>,
+    pub(super) types: OrdMap<TypeId, Kept<Type>>,
     pub(super) type_names: OrdMap<QualifiedName, TypeId>,
     pub(super) extensions: OrdMap<Ident, Existence>,
     /// What this history dropped or renamed away: why a name is missing.

@@ -1,11 +1,10 @@
 //! What came since an earlier state of the same history: ids are given in order and never used again.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use imbl::OrdMap;
-use imbl::ordmap::DiffItem;
 
+use super::kept::{Kept, apart};
 use super::{Column, Constraint, Function, FunctionId, Gone, Part, Relation, RelationId, Schema, Trigger, TriggerId};
 use crate::operation::{Ident, Name, QualifiedName};
 
@@ -24,23 +23,20 @@ impl Schema {
     /// What went between `before`, an earlier state, and this one.
     pub fn lost_since<'a>(&self, before: &'a Schema) -> Lost<'a> {
         let mut lost = Lost::default();
-        for (id, relation) in &before.relations {
-            match self.relations.get(id) {
-                None => lost.relations.push(relation),
-                Some(now) if Arc::ptr_eq(now, relation) => {}
-                Some(now) => {
+        for (then, now) in apart(&before.relations, &self.relations) {
+            match (then, now) {
+                (Some((_, relation)), None) => lost.relations.push(relation),
+                (Some((_, relation)), Some((_, now))) => {
                     let (Some(then), Some(now)) = (relation.as_table(), now.as_table()) else { continue };
                     let gone = then.columns.iter().filter(|column| now.column_by_id(column.id).is_none());
                     lost.columns.extend(gone.map(|column| (&**relation, column)));
                 }
+                (None, _) => {}
             }
         }
-        let gone = before.constraints.iter().filter(|(id, _)| !self.constraints.contains_key(*id));
-        lost.constraints.extend(gone.map(|(_, one)| &**one));
-        let gone = before.triggers.iter().filter(|(id, _)| !self.triggers.contains_key(*id));
-        lost.triggers.extend(gone.map(|(_, one)| &**one));
-        let gone = before.functions.iter().filter(|(id, _)| !self.functions.contains_key(*id));
-        lost.functions.extend(gone.map(|(_, one)| &**one));
+        lost.constraints.extend(gone(&before.constraints, &self.constraints));
+        lost.triggers.extend(gone(&before.triggers, &self.triggers));
+        lost.functions.extend(gone(&before.functions, &self.functions));
         lost
     }
 
@@ -63,7 +59,7 @@ impl Schema {
     /// Whether a function was made or replaced since `before`.
     pub fn is_changed_since(&self, before: &Schema, id: FunctionId) -> bool {
         match (self.functions.get(&id), before.functions.get(&id)) {
-            (Some(now), Some(then)) => !Arc::ptr_eq(now, then),
+            (Some(now), Some(then)) => now != then,
             (now, then) => now.is_some() != then.is_some(),
         }
     }
@@ -145,13 +141,15 @@ fn looked_up<'a>(name: &'a Name, path: &'a [Ident]) -> impl Iterator<Item = Qual
     schemas.map(|schema| QualifiedName::new(schema.clone(), name.name.clone()))
 }
 
+/// What a later state has no more.
+fn gone<'a, K: Ord, T>(then: &'a OrdMap<K, Kept<T>>, now: &OrdMap<K, Kept<T>>) -> impl Iterator<Item = &'a T> {
+    apart(then, now).filter_map(|(then, now)| then.filter(|_| now.is_none())).map(|(_, one)| &**one)
+}
+
 /// Keys that a later state has and an earlier one has not, or has with another value.
 fn fresh<'a, K: Ord + Clone, V: PartialEq + Clone>(
     now: &'a OrdMap<K, V>,
     then: &'a OrdMap<K, V>,
 ) -> impl Iterator<Item = &'a K> {
-    then.diff(now).filter_map(|change| match change {
-        DiffItem::Add(key, _) | DiffItem::Update { new: (key, _), .. } => Some(key),
-        DiffItem::Remove(..) => None,
-    })
+    apart(then, now).filter_map(|(_, now)| now).map(|(key, _)| key)
 }

@@ -241,7 +241,7 @@ impl Change<'_> {
         let id = TypeId(self.schema.fresh());
         self.schema.gone_types.remove(&name);
         self.schema.type_names.insert(name.clone(), id);
-        self.schema.types.insert(id, std::sync::Arc::new(Type { id, name, existence, kind }));
+        self.schema.types.insert(id, crate::schema::kept::Kept::new(Type { id, name, existence, kind }));
         id
     }
 

@@ -1,6 +1,6 @@
 //! Functions and procedures: identity by argument types, kept by OR REPLACE.
 
-use std::sync::Arc;
+use crate::schema::kept::Kept;
 
 use super::resolve::{quoted, quoted_name};
 use super::{Change, Outcome, because, duplicate, missing, refused};
@@ -39,17 +39,17 @@ impl Change<'_> {
             self.may_replace(&existing, create)?;
             function.id = existing.id;
             function.triggers = existing.triggers.clone();
-            self.schema.functions.insert(existing.id, Arc::new(function));
+            self.schema.functions.insert(existing.id, Kept::new(function));
             return Ok(());
         }
         function.id = FunctionId(self.schema.fresh());
         self.schema.gone_functions.remove(&full);
         self.schema.function_names.entry(full).or_default().push(function.id);
-        self.schema.functions.insert(function.id, Arc::new(function));
+        self.schema.functions.insert(function.id, Kept::new(function));
         Ok(())
     }
 
-    fn same_signature(&self, name: &QualifiedName, arguments: &[Argument]) -> Option<Arc<Function>> {
+    fn same_signature(&self, name: &QualifiedName, arguments: &[Argument]) -> Option<Kept<Function>> {
         let wanted = input_types(arguments);
         let ids = self.schema.function_names.get(name)?;
         let mut found = ids.iter().filter_map(|id| self.schema.functions.get(id));
@@ -176,7 +176,7 @@ impl Change<'_> {
         self.schema.gone_functions.remove(&to);
         for id in &ids {
             let Some(function) = self.schema.functions.get_mut(id) else { continue };
-            let function = Arc::make_mut(function);
+            let function = function.edit();
             function.name = to.clone();
             for trigger in function.triggers.clone() {
                 self.schema.edit_trigger(trigger, |row| row.function_name = to.clone());

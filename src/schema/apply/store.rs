@@ -1,6 +1,6 @@
 //! Puts objects into the schema and takes them out, with every reverse index. Decides nothing.
 
-use std::sync::Arc;
+use crate::schema::kept::Kept;
 
 use super::Change;
 use crate::operation::{Ident, QualifiedName};
@@ -24,7 +24,7 @@ impl Schema {
 
     pub(in crate::schema) fn edit_relation(&mut self, id: RelationId, edit: impl FnOnce(&mut Relation)) {
         if let Some(relation) = self.relations.get_mut(&id) {
-            edit(Arc::make_mut(relation));
+            edit(relation.edit());
         }
     }
 
@@ -70,13 +70,13 @@ impl Schema {
 
     pub(in crate::schema) fn edit_constraint(&mut self, id: ConstraintId, edit: impl FnOnce(&mut Constraint)) {
         if let Some(constraint) = self.constraints.get_mut(&id) {
-            edit(Arc::make_mut(constraint));
+            edit(constraint.edit());
         }
     }
 
     pub(in crate::schema) fn edit_trigger(&mut self, id: TriggerId, edit: impl FnOnce(&mut Trigger)) {
         if let Some(trigger) = self.triggers.get_mut(&id) {
-            edit(Arc::make_mut(trigger));
+            edit(trigger.edit());
         }
     }
 
@@ -130,7 +130,7 @@ impl Schema {
             self.edit_trigger(parent, |parent| parent.children.retain(|one| *one != id));
         }
         if let Some(function) = trigger.function.and_then(|function| self.functions.get_mut(&function)) {
-            Arc::make_mut(function).triggers.retain(|one| *one != id);
+            function.edit().triggers.retain(|one| *one != id);
         }
     }
 
@@ -227,7 +227,7 @@ impl Change<'_> {
         let id = RelationId(self.schema.fresh());
         self.schema.gone.remove(&name);
         self.schema.relation_names.insert(name.clone(), id);
-        self.schema.relations.insert(id, Arc::new(Relation { id, name, existence, kind }));
+        self.schema.relations.insert(id, Kept::new(Relation { id, name, existence, kind }));
         id
     }
 
@@ -253,7 +253,7 @@ impl Change<'_> {
         if let Some(parent) = constraint.parent {
             self.schema.edit_constraint(parent, |parent| parent.children.push(id));
         }
-        self.schema.constraints.insert(id, Arc::new(constraint));
+        self.schema.constraints.insert(id, Kept::new(constraint));
         id
     }
 

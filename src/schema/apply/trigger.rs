@@ -1,6 +1,6 @@
 //! Triggers with their clones on partitions; rules and policies.
 
-use std::sync::Arc;
+use crate::schema::kept::Kept;
 
 use super::resolve::{Taken, quoted, quoted_name};
 use super::{Change, Outcome, because, duplicate, missing, refused};
@@ -250,19 +250,19 @@ impl Change<'_> {
             self.schema.edit_trigger(parent, |parent| parent.children.push(id));
         }
         self.link_function(trigger.function, id);
-        self.schema.triggers.insert(id, Arc::new(trigger));
+        self.schema.triggers.insert(id, Kept::new(trigger));
         id
     }
 
     fn link_function(&mut self, function: Option<FunctionId>, trigger: TriggerId) {
         if let Some(function) = function.and_then(|id| self.schema.functions.get_mut(&id)) {
-            Arc::make_mut(function).triggers.push(trigger);
+            function.edit().triggers.push(trigger);
         }
     }
 
     fn replace_trigger(&mut self, existing: &Trigger, new: Trigger) {
         if let Some(function) = existing.function.and_then(|id| self.schema.functions.get_mut(&id)) {
-            Arc::make_mut(function).triggers.retain(|one| *one != existing.id);
+            function.edit().triggers.retain(|one| *one != existing.id);
         }
         self.link_function(new.function, existing.id);
         let parent = new.parent;

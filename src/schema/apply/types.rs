@@ -12,7 +12,7 @@ use crate::schema::{Domain, DomainCheck, Existence, Label, Type, TypeId, TypeKin
 impl Change<'_> {
     pub(super) fn edit_type(&mut self, id: TypeId, edit: impl FnOnce(&mut Type)) {
         if let Some(found) = self.schema.types.get_mut(&id) {
-            edit(Arc::make_mut(found));
+            edit(found.edit());
         }
     }
 

@@ -13,9 +13,10 @@ use crate::version::Major;
 impl<'a> Comparison<'a> {
     pub(super) fn constraints(&mut self) {
         let (from, to) = (self.from, self.to);
+        let sides = self.constraint_rows.clone();
         let mut pairs: BTreeMap<ConstraintId, &Constraint> = BTreeMap::new();
         let mut taken: BTreeMap<ConstraintId, ConstraintId> = BTreeMap::new();
-        for row in from.constraints() {
+        for row in &sides.from {
             let same = to.get_constraint(row.id).filter(|_| is_shared(self.shared, row.id.0));
             let table = self.pairs.to(row.table);
             let found = same.or_else(|| table.and_then(|table| to.find_constraint(table, &row.name)));
@@ -25,7 +26,7 @@ impl<'a> Comparison<'a> {
             }
         }
         // The same constraint under another name: PostgreSQL makes up names of its own on each server.
-        for row in from.constraints() {
+        for row in &sides.from {
             if pairs.contains_key(&row.id) {
                 continue;
             }
@@ -38,6 +39,7 @@ impl<'a> Comparison<'a> {
             let wanted = definition(from, row);
             let found = to.constraints_of(table).find(|one| {
                 !taken.contains_key(&one.id)
+                    && !self.both_have(one.id)
                     && one.parent.is_some() == row.parent.is_some()
                     && definition(to, one) == wanted
             });
@@ -46,17 +48,21 @@ impl<'a> Comparison<'a> {
                 pairs.insert(row.id, found);
             }
         }
-        for row in from.constraints() {
+        for row in sides.from {
             match pairs.get(&row.id) {
-                // Both sides share what neither changed.
-                Some(other) if std::ptr::eq(row, *other) => {}
                 Some(other) => self.constraint(row, other),
                 None => self.extra_constraint(row),
             }
         }
-        for row in to.constraints().filter(|row| !taken.contains_key(&row.id)) {
+        for row in sides.to.into_iter().filter(|row| !taken.contains_key(&row.id)) {
             self.missing_constraint(row);
         }
+    }
+
+    /// Neither side changed it.
+    fn both_have(&self, id: ConstraintId) -> bool {
+        let (from, to) = (self.from.constraints.get(&id), self.to.constraints.get(&id));
+        matches!(self.shared, Shared::Since(_)) && from.is_some() && from == to
     }
 
     /// Comes with a parent's and goes with it.

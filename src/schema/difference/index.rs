@@ -2,7 +2,7 @@
 
 use super::constraint::clear;
 use super::same::same_text;
-use super::{Comparison, Guard, Repair, Stage};
+use super::{Comparison, Guard, Repair, Sides, Stage};
 use crate::schema::definition::index_body;
 use crate::schema::statement::{self, IndexForm};
 use crate::schema::{Existence, Index, Relation};
@@ -12,12 +12,11 @@ impl<'a> Comparison<'a> {
         let own =
             |relation: &'a Relation| Some((relation, relation.as_index()?)).filter(|(_, one)| one.constraint.is_none());
         let (from, to) = (self.from, self.to);
+        let Sides { from: now, to: then } = self.relations.clone();
         let mut extra: Vec<(&Relation, &Index)> = Vec::new();
-        for (relation, index) in from.relations().filter_map(own) {
+        for (relation, index) in now.into_iter().filter_map(own) {
             let found = self.pairs.to(relation.id).and_then(|id| to.get_relation(id)).and_then(own);
             match found {
-                // Both sides share what neither changed.
-                Some((other, _)) if std::ptr::eq(relation, other) => {}
                 Some((other, then)) if self.pairs.to(index.table) == Some(then.table) => {
                     self.index(relation, index, other, then);
                 }
@@ -29,7 +28,7 @@ impl<'a> Comparison<'a> {
         for (relation, index) in extra {
             self.extra_index(relation, index);
         }
-        for (relation, index) in to.relations().filter_map(own) {
+        for (relation, index) in then.into_iter().filter_map(own) {
             let found = self.pairs.from(relation.id).and_then(|id| from.get_relation(id)).and_then(own);
             let same_table = found.is_some_and(|(_, now)| self.pairs.to(now.table) == Some(index.table));
             if !same_table && self.pairs.from(index.table).is_some() {

@@ -9,6 +9,7 @@ mod pairs;
 mod repair;
 mod routine;
 mod same;
+mod sides;
 mod table;
 mod view;
 
@@ -16,9 +17,10 @@ pub use repair::{Guard, Loss, Repair, Stage};
 
 use std::collections::BTreeSet;
 
-use super::{Existence, RelationId, Schema};
+use super::{Constraint, Existence, Function, Relation, RelationId, Schema, Trigger, Type};
 use crate::operation::{Origin, QualifiedName};
 use pairs::Pairs;
+use sides::Sides;
 
 /// What the ids of two schemas say about each other.
 #[derive(Debug, Clone, Copy)]
@@ -89,13 +91,30 @@ struct Comparison<'a> {
     from: &'a Schema,
     to: &'a Schema,
     shared: Shared<'a>,
-    pairs: Pairs,
+    relations: Sides<'a, Relation>,
+    constraint_rows: Sides<'a, Constraint>,
+    trigger_rows: Sides<'a, Trigger>,
+    routines: Sides<'a, Function>,
+    own_types: Sides<'a, Type>,
+    pairs: Pairs<'a>,
     changes: Vec<Change>,
 }
 
 impl<'a> Comparison<'a> {
     fn new(from: &'a Schema, to: &'a Schema, shared: Shared<'a>) -> Comparison<'a> {
-        Comparison { from, to, shared, pairs: Pairs::new(from, to, shared), changes: Vec::new() }
+        let relations = Sides::new(&from.relations, &to.relations, shared);
+        Comparison {
+            from,
+            to,
+            shared,
+            pairs: Pairs::new(from, to, shared, &relations),
+            relations,
+            constraint_rows: Sides::new(&from.constraints, &to.constraints, shared),
+            trigger_rows: Sides::new(&from.triggers, &to.triggers, shared),
+            routines: Sides::new(&from.functions, &to.functions, shared),
+            own_types: Sides::new(&from.types, &to.types, shared),
+            changes: Vec::new(),
+        }
     }
 
     fn extra(&mut self, object: &'static str, name: impl Into<String>, existence: &Existence, repairs: Vec<Repair>) {

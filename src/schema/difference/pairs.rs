@@ -2,30 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use super::Shared;
+use super::{Shared, Sides};
 use crate::schema::{ColumnId, Relation, RelationId, RelationKind, Schema};
 
 /// Relations of both sides, each with its other half.
-#[derive(Debug, Default)]
-pub struct Pairs {
+#[derive(Debug)]
+pub struct Pairs<'a> {
+    schemas: (&'a Schema, &'a Schema),
+    /// Ids mean the same on both sides.
+    is_one_history: bool,
+    /// But for what both share.
     to: BTreeMap<RelationId, RelationId>,
     from: BTreeMap<RelationId, RelationId>,
 }
 
-impl Pairs {
-    pub fn new(from: &Schema, to: &Schema, shared: Shared<'_>) -> Pairs {
-        let mut pairs = Pairs::default();
-        for relation in from.relations().filter(|relation| is_shared(shared, relation.id.0)) {
+impl<'a> Pairs<'a> {
+    pub fn new(from: &'a Schema, to: &'a Schema, shared: Shared<'_>, relations: &Sides<'a, Relation>) -> Pairs<'a> {
+        let is_one_history = matches!(shared, Shared::Since(_));
+        let mut pairs = Pairs { schemas: (from, to), is_one_history, to: BTreeMap::new(), from: BTreeMap::new() };
+        for relation in relations.from.iter().filter(|relation| is_shared(shared, relation.id.0)) {
             if to.get_relation(relation.id).is_some() {
                 pairs.add(relation.id, relation.id);
             }
         }
-        for relation in from.relations() {
+        for relation in &relations.from {
             if pairs.to.contains_key(&relation.id) {
                 continue;
             }
             let Some(other) = to.relation_names.get(&relation.name) else { continue };
-            if !pairs.from.contains_key(other) && same_kind(relation, to.relation(*other)) {
+            if pairs.from(*other).is_none() && same_kind(relation, to.relation(*other)) {
                 pairs.add(relation.id, *other);
             }
         }
@@ -39,12 +44,18 @@ impl Pairs {
 
     /// What a relation of the first side is on the second.
     pub fn to(&self, from: RelationId) -> Option<RelationId> {
-        self.to.get(&from).copied()
+        self.to.get(&from).copied().or_else(|| self.both_share(from))
     }
 
     /// What a relation of the second side is on the first.
     pub fn from(&self, to: RelationId) -> Option<RelationId> {
-        self.from.get(&to).copied()
+        self.from.get(&to).copied().or_else(|| self.both_share(to))
+    }
+
+    fn both_share(&self, id: RelationId) -> Option<RelationId> {
+        let (from, to) = self.schemas;
+        let shared = self.is_one_history && from.relations.get(&id)? == to.relations.get(&id)?;
+        shared.then_some(id)
     }
 }
 

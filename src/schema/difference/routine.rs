@@ -12,9 +12,10 @@ use crate::schema::{Existence, Function, Relation, RelationKind, Sequence, Type,
 
 impl<'a> Comparison<'a> {
     pub(super) fn functions(&mut self) {
-        let (from, to) = (self.from, self.to);
+        let to = self.to;
+        let sides = self.routines.clone();
         let mut taken = BTreeSet::new();
-        for function in from.functions() {
+        for function in sides.from {
             let same = to.get_function(function.id).filter(|_| is_shared(self.shared, function.id.0));
             let by_name = || {
                 let mut others = to.functions().filter(|one| one.name == function.name);
@@ -28,7 +29,7 @@ impl<'a> Comparison<'a> {
                 None => self.extra_function(function),
             }
         }
-        for function in to.functions().filter(|function| !taken.contains(&function.id)) {
+        for function in sides.to.into_iter().filter(|function| !taken.contains(&function.id)) {
             if matches!(function.existence, Existence::Assumed { .. }) {
                 continue;
             }
@@ -73,9 +74,10 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn types(&mut self) {
-        let (from, to) = (self.from, self.to);
+        let to = self.to;
+        let sides = self.own_types.clone();
         let mut taken = BTreeSet::new();
-        for one in from.types() {
+        for one in sides.from {
             let same = to.types.get(&one.id).filter(|_| is_shared(self.shared, one.id.0)).map(|one| &**one);
             let by_name = || to.type_names.get(&one.name).map(|id| &*to.types[id]);
             match same.or_else(by_name).filter(|found| !taken.contains(&found.id)) {
@@ -86,7 +88,7 @@ impl<'a> Comparison<'a> {
                 None => self.extra_type(one),
             }
         }
-        for one in to.types().filter(|one| !taken.contains(&one.id)) {
+        for one in sides.to.into_iter().filter(|one| !taken.contains(&one.id)) {
             if matches!(one.existence, Existence::Assumed { .. }) {
                 continue;
             }
@@ -148,14 +150,15 @@ impl<'a> Comparison<'a> {
             RelationKind::Sequence(sequence) if !sequence.internal => Some((relation, sequence)),
             _ => None,
         };
-        let (from, to) = (self.from, self.to);
-        for (relation, sequence) in from.relations().filter_map(own) {
+        let to = self.to;
+        let sides = self.relations.clone();
+        for (relation, sequence) in sides.from.into_iter().filter_map(own) {
             match self.pairs.to(relation.id).and_then(|id| to.get_relation(id)).and_then(own) {
                 Some((other, then)) => self.sequence(relation, sequence, other, then),
                 None => self.extra_sequence(relation, sequence),
             }
         }
-        for (relation, sequence) in to.relations().filter_map(own) {
+        for (relation, sequence) in sides.to.into_iter().filter_map(own) {
             let assumed = matches!(relation.existence, Existence::Assumed { .. });
             if self.pairs.from(relation.id).is_some() || assumed {
                 continue;

@@ -9,10 +9,10 @@ use crate::schema::{ConstraintRow, Existence, Relation, RelationId, Schema, Tabl
 impl<'a> Comparison<'a> {
     pub(super) fn tables(&mut self) {
         let mut extra: Vec<(&Relation, &Table)> = Vec::new();
-        for (relation, table) in self.from.tables() {
+        let own = |relation: &'a Relation| Some((relation, relation.as_table()?));
+        let relations: Vec<_> = self.relations.from.iter().copied().filter_map(own).collect();
+        for (relation, table) in relations {
             match self.pairs.to(relation.id).and_then(|id| self.to.get_relation(id)) {
-                // Both sides share what neither changed.
-                Some(other) if std::ptr::eq(relation, other) => {}
                 Some(other) => self.table(relation, table, other),
                 None => extra.push((relation, table)),
             }
@@ -22,8 +22,14 @@ impl<'a> Comparison<'a> {
         for (relation, table) in extra {
             self.extra_table(relation, table);
         }
-        let missing: Vec<(&Relation, &Table)> =
-            self.to.tables().filter(|(relation, _)| self.pairs.from(relation.id).is_none()).collect();
+        let missing: Vec<(&Relation, &Table)> = self
+            .relations
+            .to
+            .iter()
+            .copied()
+            .filter_map(own)
+            .filter(|(relation, _)| self.pairs.from(relation.id).is_none())
+            .collect();
         for (relation, table) in missing {
             self.missing_table(relation, table);
         }
@@ -169,10 +175,6 @@ impl<'a> Comparison<'a> {
 
     fn table(&mut self, relation: &'a Relation, table: &'a Table, other: &'a Relation) {
         let Some(then) = other.as_table() else { return };
-        let same_object = std::ptr::eq(relation, other);
-        if same_object {
-            return;
-        }
         let both = (&relation.existence, &other.existence);
         let name = other.name.clone();
         self.renamed("table", "TABLE", relation, other);

@@ -13,14 +13,15 @@ use crate::schema::{Existence, Relation, RelationId, Trigger, TriggerId, View};
 impl<'a> Comparison<'a> {
     pub(super) fn views(&mut self) {
         let view = |relation: &'a Relation| Some((relation, relation.as_view()?));
-        let (from, to) = (self.from, self.to);
-        for (relation, now) in from.relations().filter_map(view) {
+        let to = self.to;
+        let sides = self.relations.clone();
+        for (relation, now) in sides.from.into_iter().filter_map(view) {
             match self.pairs.to(relation.id).and_then(|id| to.get_relation(id)).and_then(view) {
                 Some((other, then)) => self.view(relation, now, other, then),
                 None => self.extra_view(relation, now),
             }
         }
-        for (relation, then) in to.relations().filter_map(view) {
+        for (relation, then) in sides.to.into_iter().filter_map(view) {
             let assumed = matches!(relation.existence, Existence::Assumed { .. });
             if self.pairs.from(relation.id).is_none() && !assumed {
                 let repair = make(relation, then).when(Guard::relation(&relation.name, false));
@@ -62,24 +63,22 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn triggers(&mut self) {
-        let (from, to) = (self.from, self.to);
+        let to = self.to;
+        let sides = self.trigger_rows.clone();
         let mut taken: BTreeMap<TriggerId, &Trigger> = BTreeMap::new();
-        for trigger in from.triggers() {
+        for trigger in sides.from {
             let same = to.get_trigger(trigger.id).filter(|_| is_shared(self.shared, trigger.id.0));
             let table = self.pairs.to(trigger.table);
             let by_name = || to.triggers_of(table?).into_iter().find(|one| one.name == trigger.name);
             match same.or_else(by_name).filter(|found| !taken.contains_key(&found.id)) {
                 Some(found) => {
                     taken.insert(found.id, trigger);
-                    // Both sides share what neither changed.
-                    if !std::ptr::eq(trigger, found) {
-                        self.trigger(trigger, found);
-                    }
+                    self.trigger(trigger, found);
                 }
                 None => self.extra_trigger(trigger),
             }
         }
-        for trigger in to.triggers().filter(|trigger| !taken.contains_key(&trigger.id)) {
+        for trigger in sides.to.into_iter().filter(|trigger| !taken.contains_key(&trigger.id)) {
             if trigger.parent.is_some() || self.pairs.from(trigger.table).is_none() {
                 continue;
             }

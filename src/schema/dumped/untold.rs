@@ -1,6 +1,6 @@
 //! What a dump in Ruby has no words for stays as the history made it, as far as its tables are still there.
 
-use std::sync::Arc;
+use crate::schema::kept::Kept;
 
 use crate::operation::QualifiedName;
 use crate::schema::{ColumnId, ConstraintRow, Relation, RelationId, RelationKind, Schema, Table};
@@ -45,13 +45,13 @@ impl Schema {
                 dropped.push(trigger.id);
                 continue;
             }
-            self.triggers.insert(trigger.id, Arc::new(trigger.clone()));
+            self.triggers.insert(trigger.id, Kept::new(trigger.clone()));
             self.edit_table(trigger.table, |table| table.triggers.push(trigger.id));
         }
         for id in dropped {
             let Some(trigger) = history.get_trigger(id) else { continue };
             if let Some(function) = trigger.function.and_then(|function| self.functions.get_mut(&function)) {
-                Arc::make_mut(function).triggers.retain(|one| *one != id);
+                function.edit().triggers.retain(|one| *one != id);
             }
         }
     }
@@ -68,7 +68,7 @@ impl Schema {
 
     fn take_relation(&mut self, relation: Relation) {
         self.relation_names.insert(relation.name.clone(), relation.id);
-        self.relations.insert(relation.id, Arc::new(relation));
+        self.relations.insert(relation.id, Kept::new(relation));
     }
 
     /// Partitioning, policies and rules of a table that is still there.
@@ -107,7 +107,7 @@ impl Schema {
             row.children.retain(|child| self.constraints.contains_key(child));
             *self.constraint_names.entry(QualifiedName::new(name.clone(), row.name.clone())).or_insert(0) += 1;
             let number = row.id;
-            self.constraints.insert(number, Arc::new(row));
+            self.constraints.insert(number, Kept::new(row));
             self.edit_table(id, |table| table.constraints.push(number));
         }
     }
