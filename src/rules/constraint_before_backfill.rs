@@ -8,7 +8,7 @@ use crate::finding::{Finding, Severity};
 use crate::history::{Passed, Whole};
 use crate::operation::{ColumnDefinition, ConstraintKind, Expr, Ident, Operation, TableActionKind, WriteKind};
 use crate::predicate::{Answer, check_implies_check};
-use crate::schema::{Column, ConstraintRow, Existence, RelationId, Schema};
+use crate::schema::{Column, ConstraintRow, Existence, Relation, RelationId, Schema};
 
 /// Why old rows have no value.
 enum Gap<'a> {
@@ -27,7 +27,8 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
         if step.applied.failure().is_some() {
             continue;
         }
-        for (table, column) in required(&step.operation, &whole.after.schema) {
+        let may_lack = |table: &Relation, column: &Column| may_lack_values(whole, table, column);
+        for (table, column) in required(&step.operation, &whole.after.schema, &may_lack) {
             if !told.contains(&(table, column.clone())) && judge(whole, place, table, &column, findings) {
                 told.insert((table, column));
             }
@@ -35,19 +36,21 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
     }
 }
 
-fn judge(whole: &Whole, place: usize, table: RelationId, name: &Ident, findings: &mut Findings) -> bool {
-    let schema = &whole.after.schema;
+/// Rows may be there that this history gave no value.
+fn may_lack_values(whole: &Whole, after: &Relation, column: &Column) -> bool {
+    let table = after.id;
     let Some(relation) = whole.before.schema.get_relation(table) else { return false };
-    let column = schema.get_relation(table).and_then(|relation| relation.as_table()?.column(name));
-    let Some(column) = column else { return false };
     // A column as old as its table has rows that the application wrote; when one that was only named came is not known.
     let is_late = matches!(column.existence, Existence::Created { .. })
         && column.existence.origin().span != relation.existence.origin().span;
-    let is_fed = whole.after.data.feeds_into(schema, table).next().is_some();
-    let is_empty = whole.after.data.emptied(table).is_some() || whole.before.data.emptied(table).is_some();
-    if !is_late || is_empty || is_fed || whole.context.is_new(whole.before, table) {
-        return false;
-    }
+    let is_fed = || whole.after.data.feeds_into(&whole.after.schema, table).next().is_some();
+    let is_empty = || whole.after.data.emptied(table).is_some() || whole.before.data.emptied(table).is_some();
+    is_late && !is_empty() && !is_fed() && !whole.context.is_new(whole.before, table)
+}
+
+fn judge(whole: &Whole, place: usize, table: RelationId, name: &Ident, findings: &mut Findings) -> bool {
+    let relation = whole.after.schema.get_relation(table);
+    let Some(column) = relation.and_then(|relation| relation.as_table()?.column(name)) else { return false };
     let Some(gap) = gap(whole, place, table, column) else { return false };
     report(whole, place, table, name, &gap, findings);
     true
@@ -190,14 +193,19 @@ fn is_unchecked(operation: &Operation) -> bool {
     })
 }
 
-/// The columns that a step asks a value of.
-pub(super) fn required(operation: &Operation, after: &Schema) -> Vec<(RelationId, Ident)> {
+/// The columns that a step asks a value of, of those that matter.
+pub(super) fn required(
+    operation: &Operation,
+    after: &Schema,
+    matters: &dyn Fn(&Relation, &Column) -> bool,
+) -> Vec<(RelationId, Ident)> {
     let Operation::AlterTable(alter) = operation else { return Vec::new() };
     let Some(relation) = after.find(&alter.table) else { return Vec::new() };
     let Some(table) = relation.as_table() else { return Vec::new() };
     let asked_by = |check: &Expr| -> Vec<Ident> {
-        let names = table.columns.iter().map(|column| column.name.clone());
-        names.filter(|name| check.columns().contains(&name) && wants_value(check, name)).collect()
+        let read = check.columns();
+        let columns = table.columns.iter().filter(|column| read.contains(&&column.name) && matters(relation, column));
+        columns.map(|column| column.name.clone()).filter(|name| wants_value(check, name)).collect()
     };
     let mut found = Vec::new();
     for action in &alter.actions {
@@ -229,7 +237,8 @@ pub(super) fn required(operation: &Operation, after: &Schema) -> Vec<(RelationId
             _ => false,
         })
     };
-    found.into_iter().filter(|name| !added(name)).map(|name| (relation.id, name)).collect()
+    let counts = |name: &Ident| !added(name) && table.column(name).is_some_and(|column| matters(relation, column));
+    found.into_iter().filter(counts).map(|name| (relation.id, name)).collect()
 }
 
 pub(super) fn wants_value(check: &Expr, name: &Ident) -> bool {

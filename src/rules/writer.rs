@@ -6,7 +6,7 @@ use super::constraint_before_backfill::required;
 use super::{Findings, say};
 use crate::history::{Passed, Whole};
 use crate::operation::{Ident, TriggerTiming};
-use crate::schema::{Column, RelationId, Schema};
+use crate::schema::{Column, Relation, RelationId, Schema};
 
 /// `constraint-before-writer`: the column comes in the release that asks for its value, and the release before it runs on.
 pub fn check(whole: &Whole, findings: &mut Findings) {
@@ -14,10 +14,10 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
     for step in whole.steps.iter().filter(|step| step.applied.failure().is_none()) {
         // One INSERT fails for all of them at once.
         let mut asked: BTreeMap<RelationId, Vec<&Column>> = BTreeMap::new();
-        for (table, name) in required(&step.operation, schema) {
+        let too_early = |table: &Relation, column: &Column| is_asked_too_early(whole, table, column);
+        for (table, name) in required(&step.operation, schema, &too_early) {
             let known = schema.get_relation(table).and_then(|relation| relation.as_table());
-            let Some(column) = known.and_then(|table| table.column(&name)) else { continue };
-            if is_asked_too_early(whole, table, column) {
+            if let Some(column) = known.and_then(|table| table.column(&name)) {
                 asked.entry(table).or_default().push(column);
             }
         }
@@ -27,9 +27,8 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
     }
 }
 
-fn is_asked_too_early(whole: &Whole, table: RelationId, column: &Column) -> bool {
-    let (schema, context) = (&whole.after.schema, &whole.context);
-    let Some(relation) = schema.get_relation(table) else { return false };
+fn is_asked_too_early(whole: &Whole, relation: &Relation, column: &Column) -> bool {
+    let (schema, context, table) = (&whole.after.schema, &whole.context, relation.id);
     let has_own_value = column.default.is_some()
         || column.identity.is_some()
         || column.generated.is_some()
