@@ -25,8 +25,10 @@ pub fn replay_dump(dump: &History, other: &Schema, told: Told, settings: &Settin
             Err(_) => work(),
         });
     // One major does not part from itself.
-    let shown = shown.map_or_else(|_| other.clone(), |state| state.schema);
-    other.as_dumped(&shown, told)
+    match shown {
+        Ok(state) => other.as_dumped(&state.schema, told),
+        Err(_) => other.as_dumped(other, told),
+    }
 }
 
 /// What a run must keep to compare its end with the dump.

@@ -1,6 +1,7 @@
 //! `drift`: what stands between the schema that should be and the one that is.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::arguments::DriftArguments;
 use super::console::write_file;
@@ -68,7 +69,7 @@ pub(super) fn run(arguments: &DriftArguments, console: &mut Console<'_>) -> Outc
 
 /// One of the two schemas.
 struct Side {
-    schema: Schema,
+    schema: Arc<Schema>,
     /// A dump in Ruby, which shows only a part, and how it is read.
     in_ruby: Option<(History, Settings)>,
 }
@@ -89,10 +90,10 @@ impl Side {
         Ok(Side { schema, in_ruby: history.map(|history| (history, settings)) })
     }
 
-    fn beside(&self, other: &Schema) -> Schema {
+    fn beside(&self, other: &Schema) -> Arc<Schema> {
         match &self.in_ruby {
             Some((history, settings)) => {
-                crate::replay_dump(history, other, Told::Tables, settings, settings.postgres.newest)
+                Arc::new(crate::replay_dump(history, other, Told::Tables, settings, settings.postgres.newest))
             }
             None => self.schema.clone(),
         }

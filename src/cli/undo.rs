@@ -40,11 +40,11 @@ pub(super) fn run(arguments: &UndoArguments, console: &mut Console<'_>) -> Outco
 fn undo(ended: &Ended) -> Undo<'_> {
     let course = &ended.course;
     let steps = course.units.iter().flat_map(|unit| &unit.steps);
-    let units = course.units.iter().rev().map(|unit| &unit.after.schema);
-    let stops = ended.stops.iter().map(|stop| &stop.state.schema);
+    let units = course.units.iter().rev().map(|unit| &*unit.after.schema);
+    let stops = ended.stops.iter().map(|stop| &*stop.state.schema);
     Undo {
         before: &ended.before.schema,
-        states: std::iter::once(&course.end.schema).chain(units).chain(stops).collect(),
+        states: std::iter::once(&*course.end.schema).chain(units).chain(stops).collect(),
         writes_rows: steps.into_iter().any(|step| writes_rows(&step.operation)),
         unread: course.unread,
     }

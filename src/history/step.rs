@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use std::cell::RefCell;
-use std::ops::RangeInclusive;
+use std::ops::{Deref, RangeInclusive};
 
 use super::{Ends, Migration, Past, Plan, Session};
 use crate::data::Data;
@@ -14,16 +14,24 @@ use crate::server::{Effects, effects_alike};
 use crate::settings::Settings;
 use crate::version::Major;
 
-/// The schema and what is known of its data, at one point of a history.
+/// The schema and what is known of its data, at one point of a history. Cloning costs next to nothing.
 #[derive(Debug, Clone)]
 pub struct State {
-    pub schema: Schema,
-    pub data: Data,
+    pub schema: Arc<Schema>,
+    pub data: Arc<Data>,
 }
 
 impl State {
     pub fn new(major: Major) -> State {
-        State { schema: Schema::new(major), data: Data::default() }
+        State { schema: Arc::new(Schema::new(major)), data: Arc::default() }
+    }
+
+    pub(super) fn edit_schema(&mut self) -> &mut Schema {
+        Arc::make_mut(&mut self.schema)
+    }
+
+    pub(super) fn edit_data(&mut self) -> &mut Data {
+        Arc::make_mut(&mut self.data)
     }
 }
 
@@ -78,24 +86,51 @@ impl Step<'_> {
     pub fn is_new(&self, table: RelationId) -> bool {
         self.context.is_new(self.before, table)
     }
+
+    /// As it is remembered when it is over.
+    pub fn passed(&self) -> Passed {
+        let takes_away = matches!(
+            self.operation,
+            Operation::Drop(_) | Operation::Rename(_) | Operation::SetSchema(_) | Operation::AlterTable(_)
+        );
+        Passed(Arc::new(PassedStep {
+            operation: self.operation.clone(),
+            origin: self.origin.clone(),
+            applied: self.applied.clone(),
+            certain: self.certain,
+            around: takes_away.then(|| (self.before.clone(), self.after.clone())),
+        }))
+    }
 }
 
-/// A step that is over: enough to name it.
+/// A step that is over, shared by all that keep it.
 #[derive(Debug, Clone)]
-pub struct Passed {
+pub struct Passed(Arc<PassedStep>);
+
+/// Enough to name it.
+#[derive(Debug)]
+pub struct PassedStep {
     pub operation: Operation,
     pub origin: Origin,
     pub applied: Applied,
     pub certain: bool,
     /// The state on either side, kept where the statement takes something away or gives it another name.
-    pub around: Option<Arc<(State, State)>>,
+    pub around: Option<(State, State)>,
 }
 
 impl Passed {
     /// What a statement took away or renamed: the state before it and after, where it ran.
     pub fn change(&self) -> Option<(&State, &State)> {
-        let (before, after) = &**self.around.as_ref().filter(|_| self.applied.failure().is_none())?;
+        let (before, after) = self.around.as_ref().filter(|_| self.applied.failure().is_none())?;
         Some((before, after))
+    }
+}
+
+impl Deref for Passed {
+    type Target = PassedStep;
+
+    fn deref(&self) -> &PassedStep {
+        &self.0
     }
 }
 

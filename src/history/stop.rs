@@ -54,7 +54,7 @@ impl Past {
 
     /// These states are met on the rules of those majors from here on.
     pub(super) fn stand_for(&mut self, standing: &Arc<Standing>) {
-        self.kept.iter_mut().for_each(|(_, state)| state.schema.stand_for(standing));
+        self.kept.iter_mut().for_each(|(_, state)| state.edit_schema().stand_for(standing));
     }
 
     /// The state before a migration, where it is not too long ago.
@@ -159,7 +159,7 @@ fn unit_stops(context: &Context, unit: &Passage, passed: usize, major: Major, fo
                 // Duplicates end a build before its last wait.
                 let data = phase == Phase::Early && !checks.is_empty();
                 let why = if data { Why::Data(checks.clone()) } else { Why::Cancelled };
-                add(why, Some(phase), State { schema, data: before.data.clone() });
+                add(why, Some(phase), State { schema: Arc::new(schema), data: before.data.clone() });
                 told = true;
             }
         }

@@ -20,13 +20,7 @@ pub fn depends_on_data(step: &Step, findings: &mut Findings) {
     };
     let checks: Vec<DataCheck> = effects.validates.iter().filter(in_use).cloned().collect();
     let Some(check) = checks.first() else { return };
-    let passed = crate::history::Passed {
-        operation: step.operation.clone(),
-        origin: step.origin.clone(),
-        applied: step.applied.clone(),
-        certain: step.certain,
-        around: None,
-    };
+    let passed = step.passed();
     let table = say::name(schema, check.relation);
     let (stops, passes) = stopped::databases(&step.context, schema, &checks);
     let message = if !stops.is_empty() && !passes.is_empty() {

@@ -71,7 +71,7 @@ pub fn not_rerunnable(whole: &Whole, findings: &mut Findings) {
                 "run again after a stop, the migration adds this a second time, as `{doubled}`: it has no name that could be taken"
             );
             let made = course.units.iter().flat_map(|unit| &unit.steps).find(|step| adds_unnamed(step)).cloned();
-            let origin = made.map_or_else(|| stop.step.origin.clone(), |step| step.origin);
+            let origin = made.map_or_else(|| stop.step.origin.clone(), |step| step.origin.clone());
             let finding = findings.report(&origin, "rerun", true, message);
             finding.object(&doubled);
             finding.because(stop.step.origin.span, format!("can fail {}", stopped::reason(stop)));

@@ -1,5 +1,7 @@
 //! A dump between shipped and judged migrations: the schema becomes what it shows, what is known of rows stays.
 
+use std::sync::Arc;
+
 use super::Replay;
 use crate::history::Migration;
 use crate::read::dynamic::Variables;
@@ -10,7 +12,7 @@ impl Replay<'_> {
         self.steps_left = super::STEP_BUDGET;
         let history = self.state.schema.clone();
         let session = std::mem::take(&mut self.session);
-        self.state.schema = history.for_dump();
+        self.state.schema = Arc::new(history.for_dump());
         self.reads_dump = true;
         for node in &migration.up.nodes {
             self.node(node, &mut Variables::default());
@@ -20,8 +22,8 @@ impl Replay<'_> {
         let mut schema = history.as_dumped(&self.state.schema, told);
         self.session = session;
         schema.search_path = self.session.search_path();
-        self.state.data.take_dump(&schema);
-        self.state.schema = schema;
+        self.state.edit_data().take_dump(&schema);
+        self.state.schema = Arc::new(schema);
         // Nobody sees a dump being read.
         self.unit_steps.clear();
         self.migration_steps.clear();

@@ -197,7 +197,7 @@ impl Replay<'_> {
         for node in body {
             let flow = match node {
                 Node::Statement(statement) => {
-                    let mut probe = self.state.schema.clone();
+                    let mut probe = self.state.schema.as_ref().clone();
                     let failure = match probe.apply(&statement.operation, &self.origin(statement.span)) {
                         Applied::Failed(failure) => Some(failure),
                         Applied::Done { .. } => None,

@@ -175,7 +175,7 @@ impl<'a> Replay<'a> {
         }
         self.moment.release = self.plan.release_number(number);
         self.steps_left = STEP_BUDGET;
-        self.state.data.state_facts(self.plan.facts_of(number));
+        self.state.edit_data().state_facts(self.plan.facts_of(number));
         let before = self.state.clone();
         self.past.keep(number, &before);
         // What is pending is one deploy's: an earlier release has committed.
@@ -223,10 +223,10 @@ impl<'a> Replay<'a> {
             self.commit();
         }
         if self.session.transaction.is_none() {
-            self.state.schema.end_session(&first);
+            self.state.edit_schema().end_session(&first);
         }
         self.session.end_script();
-        self.state.schema.search_path = self.session.search_path();
+        self.look_along_search_path();
     }
 
     fn control(&mut self, control: &Transaction, statement: &Statement) {
@@ -281,10 +281,10 @@ impl<'a> Replay<'a> {
     fn commit(&mut self) {
         let ended = self.session.end_transaction();
         if let Some(open) = ended {
-            self.state.schema.end_transaction(&open.since);
+            self.state.edit_schema().end_transaction(&open.since);
         }
         self.end_unit();
-        self.state.schema.search_path = self.session.search_path();
+        self.look_along_search_path();
     }
 
     fn rollback(&mut self) {
@@ -295,7 +295,14 @@ impl<'a> Replay<'a> {
             self.migration_steps.truncate(self.migration_steps.len().saturating_sub(undone));
         }
         self.end_unit();
-        self.state.schema.search_path = self.session.search_path();
+        self.look_along_search_path();
+    }
+
+    fn look_along_search_path(&mut self) {
+        let path = self.session.search_path();
+        if self.state.schema.search_path != path {
+            self.state.edit_schema().search_path = path;
+        }
     }
 
     fn origin(&self, span: Span) -> Origin {
@@ -323,13 +330,13 @@ impl<'a> Replay<'a> {
         let statement = if self.steps_left == 0 { &cut } else { statement };
         let origin = self.origin(statement.span);
         let operation = &statement.operation;
-        self.state.schema.assume(operation, &origin);
+        self.state.edit_schema().assume(operation, &origin);
         let before = self.state.clone();
         if let Operation::Set(set) = operation {
             self.session.set(set, &origin);
         }
         self.tell_unread(operation, &origin);
-        let applied = self.state.schema.apply(operation, &origin);
+        let applied = self.state.edit_schema().apply(operation, &origin);
         self.moment.step += 1;
         let certain = self.depth.undecided == 0;
         // A loop of batches runs as often as there are rows: what it fills is filled.
@@ -337,7 +344,8 @@ impl<'a> Replay<'a> {
         let circumstances =
             Circumstances { moment: self.moment, certain: fills, in_loop: self.depth.loops > 0, job: None };
         if applied.failure().is_none() && !self.reads_dump {
-            self.state.data.observe(operation, &origin, &before.schema, &self.state.schema, circumstances);
+            let State { schema, data } = &mut self.state;
+            Arc::make_mut(data).observe(operation, &origin, &before.schema, schema, circumstances);
         }
         if (self.context().migration.judged || self.record.is_some()) && self.parted().is_none() {
             self.judge(operation, &origin, &before, &applied, certain);
@@ -350,7 +358,7 @@ impl<'a> Replay<'a> {
                 _ => false,
             };
             if made && self.frames.is_empty() {
-                self.state.schema.end_transaction(&origin);
+                self.state.edit_schema().end_transaction(&origin);
             }
             self.end_statement();
         }
@@ -408,18 +416,12 @@ impl<'a> Replay<'a> {
         };
         (self.tell)(Event::Step(&step));
         let held = self.session.transaction.as_ref().and_then(|_| self.locks_of(&step));
+        let passed = step.passed();
         if let (Some(effects), Some(open)) = (held, &mut self.session.transaction) {
             for (relation, mode) in &effects.locks {
                 open.hold(HeldLock { relation: *relation, mode: *mode, by: origin.clone(), work: operation.word() });
             }
         }
-        let takes_away = matches!(
-            operation,
-            Operation::Drop(_) | Operation::Rename(_) | Operation::SetSchema(_) | Operation::AlterTable(_)
-        );
-        let around = takes_away.then(|| Arc::new((before.clone(), self.state.clone())));
-        let (operation, origin, applied) = (operation.clone(), origin.clone(), applied.clone());
-        let passed = Passed { operation, origin, applied, certain, around };
         self.note_before(before);
         if let Some(failure) = passed.applied.failure() {
             self.note_failure(&passed, failure);
@@ -464,6 +466,6 @@ impl State {
     fn join(&self, other: &State, by: &Origin) -> State {
         // The side that made more keeps what it made whole: of the other only the objects themselves are taken.
         let (more, less) = if other.schema.made_more_than(&self.schema) { (other, self) } else { (self, other) };
-        State { schema: more.schema.join(&less.schema, by), data: more.data.join(&less.data) }
+        State { schema: Arc::new(more.schema.join(&less.schema, by)), data: Arc::new(more.data.join(&less.data)) }
     }
 }

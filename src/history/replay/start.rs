@@ -32,9 +32,9 @@ impl Start {
     pub fn of(plan: &Plan, majors: &[Major]) -> Start {
         let mut state = State::new(majors.first().copied().unwrap_or(Major::NEWEST));
         if !plan.history.complete {
-            state.schema.expect_unseen();
+            state.edit_schema().expect_unseen();
         }
-        state.data.state_facts(&plan.settings.facts);
+        state.edit_data().state_facts(&plan.settings.facts);
         let start = Start {
             majors: majors.to_vec(),
             migration: 0,
@@ -49,8 +49,8 @@ impl Start {
     /// The same, onto a schema that is there.
     #[must_use]
     pub fn on(mut self, schema: Schema) -> Start {
-        self.state.schema = schema.clone();
-        self.unit_start.schema = schema;
+        self.state.schema = Arc::new(schema);
+        self.unit_start.schema = self.state.schema.clone();
         let majors = self.majors.clone();
         self.standing_for(&majors)
     }
@@ -58,8 +58,8 @@ impl Start {
     fn standing_for(mut self, majors: &[Major]) -> Start {
         let standing = Arc::new(Standing::of(majors));
         self.majors = majors.to_vec();
-        self.state.schema.stand_for(&standing);
-        self.unit_start.schema.stand_for(&standing);
+        self.state.edit_schema().stand_for(&standing);
+        self.unit_start.edit_schema().stand_for(&standing);
         self.past.stand_for(&standing);
         self
     }
