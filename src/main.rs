@@ -3,6 +3,10 @@
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+/// A run is made of small allocations, in several threads at once.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// As the shell reports a program that aborted for a fault of its own.
 const BUG: u8 = 101;
 

@@ -332,6 +332,9 @@ struct Inert<'a>(PrettyFormatter<'a>);
 
 impl Formatter for Inert<'_> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'#') {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         // `##[` makes a line of a job's log a command of GitHub's runner.
         let escapes =

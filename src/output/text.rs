@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 /// One line: line breaks and every character that a terminal acts on, or that hides, become visible.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_inert) {
+    let printable = |byte: u8| matches!(byte, b' '..=b'~');
+    if text.bytes().all(printable) || text.chars().all(is_inert) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);

@@ -53,14 +53,14 @@ struct Lacking {
 fn lacking(step: &Step, key: &Constraint, parent: RelationId) -> Option<Lacking> {
     let (schema, data) = (&step.before.schema, &step.before.data);
     let name = say::name(schema, parent);
-    let later = step.context.plan.find_later(step.context.at.migration, step.origin.span, &|statement| {
-        fills(statement, &schema.relation(parent).name.name)
-    });
-    // Checked at COMMIT: what the same transaction fills after it counts.
-    if key.initially_deferred && later.is_some_and(|(number, _)| number == step.context.at.migration) {
-        return None;
-    }
-    let later = later.map(|(_, span)| span);
+    // Reads the rest of the history: asked last.
+    let later = || {
+        let is_fill = |statement: &Statement| fills(statement, &schema.relation(parent).name.name);
+        let later = step.context.plan.find_later(step.context.at.migration, step.origin.span, &is_fill);
+        // Checked at COMMIT: what the same transaction fills after it counts.
+        let in_time = key.initially_deferred && later.is_some_and(|(number, _)| number == step.context.at.migration);
+        (!in_time).then_some(later.map(|(_, span)| span))
+    };
     let triggers: BTreeSet<_> = data.feeds_into(schema, parent).map(|feed| feed.trigger).collect();
     let copies = data.copies_of(schema, &triggers, &BTreeSet::new());
     if let Some(copy) = copies.into_iter().find(|copy| copy.table == parent) {
@@ -72,13 +72,16 @@ fn lacking(step: &Step, key: &Constraint, parent: RelationId) -> Option<Lacking>
             Coverage::Gap(_) => format!("`{name}` lacks rows of `{source}` written before its trigger came"),
             _ => return None,
         };
-        return Some(Lacking { why, later, certain: copy.certain });
+        return Some(Lacking { why, later: later()?, certain: copy.certain });
     }
     // Without a trigger the application may have filled it, unless it is as new as this.
     let made = data.made(parent)?;
     let fresh = step.context.is_of_this_release(&schema.relation(parent).existence);
-    let empty = !data.is_fed(schema, parent);
-    (empty && (fresh || later.is_some()) && made.step > 0).then(|| Lacking {
+    if data.is_fed(schema, parent) || made.step == 0 {
+        return None;
+    }
+    let later = later()?;
+    (fresh || later.is_some()).then(|| Lacking {
         why: format!("nothing has put rows into `{name}` yet"),
         later,
         certain: fresh || later.is_some(),

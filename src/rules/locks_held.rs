@@ -118,6 +118,17 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
     if step.applied.failure().is_some() {
         return;
     }
+    let exclusive = |mode: LockMode| mode == LockMode::AccessExclusive;
+    let held = step.session.transaction.iter().flat_map(|open| &open.locks).map(|held| (held.relation, held.mode));
+    let held: BTreeSet<RelationId> = held.filter(|(_, mode)| exclusive(*mode)).map(|(relation, _)| relation).collect();
+    // Whether others feel them is not asked where there are too few of any kind.
+    let may_be_many = |effects: &Effects| {
+        let own = effects.locks.iter().filter(|(relation, mode)| exclusive(*mode) && !held.contains(relation)).count();
+        (own > 0 && held.len() + own >= MANY).then_some(())
+    };
+    if found(step, may_be_many).is_none() {
+        return;
+    }
     let before = match &step.session.transaction {
         Some(open) => locked_roots(step, open.locks.iter().map(|held| (held.relation, held.mode))),
         None => BTreeSet::new(),

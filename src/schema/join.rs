@@ -17,6 +17,7 @@ impl Schema {
         let mut joined = self.clone();
         joined.complete &= other.complete;
         joined.unread |= other.unread;
+        joined.any_temporary |= other.any_temporary;
         let maybe = Existence::Maybe { by: by.clone() };
         for (id, own, theirs) in beside(&self.relations, &other.relations) {
             if !theirs.is_some_and(|theirs| alike(own, theirs)) {

@@ -40,6 +40,7 @@ impl Schema {
             schemas: OrdMap::new(),
             relations: OrdMap::new(),
             relation_names: OrdMap::new(),
+            any_temporary: false,
             constraints: OrdMap::new(),
             triggers: OrdMap::new(),
             functions: OrdMap::new(),
@@ -66,9 +67,12 @@ impl Schema {
     pub fn find(&self, name: &Name) -> Option<&Relation> {
         let id = match &name.schema {
             Some(schema) => self.relation_names.get(&QualifiedName::new(schema.clone(), name.name.clone())),
-            None => std::iter::once(&Ident::new("pg_temp"))
-                .chain(&self.search_path)
-                .find_map(|schema| self.relation_names.get(&QualifiedName::new(schema.clone(), name.name.clone()))),
+            None => {
+                let named =
+                    |schema: &Ident| self.relation_names.get(&QualifiedName::new(schema.clone(), name.name.clone()));
+                let temporary = self.any_temporary.then(|| named(&Ident::new("pg_temp"))).flatten();
+                temporary.or_else(|| self.search_path.iter().find_map(named))
+            }
         };
         id.map(|id| self.relation(*id))
     }

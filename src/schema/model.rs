@@ -52,6 +52,8 @@ pub struct Schema {
     pub(super) schemas: OrdMap<Ident, Existence>,
     pub(super) relations: OrdMap<RelationId, Kept<Relation>>,
     pub(super) relation_names: OrdMap<QualifiedName, RelationId>,
+    /// Some relation was made in the session's own schema, where names are looked up first.
+    pub(super) any_temporary: bool,
     pub(super) constraints: OrdMap<ConstraintId, Kept<Constraint>>,
     pub(super) triggers: OrdMap<TriggerId, Kept<Trigger>>,
     pub(super) functions: OrdMap<FunctionId, Kept<Function>>,

@@ -226,6 +226,7 @@ impl Change<'_> {
     pub(super) fn add_relation(&mut self, name: QualifiedName, kind: RelationKind, existence: Existence) -> RelationId {
         let id = RelationId(self.schema.fresh());
         self.schema.gone.remove(&name);
+        self.schema.any_temporary |= name.schema == "pg_temp";
         self.schema.relation_names.insert(name.clone(), id);
         self.schema.relations.insert(id, Kept::new(Relation { id, name, existence, kind }));
         id
@@ -334,6 +335,7 @@ impl Change<'_> {
         let gone = self.gone(Some(to.clone()));
         self.schema.gone.insert(from, gone);
         self.schema.gone.remove(&to);
+        self.schema.any_temporary |= to.schema == "pg_temp";
         self.schema.relation_names.insert(to.clone(), id);
         self.schema.edit_relation(id, |relation| relation.name = to);
     }

@@ -74,6 +74,9 @@ impl Comparison<'_> {
     }
 
     fn column(&mut self, relation: &Relation, column: &Column, other: &Relation, then: &Column) {
+        if is_as_it_was(column, then) {
+            return;
+        }
         let name = other.name.clone();
         let full = format!("{name}.{}", then.name);
         let there = Guard::column(&name, &then.name, true);
@@ -199,6 +202,16 @@ impl Comparison<'_> {
         let is = |change: &Change| change.object == "column" && change.name == full;
         self.changes.iter().any(|change| is(change) && change.kind != ChangeKind::Missing)
     }
+}
+
+/// As far as it is compared at all; most columns of a table that was changed.
+fn is_as_it_was(column: &Column, then: &Column) -> bool {
+    let expression = |column: &Column| column.generated.as_ref().map(|one| one.expression.text.clone());
+    let default = |column: &Column| column.default.as_ref().map(|one| one.text.clone());
+    (&column.name, &column.data_type, column.not_null, column.identity)
+        == (&then.name, &then.data_type, then.not_null, then.identity)
+        && default(column) == default(then)
+        && expression(column) == expression(then)
 }
 
 /// PostgreSQL casts by itself when it assigns.
