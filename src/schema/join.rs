@@ -20,17 +20,17 @@ impl Schema {
         joined.any_temporary |= other.any_temporary;
         let maybe = Existence::Maybe { by: by.clone() };
         for (id, own, theirs) in beside(&self.relations, &other.relations) {
-            if !theirs.is_some_and(|theirs| alike(own, theirs)) {
+            if theirs.is_none_or(|theirs| !alike(own, theirs)) {
                 joined.edit_relation(*id, |relation| relation.existence = maybe.clone());
             }
         }
         for (id, own, theirs) in beside(&self.constraints, &other.constraints) {
-            if !theirs.is_some_and(|theirs| own.name == theirs.name) {
+            if theirs.is_none_or(|theirs| own.name != theirs.name) {
                 joined.edit_constraint(*id, |row| row.existence = maybe.clone());
             }
         }
         for (id, own, theirs) in beside(&self.triggers, &other.triggers) {
-            if !theirs.is_some_and(|theirs| own.name == theirs.name) {
+            if theirs.is_none_or(|theirs| own.name != theirs.name) {
                 joined.edit_trigger(*id, |row| row.existence = maybe.clone());
             }
         }

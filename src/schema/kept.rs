@@ -46,14 +46,14 @@ impl<T> Deref for Kept<T> {
     }
 }
 
-/// An entry of a map.
-type Entry<'m, K, V> = (&'m K, &'m V);
+/// An entry that a map may have.
+type Entry<'m, K, V> = Option<(&'m K, &'m V)>;
 
 /// Entries that two maps do not share, in the order of their keys: what each of them has.
 pub fn apart<'a, 'b, K: Ord, V: PartialEq>(
     one: &'a OrdMap<K, V>,
     other: &'b OrdMap<K, V>,
-) -> impl Iterator<Item = (Option<Entry<'a, K, V>>, Option<Entry<'b, K, V>>)> {
+) -> impl Iterator<Item = (Entry<'a, K, V>, Entry<'b, K, V>)> {
     one.diff(other).map(|change| match change {
         DiffItem::Add(key, value) => (None, Some((key, value))),
         DiffItem::Update { old, new } => (Some(old), Some(new)),
