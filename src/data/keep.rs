@@ -238,7 +238,10 @@ impl Data {
                 }
             }
             Operation::SetSchema(_) => all(),
-            Operation::Unread(unread) if unread.everything => all(),
+            // What else it may have done the schema does not show: a body means what it meant.
+            Operation::Unread(unread) => {
+                unread.touches.iter().filter_map(|name| after.find(name)).flat_map(|table| around(table.id)).collect()
+            }
             Operation::Set(set) if &*set.name == "search_path" => all(),
             _ => BTreeSet::new(),
         }
@@ -273,7 +276,8 @@ impl Data {
                 let triggers = changed_functions(operation, before, after).flat_map(|function| &function.triggers);
                 touched.extend(triggers.filter_map(|id| after.get_trigger(*id)).map(|trigger| trigger.table));
             }
-            Operation::SetSchema(_) | Operation::Unread(_) => {
+            Operation::Unread(unread) => unread.touches.iter().for_each(|name| touch(after, name)),
+            Operation::SetSchema(_) => {
                 self.entries = self.entries.iter().map(|(id, entry)| (*id, renewed(entry))).collect();
                 return;
             }

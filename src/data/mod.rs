@@ -330,19 +330,18 @@ impl Data {
 }
 
 /// What either has; its own where both have one.
-fn join<K: Ord + Clone, V: Clone>(own: &mut OrdMap<K, V>, other: &OrdMap<K, V>) {
-    if !own.ptr_eq(other) {
-        *own = own.clone().union(other.clone());
+fn join<K: Ord + Clone, V: Clone + PartialEq>(own: &mut OrdMap<K, V>, other: &OrdMap<K, V>) {
+    for change in own.clone().diff(other) {
+        if let DiffItem::Add(key, value) = change {
+            own.insert(key.clone(), value.clone());
+        }
     }
 }
 
 fn join_sets<K: Ord + Clone, V: Ord + Clone>(own: &mut OrdMap<K, OrdSet<V>>, other: &OrdMap<K, OrdSet<V>>) {
-    if own.ptr_eq(other) {
-        return;
-    }
-    for (key, theirs) in other {
-        let own = own.entry(key.clone()).or_default();
-        if !own.ptr_eq(theirs) {
+    for change in own.clone().diff(other) {
+        if let DiffItem::Add(key, theirs) | DiffItem::Update { new: (key, theirs), .. } = change {
+            let own = own.entry(key.clone()).or_default();
             *own = own.clone().union(theirs.clone());
         }
     }
