@@ -1,8 +1,9 @@
 //! A migration's own way back: whether it ends in the state before, what it may be refused, what it cannot bring back.
 
 use super::{Findings, say, stopped};
+use crate::finding::Severity;
 use crate::history::{Course, Passed, Whole};
-use crate::operation::{ConstraintKind, Ident, Node, Operation, Origin, TableActionKind};
+use crate::operation::{ConstraintKind, Ident, Node, Operation, Origin, RubyKind, TableActionKind, walk};
 use crate::schema::difference::{Change, ChangeKind, Shared, script};
 use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, Schema, Table};
 use crate::source::Span;
@@ -38,6 +39,10 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
     let changes: Vec<Change> =
         changes.into_iter().filter(|change| is_told(change, before, &course.end.schema)).collect();
     let Some(first) = changes.first() else { return };
+    let decided = empty_down(whole);
+    if decided == Some(Decision::Explained) {
+        return;
+    }
     let told: Vec<String> = changes.iter().take(4).map(said).collect();
     let more = changes.len().saturating_sub(4);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
@@ -52,9 +57,42 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
         finding.because(made.span, format!("`{}` comes from here", short(&first.name)));
     }
     let missing: Vec<String> = script(&changes).iter().map(|repair| format!("{};", repair.sql)).collect();
+    if decided.is_some() {
+        // Nobody forgot a part of it.
+        finding.severity = Severity::Note;
+    }
     if !missing.is_empty() {
         finding.instead(format!("-- in the down, beside what it does\n{}", missing.join("\n")));
     }
+}
+
+/// A down that does nothing, on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    /// A comment in it says why.
+    Explained,
+    Bare,
+}
+
+/// The down is written, and empty.
+fn empty_down(whole: &Whole) -> Option<Decision> {
+    let migration = whole.context.migration;
+    let file = migration.down.iter().flat_map(|down| &down.nodes).find_map(|node| match node {
+        Node::Ruby(script) => Some(&script.file),
+        _ => None,
+    })?;
+    let mut empty = None;
+    walk(&file.body, &mut |node| {
+        if let RubyKind::Method(method) = &node.kind
+            && &*method.name == "down"
+            && method.body.is_empty()
+        {
+            empty = Some(method.span);
+        }
+    });
+    let span = empty?;
+    let explained = file.comments.iter().any(|comment| span.contains(comment.span));
+    Some(if explained { Decision::Explained } else { Decision::Bare })
 }
 
 /// What a down is expected to bring back: not extensions and schemas, which others may use by then, nor what nothing can.

@@ -12,6 +12,7 @@ mod command;
 #[allow(dead_code)]
 mod generate;
 mod random;
+mod ruby;
 #[path = "../server/mod.rs"]
 mod server;
 
@@ -44,6 +45,21 @@ impl Folder {
         Folder(folder)
     }
 
+    /// The same of migrations in Ruby; the second runs outside of a transaction.
+    pub fn in_ruby(before: &str, body: &str) -> Folder {
+        let folder = Folder::new("", "");
+        fs::remove_file(folder.0.join("001_before.sql")).unwrap();
+        fs::remove_file(folder.0.join("002_migration.sql")).unwrap();
+        let migrations = folder.0.join("db/migrate");
+        fs::create_dir_all(&migrations).unwrap();
+        let class = |name: &str, inside: &str| format!("class {name} < ActiveRecord::Migration[6.1]\n{inside}end\n");
+        let first = format!("  def up\n    execute <<~SQL\n{before}\n    SQL\n  end\n");
+        fs::write(migrations.join("20240101000000_before.rb"), class("Before", &first)).unwrap();
+        let second = format!("  disable_ddl_transaction!\n{body}");
+        fs::write(migrations.join("20240201000000_migration.rb"), class("Migration", &second)).unwrap();
+        folder
+    }
+
     fn project(&self) -> Project {
         let settings = Settings::default();
         let request = Request {
@@ -70,7 +86,8 @@ impl Folder {
 
     pub fn undo(&self, major: u32) -> String {
         let folder = self.0.display().to_string();
-        let ran = plimsoll(&["undo", "2", &folder, "--postgres", &major.to_string()]);
+        let version = if self.0.join("db").exists() { "20240201000000" } else { "2" };
+        let ran = plimsoll(&["undo", version, &folder, "--postgres", &major.to_string()]);
         assert!(ran.code == 0 || ran.err.contains("changes nothing of the schema"), "{}", ran.err);
         ran.out
     }
