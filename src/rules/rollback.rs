@@ -3,7 +3,7 @@
 use super::{Findings, say, stopped};
 use crate::finding::Severity;
 use crate::history::{Course, Passed, Whole};
-use crate::operation::{ConstraintKind, Ident, Node, Operation, Origin, RubyKind, TableActionKind, walk};
+use crate::operation::{ConstraintKind, Ident, Node, Operation, Origin, Ruby, RubyKind, TableActionKind, walk};
 use crate::schema::difference::{Change, ChangeKind, Shared, script};
 use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, Schema, Table};
 use crate::source::Span;
@@ -36,8 +36,8 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
     }
     let before = &whole.before.schema;
     let changes = course.end.schema.difference(before, Shared::Since(before));
-    let changes: Vec<Change> =
-        changes.into_iter().filter(|change| is_told(change, before, &course.end.schema)).collect();
+    let told = |change: &Change| is_told(change, before, &course.end.schema) && !is_beyond_history(whole, change);
+    let changes: Vec<Change> = changes.into_iter().filter(told).collect();
     let Some(first) = changes.first() else { return };
     let decided = empty_down(whole);
     if decided == Some(Decision::Explained) {
@@ -74,22 +74,29 @@ enum Decision {
     Bare,
 }
 
-/// The down is written, and empty.
+/// The down is written, and empty; or it says that there is no way back.
 fn empty_down(whole: &Whole) -> Option<Decision> {
     let migration = whole.context.migration;
     let file = migration.down.iter().flat_map(|down| &down.nodes).find_map(|node| match node {
         Node::Ruby(script) => Some(&script.file),
         _ => None,
     })?;
-    let mut empty = None;
+    let (mut empty, mut raises) = (None, false);
+    let is_raise = |node: &Ruby| match &node.kind {
+        RubyKind::Call(call) => call.receiver.is_none() && &*call.name == "raise",
+        _ => false,
+    };
     walk(&file.body, &mut |node| {
         if let RubyKind::Method(method) = &node.kind
             && &*method.name == "down"
-            && method.body.is_empty()
         {
-            empty = Some(method.span);
+            raises |= method.body.iter().any(is_raise);
+            empty = method.body.is_empty().then_some(method.span);
         }
     });
+    if raises {
+        return Some(Decision::Explained);
+    }
     let span = empty?;
     let explained = file.comments.iter().any(|comment| span.contains(comment.span));
     Some(if explained { Decision::Explained } else { Decision::Bare })
@@ -120,6 +127,36 @@ fn is_told(change: &Change, before: &Schema, end: &Schema) -> bool {
     let passed_over =
         stronger || same_type || of_others || named_anew || change.repairs.is_empty() || default && in_partition();
     change.certain && !passed_over
+}
+
+/// What the history does not know for certain, or what no down can do otherwise.
+fn is_beyond_history(whole: &Whole, change: &Change) -> bool {
+    match (change.kind, change.object) {
+        // A dump prints a view as the server understood it, not as it was written.
+        (ChangeKind::Differs, "view") => {
+            let all = &whole.context.plan.history.migrations[..whole.context.at.migration];
+            change.text == "selects something else" && all.iter().any(|one| one.dump.is_some())
+        }
+        // Made by hand: the up drops it where it is.
+        (ChangeKind::Extra, "constraint") => whole.steps.iter().any(|step| match &step.operation {
+            Operation::AlterTable(alter) => alter.actions.iter().any(|action| match &action.kind {
+                TableActionKind::DropConstraint { name, if_exists: true, .. } => {
+                    change.name.ends_with(&format!(".{name}"))
+                }
+                _ => false,
+            }),
+            _ => false,
+        }),
+        // A column that comes back NOT NULL must fill the rows that are there.
+        (ChangeKind::Differs, "column") if change.text == "has a default" => {
+            let (table, column) = change.name.rsplit_once('.').unwrap_or_default();
+            let gone = |relation: &Relation| {
+                relation.as_table().is_some_and(|table| table.column(&Ident::from(column)).is_none())
+            };
+            whole.after.schema.tables().any(|(relation, _)| relation.name.to_string() == table && gone(relation))
+        }
+        _ => false,
+    }
 }
 
 fn said(change: &Change) -> String {

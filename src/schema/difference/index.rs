@@ -105,7 +105,9 @@ impl<'a> Comparison<'a> {
             let drop = Repair::new(Stage::DropIndex, format!("{drop} {}", relation.name));
             repairs.push(if partitioned { drop } else { drop.alone() });
             repairs.extend(self.make_index(other, then));
-            let text = format!("is {} rather than {}", body(self.from, index), body(self.to, then));
+            let unique = |index: &Index| if index.unique { "UNIQUE " } else { "" };
+            let (now, wanted) = (body(self.from, index), body(self.to, then));
+            let text = format!("is {}{now} rather than {}{wanted}", unique(index), unique(then));
             self.differs("index", name, text, both, repairs);
             return;
         }
