@@ -230,6 +230,16 @@ fn init_writes_settings_that_are_read_again() {
 }
 
 #[test]
+fn init_leaves_out_what_belongs_to_tests() {
+    let project = Project::new("init-tests", &[USERS, ("../app/testdata/migrations/001_users.sql", USERS.1)]);
+    assert_eq!(project.run(&["init"]).code, 0);
+    let text = project.read("plimsoll.toml");
+    assert!(text.contains("    \"migrations\",\n"), "{text}");
+    assert!(text.contains("    # a test's, by its name: \"app/testdata/migrations\",\n"), "{text}");
+    project.checks(0);
+}
+
+#[test]
 fn the_settings_shown_are_the_settings_meant() {
     // A page inside a longer fence shows another format.
     let page = fs::read_to_string("docs/configuration.md").unwrap();
@@ -241,7 +251,8 @@ fn the_settings_shown_are_the_settings_meant() {
         let faults = schema::faults(&serde_json::to_value(&parsed).unwrap(), &published);
         assert!(faults.is_empty(), "{text}\n{}", faults.join("\n"));
         let project = Project::new("shown", &[("plimsoll.toml", text)]);
-        // Folders of rules are opened.
+        // Folders of rules and vocabularies are opened.
+        project.write("db/vocabulary.toml", "");
         fs::create_dir_all(project.0.join("db/rules")).unwrap();
         let once = project.run(&["config", "--show"]);
         assert_eq!(once.code, 0, "{text}\n{}", once.err);

@@ -3,6 +3,7 @@
 use super::arguments::BaselineArguments;
 use super::console::write_file;
 use super::input;
+use super::progress::Progress;
 use super::{Console, Outcome};
 use crate::output::visible;
 use crate::report::Baseline;
@@ -20,8 +21,11 @@ pub(super) fn run(arguments: &BaselineArguments, console: &mut Console<'_>) -> O
         preset: arguments.preset,
         ..Flags::default()
     };
+    let progress = Progress::begin(console.is_watched());
+    progress.tell("working out all migrations".to_owned());
     let (project, settings) = input::load(&arguments.input.paths, false, &flags, console)?;
     let report = crate::analyze(&project, &settings);
+    drop(progress);
     let name = |at: crate::finding::MigrationRef| project.histories[at.history].migrations[at.migration].name.clone();
     let baseline = Baseline::of(report.findings.iter(), &name);
     let path = match (&arguments.input.output, &settings.baseline) {

@@ -6,6 +6,7 @@ use std::io::Write;
 use super::arguments::Check;
 use super::console::write_file;
 use super::input;
+use super::progress::Progress;
 use super::{Console, Outcome};
 use crate::error::Error;
 use crate::output::{self, Format, Listing, Options};
@@ -50,8 +51,13 @@ fn judged(arguments: &Check, console: &mut Console<'_>) -> Result<(Project, Repo
         since: arguments.since.clone(),
         after: arguments.after.clone(),
     };
+    // Who types the SQL sees what is typed.
+    let progress = Progress::begin(arguments.format == Format::Human && !arguments.stdin && console.is_watched());
+    progress.tell("reading migrations".to_owned());
     let (project, mut settings) = input::load(&arguments.input.paths, arguments.stdin, &flags, console)?;
     settings.details = arguments.format == Format::Html;
+    let count: usize = project.histories.iter().map(|history| history.migrations.len()).sum();
+    progress.tell(format!("working out {count} migrations"));
     let report = crate::analyze(&project, &settings);
     Ok((project, report))
 }

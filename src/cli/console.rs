@@ -83,6 +83,12 @@ impl Console<'_> {
         self.terminal && !to_file && colors_wanted() && supports_hyperlinks::on(supports_hyperlinks::Stream::Stdout)
     }
 
+    /// Somebody looks at standard error while the run goes on. Services whose logs are terminals say that they are none.
+    pub(super) fn is_watched(&self) -> bool {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        self.error_terminal && !is_set("CI") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    }
+
     /// Columns of the terminal; the same everywhere where there is none.
     pub(super) fn width(&self) -> usize {
         if !self.terminal {

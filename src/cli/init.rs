@@ -67,10 +67,11 @@ fn settings(arguments: &InitArguments, console: &mut Console<'_>) -> Result<Stri
     let mut text = String::from("# What plimsoll is to know of this project: docs/configuration.md has every key.\n\n");
     text.push_str("# The servers that the migrations run on: one version, or a range.\n");
     let _ = writeln!(text, "postgres = \"{}\"\n", settings.postgres);
-    text.push_str("# Where the migrations lie, and what runs them; found by itself, too, and then said.\npaths = [");
-    let roots: Vec<String> = project.histories.iter().map(|history| quoted(&history.root)).collect();
-    let _ = writeln!(text, "{}]", roots.join(", "));
+    text.push_str("# Where the migrations lie, and what runs them; found by itself, too, and then said.\n");
+    let roots: Vec<&str> = project.histories.iter().map(|history| history.root.as_str()).collect();
+    text.push_str(&paths(&roots));
     let mut frameworks: Vec<&str> = project.histories.iter().map(|history| history.framework.word()).collect();
+    frameworks.sort_unstable();
     frameworks.dedup();
     match frameworks.as_slice() {
         [one] => drop(writeln!(text, "framework = \"{one}\"\n")),
@@ -78,6 +79,25 @@ fn settings(arguments: &InitArguments, console: &mut Console<'_>) -> Result<Stri
     }
     text.push_str(REST);
     Ok(text)
+}
+
+/// The key `paths`. Folders that are tests' own by their names are there to be put back.
+fn paths(roots: &[&str]) -> String {
+    const OF_TESTS: &[&str] = &["fixtures", "spec", "test", "testdata", "tests"];
+    let of_tests = |root: &&&str| root.split('/').any(|part| OF_TESTS.contains(&part));
+    let mut kept: Vec<&&str> = roots.iter().filter(|root| !of_tests(root)).collect();
+    if kept.is_empty() {
+        kept = roots.iter().collect();
+    }
+    let left_out = roots.iter().filter(|root| !kept.contains(root));
+    match kept.as_slice() {
+        [one] if roots.len() == 1 => format!("paths = [{}]\n", quoted(one)),
+        kept => {
+            let lines = kept.iter().map(|root| format!("    {},\n", quoted(root)));
+            let tests = left_out.map(|root| format!("    # a test's, by its name: {},\n", quoted(&visible(root))));
+            format!("paths = [\n{}]\n", lines.chain(tests).collect::<String>())
+        }
+    }
 }
 
 /// A basic string of TOML.

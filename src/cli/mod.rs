@@ -10,6 +10,7 @@ mod graph;
 mod init;
 mod input;
 mod paths;
+mod progress;
 mod rules;
 mod schema;
 mod shell;

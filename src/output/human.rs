@@ -87,11 +87,7 @@ impl Page<'_> {
             Listing::Newest => {
                 let all = shown.len();
                 shown.drain(..all.saturating_sub(NEWEST));
-                let told = format!(
-                    "The newest {} of {all} findings follow; --all tells every one. A change is judged alone with `--since REVISION`, \
-                     and `plimsoll baseline` takes down what is known.",
-                    shown.len()
-                );
+                let told = format!("The newest {} of {all} findings follow; --all tells every one.", shown.len());
                 writeln!(into, "{}\n", wrap(&told, self.options.width))?;
             }
             Listing::Counts => shown.clear(),
@@ -104,6 +100,12 @@ impl Page<'_> {
                 group = Some(next);
             }
             self.finding(finding, into)?;
+        }
+        if self.options.listing == Listing::Newest {
+            // Where a reader's eye rests after so many lines.
+            let next = "A change is judged alone with `--since REVISION`; `plimsoll baseline` takes down what is known, so that \
+                        runs tell what is new.";
+            writeln!(into, "{}\n", wrap(next, self.options.width))?;
         }
         self.summary(into)
     }

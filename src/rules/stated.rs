@@ -66,6 +66,7 @@ pub fn stale_entries(at: &[(Span, String)], severity: Severity) -> Option<Findin
     let (first, rest) = at.split_first()?;
     let message = match rest.len() {
         0 => format!("the baseline knows {}, which is found no more", first.1),
+        1 => format!("the baseline knows {} and another one, which are found no more", first.1),
         more => format!("the baseline knows {} and {more} others, which are found no more", first.1),
     };
     let mut finding = bare("baseline-stale", severity, None, first.0, "baseline", message);
