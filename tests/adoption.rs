@@ -252,7 +252,7 @@ fn the_settings_shown_are_the_settings_meant() {
         assert!(faults.is_empty(), "{text}\n{}", faults.join("\n"));
         let project = Project::new("shown", &[("plimsoll.toml", text)]);
         // Folders of rules and vocabularies are opened.
-        project.write("db/vocabulary.toml", "");
+        project.write("db/vocabulary.toml", "[vocabulary]\nname = \"shop\"\n");
         fs::create_dir_all(project.0.join("db/rules")).unwrap();
         let once = project.run(&["config", "--show"]);
         assert_eq!(once.code, 0, "{text}\n{}", once.err);

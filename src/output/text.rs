@@ -62,11 +62,12 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
 /// As [`wrap`], but lines that read as code are left alone; a comment goes on as a comment.
 pub(super) fn wrap_around_code(text: &str, width: usize) -> String {
     let line = |line: &str| match line.strip_prefix("-- ") {
-        Some(comment) => {
+        // What plimsoll is to read stays in one line.
+        Some(comment) if !comment.starts_with("plimsoll:") => {
             wrap_line(comment, width.saturating_sub(3)).split('\n').map(|part| format!("-- {part}")).collect()
         }
-        None if reads_as_code(line) => vec![line.to_owned()],
-        None => vec![wrap_line(line, width)],
+        _ if reads_as_code(line) => vec![line.to_owned()],
+        _ => vec![wrap_line(line, width)],
     };
     let lines: Vec<String> = text.lines().flat_map(line).collect();
     lines.join("\n")
@@ -160,6 +161,7 @@ mod tests {
         assert_eq!(wrap("SELECT → one → two", 8), "SELECT →\none →\ntwo");
         assert_eq!(wrap("überlanges-wort x", 4), "überlanges-wort\nx");
         assert_eq!(wrap_around_code("-- one two three\nSET a;", 10), "-- one two\n-- three\nSET a;");
+        assert_eq!(wrap_around_code("-- plimsoll:fact a b", 10), "-- plimsoll:fact a b");
     }
 
     #[test]

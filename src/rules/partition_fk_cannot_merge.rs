@@ -115,10 +115,12 @@ fn report(whole: &Whole, key: &Constraint, beside: Option<(&Constraint, &'static
     }
     finding.instead(format!(
         "-- refer to the partitioned table, with the definition that the parent's key has\n\
-         ALTER TABLE {} ADD CONSTRAINT {} {};",
-        schema.relation(key.table).name,
-        key.name,
+         ALTER TABLE {table} ADD CONSTRAINT {name} {};\n\
+         -- in a transaction of its own: writes go on meanwhile; only a valid key is taken over\n\
+         ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
         mergeable(schema, key, beside.map(|(other, _)| other), target_root),
+        table = schema.relation(key.table).name,
+        name = key.name,
     ));
 }
 

@@ -187,7 +187,10 @@ fn report(undone: &Undone, left: &[(String, Vec<Change>)], findings: &mut Findin
     let names: Vec<String> = changes.iter().map(|change| short(&change.name)).collect();
     let always = left.first().is_some_and(|(words, _)| words.contains("all of it"));
     let when = if always { "" } else { " where the earlier migration stopped half way" };
-    let message = format!("does not undo all{when}: {} stay{} and go on as before", say::list(&names), one(&names));
+    let message = match names.as_slice() {
+        [name] => format!("does not undo all{when}: `{name}` stays and goes on as before"),
+        _ => format!("does not undo all{when}: {} stay and go on as before", say::list(&names)),
+    };
     let finding = findings.report(&undone.at, "revert", true, message);
     for change in &changes {
         finding.object(&change.name);
@@ -201,10 +204,6 @@ fn report(undone: &Undone, left: &[(String, Vec<Change>)], findings: &mut Findin
     }
     let statements: Vec<String> = script(&changes).iter().map(|repair| format!("{};", guarded(&repair.sql))).collect();
     finding.instead(format!("SET lock_timeout = '5s';\n{}", statements.join("\n")));
-}
-
-fn one(names: &[String]) -> &'static str {
-    if names.len() == 1 { "s" } else { "" }
 }
 
 fn short(name: &str) -> String {

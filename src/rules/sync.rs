@@ -69,8 +69,8 @@ fn report_swallowed(unit: &Unit, feed: &Feed, write: &FeedWrite, error: &str, fi
     say::path(finding, schema, feed, write, feed.target, None);
     finding.because(write.span, format!("this write to `{target}` stands in a block that catches `{error}`"));
     finding.instead(
-        "let the error reach the writer: take the EXCEPTION clause out, and remove what causes it first\n\
-         (a constraint of the copy, rows that were never backfilled)",
+        "let the error reach the writer: take the EXCEPTION clause out, and remove first what causes it: \
+         a constraint of the copy, or rows that were never backfilled",
     );
     if let Some(copy) = copy {
         finding.verify(say::uncopied_query(schema, copy));

@@ -57,7 +57,7 @@ pub fn nested(whole: &Whole, findings: &mut Findings) {
                 let finding = findings.report(&Origin::at(span), "transaction", true, message);
                 let without = say::outside_transaction(context.plan.history.framework);
                 finding.instead(if wrapped {
-                    format!("-- without BEGIN and COMMIT; or with them\n{without}")
+                    format!("-- without BEGIN and COMMIT; or with them, {}", without.trim_start_matches("-- "))
                 } else {
                     "SAVEPOINT inner; -- and RELEASE or ROLLBACK TO it".to_owned()
                 });
