@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::pairs::is_shared;
-use super::same::{same, same_text};
+use super::same::{same, same_index};
 use super::{Comparison, Guard, Repair, Shared, Stage};
 use crate::operation::QualifiedName;
 use crate::schema::definition::{constraint as definition, index_body};
@@ -262,11 +262,11 @@ impl<'a> Comparison<'a> {
             (ConstraintRow::Primary { index: one }, ConstraintRow::Primary { index: two })
             | (ConstraintRow::Unique { index: one }, ConstraintRow::Unique { index: two })
             | (ConstraintRow::Exclude { index: one }, ConstraintRow::Exclude { index: two }) => {
-                let body = |schema: &Schema, id: &RelationId| {
-                    schema.get_relation(*id).and_then(|one| one.as_index()).map(|one| index_body(schema, one, ""))
+                let index = |schema: &'a Schema, id: &RelationId| {
+                    schema.get_relation(*id).and_then(|one| one.as_index()).map(|one| (schema, one))
                 };
-                match (body(self.from, one), body(self.to, two)) {
-                    (Some(one), Some(two)) => same_text(&one, &two) || renamed(),
+                match (index(self.from, one), index(self.to, two)) {
+                    (Some(one), Some(two)) => same_index(one, two) || renamed(),
                     (one, two) => one.is_some() == two.is_some(),
                 }
             }

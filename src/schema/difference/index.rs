@@ -1,7 +1,7 @@
 //! Indexes that belong to no constraint.
 
 use super::constraint::clear;
-use super::same::same_text;
+use super::same::same_index;
 use super::{Comparison, Guard, Repair, Sides, Stage};
 use crate::schema::definition::index_body;
 use crate::schema::statement::{self, IndexForm};
@@ -97,8 +97,7 @@ impl<'a> Comparison<'a> {
             && index.parts.len() == then.parts.len()
             && index.unique == then.unique
             && format!("{:?}", index.parts) == format!("{:?}", then.parts);
-        if index.unique != then.unique || !same_text(&body(self.from, index), &body(self.to, then)) && !renamed_columns
-        {
+        if !(renamed_columns || same_index((self.from, index), (self.to, then))) {
             let mut repairs = Vec::new();
             let partitioned = self.to.get_relation(then.table).is_some_and(Relation::is_partitioned);
             let drop = if partitioned { "DROP INDEX IF EXISTS" } else { "DROP INDEX CONCURRENTLY IF EXISTS" };

@@ -1,6 +1,8 @@
 //! Whether two texts of an expression mean the same: as written in a migration, and as a dump prints it.
 
 use crate::operation::{Constant, Expr, Expression};
+use crate::schema::definition::index_body;
+use crate::schema::{Index, IndexKey, Schema};
 
 /// Casts, parentheses and the ways to write a list are no difference.
 pub fn same(one: &Expression, other: &Expression) -> bool {
@@ -20,10 +22,49 @@ pub fn same_text(one: &str, other: &str) -> bool {
     one == other || plain(one) == plain(other)
 }
 
+/// Whether two indexes are over the same, kind and condition included; their names say nothing.
+pub fn same_index((schema, one): (&Schema, &Index), (other_schema, other): (&Schema, &Index)) -> bool {
+    if one.unique != other.unique {
+        return false;
+    }
+    if same_text(&index_body(schema, one, ""), &index_body(other_schema, other, "")) {
+        return true;
+    }
+    let (expressions, others) = (expressions(one), expressions(other));
+    expressions.len() == others.len()
+        && expressions.iter().zip(&others).all(|(one, other)| same(one, other))
+        && same_text(&without_expressions(schema, one), &without_expressions(other_schema, other))
+}
+
+fn expressions(index: &Index) -> Vec<&Expression> {
+    let parts = index.parts.iter().filter_map(|part| match &part.key {
+        IndexKey::Expression(expression) => Some(expression),
+        IndexKey::Column(_) => None,
+    });
+    parts.chain(&index.filter).collect()
+}
+
+/// The index with nothing in the place of each expression.
+fn without_expressions(schema: &Schema, index: &Index) -> String {
+    let mut index = index.clone();
+    let parts = index.parts.iter_mut().filter_map(|part| match &mut part.key {
+        IndexKey::Expression(expression) => Some(expression),
+        IndexKey::Column(_) => None,
+    });
+    for expression in parts.chain(&mut index.filter) {
+        expression.text = "".into();
+    }
+    index_body(schema, &index, "")
+}
+
 /// The tree without casts; literals as texts.
 fn bare(tree: &Expr) -> Expr {
     tree.map(&mut |expr| match expr {
         Expr::Cast { value, .. } => Some(bare(value)),
+        Expr::Unary { operator, operand } if &**operator == "-" => match &**operand {
+            Expr::Constant(Constant::Number(text)) => Some(Expr::Constant(Constant::String(format!("-{text}").into()))),
+            _ => None,
+        },
         Expr::Constant(Constant::Number(text)) => Some(Expr::Constant(Constant::String(text.clone()))),
         Expr::Column { qualifier: Some(_), name } => Some(Expr::Column { qualifier: None, name: name.clone() }),
         _ => None,
@@ -112,6 +153,23 @@ fn after_type(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_dump_puts_in_other_words_is_no_difference() {
+        let read = crate::read::sql::expression::tree;
+        let same = |one: &str, other: &str| bare(&read(one)) == bare(&read(other));
+        for (written, dumped) in [
+            ("status IN (2, -1)", "(status = ANY (ARRAY[2, '-1'::integer]))"),
+            (
+                "length(trim(a)) BETWEEN 1 AND 9",
+                "((length(TRIM(BOTH FROM a)) >= 1) AND (length(TRIM(BOTH FROM a)) <= 9))",
+            ),
+            ("substring(a FROM '[0-9]+')::bigint", "(\"substring\"(a, '[0-9]+'::text))::bigint"),
+        ] {
+            assert!(same(written, dumped), "{:?} {:?}", read(written), read(dumped));
+        }
+        assert!(!same("status IN (2, -1)", "status IN (2, 1)"));
+    }
 
     #[test]
     fn what_a_dump_adds_is_no_difference() {

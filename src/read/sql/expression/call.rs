@@ -46,7 +46,11 @@ impl Lowering {
                     Some(ast::TrimWhereField::Both) | None => "btrim",
                 };
                 let more = trim_what.as_deref().into_iter().chain(trim_characters.iter().flatten());
-                Ok(call(function, self.list(std::iter::once(&**expr).chain(more), depth)?))
+                let mut list = self.list(std::iter::once(&**expr).chain(more), depth)?;
+                if list.len() == 1 {
+                    list.push(Expr::Constant(Constant::String(" ".into())));
+                }
+                Ok(call(function, list))
             }
             ast::Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
                 let parts = [&**expr, overlay_what, overlay_from];
