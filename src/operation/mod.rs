@@ -90,6 +90,8 @@ pub struct Unread {
     /// Relations that may be touched; where `everything` is set, any may be.
     pub touches: Vec<Name>,
     pub everything: bool,
+    /// It may write rows, and makes and takes away no object.
+    pub rows_only: bool,
 }
 
 /// A statement without effect on relations, by its leading words (`CREATE ROLE`).

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::operation::{Frame, Operation, Unread};
+use crate::operation::{Frame, Operation, RubyDirection, RubyScript, Unread};
 use crate::schema::Schema;
 use crate::source::{Piece, Span};
 
@@ -41,6 +41,12 @@ pub trait World {
     fn fork(&mut self, at: Span);
     fn next_branch(&mut self, at: Span, leaves: bool);
     fn join(&mut self, at: Span, leaves: bool);
+
+    /// A migration of the same history by its class: what `revert` goes back over.
+    fn migration(&self, class: &str, direction: RubyDirection) -> Option<Arc<RubyScript>> {
+        let _ = (class, direction);
+        None
+    }
 
     /// No more steps are taken: the migration has used up its budget.
     fn is_spent(&self) -> bool;

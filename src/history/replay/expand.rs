@@ -233,7 +233,7 @@ impl Replay<'_> {
             None => "EXECUTE runs a text that is made at run time".to_owned(),
         };
         let touches: Vec<Name> = known.and_then(Holed::target).cloned().into_iter().collect();
-        let unread = Unread { reason: reason.into(), everything: touches.is_empty(), touches };
+        let unread = Unread { reason: reason.into(), everything: touches.is_empty(), touches, rows_only: false };
         self.made_text = Some(known.is_some_and(|known| !known.takes_away()));
         self.run(&Statement { span, operation: Operation::Unread(unread) });
         self.made_text = None;
@@ -253,7 +253,7 @@ impl Replay<'_> {
 
     fn too_deep(&mut self, span: Span) {
         let reason = "nested too deeply to follow".into();
-        let unread = Unread { reason, touches: Vec::new(), everything: true };
+        let unread = Unread { reason, touches: Vec::new(), everything: true, rows_only: false };
         self.run(&Statement { span, operation: Operation::Unread(unread) });
     }
 
@@ -270,7 +270,8 @@ impl Replay<'_> {
                 let mut inner = Variables::of(&block.body);
                 self.nodes(&block.body.nodes, &mut inner);
                 for (span, reason) in block.body.unread.iter() {
-                    let unread = Unread { reason: reason.clone(), touches: Vec::new(), everything: true };
+                    let unread =
+                        Unread { reason: reason.clone(), touches: Vec::new(), everything: true, rows_only: false };
                     self.run(&Statement { span: *span, operation: Operation::Unread(unread) });
                 }
                 self.frames.pop();

@@ -325,6 +325,7 @@ impl<'a> Replay<'a> {
                 reason: format!("more than {STEP_BUDGET} steps: the rest of the migration is not followed").into(),
                 touches: Vec::new(),
                 everything: true,
+                rows_only: false,
             }),
         };
         let statement = if self.steps_left == 0 { &cut } else { statement };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Event, Replay};
 use crate::data::Moment;
 use crate::history::State;
-use crate::operation::{Frame, FrameKind, Operation, RubyScript, Statement, Unread};
+use crate::operation::{Frame, FrameKind, Node, Operation, RubyDirection, RubyScript, Statement, Unread};
 use crate::rails::{World, evaluate};
 use crate::read::dynamic::Variables;
 use crate::read::sql;
@@ -145,6 +145,18 @@ impl World for Replay<'_> {
         if let Some(place) = self.frames.iter().rposition(|frame| frame.kind == FrameKind::Undecided) {
             self.frames.remove(place);
         }
+    }
+
+    fn migration(&self, class: &str, direction: RubyDirection) -> Option<Arc<RubyScript>> {
+        let scripts = self.history.migrations.iter().filter_map(|one| match direction {
+            RubyDirection::Up => Some(&one.up),
+            RubyDirection::Down => one.down.as_ref(),
+        });
+        let mut found = scripts.flat_map(|script| &script.nodes).filter_map(|node| match node {
+            Node::Ruby(script) if *script.class == *class => Some(script.clone()),
+            _ => None,
+        });
+        found.next()
     }
 
     fn is_spent(&self) -> bool {

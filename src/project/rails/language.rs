@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::super::place::below;
 use super::super::text::peek;
 use super::class::literal;
-use crate::operation::{Ruby, RubyFile, RubyKind, RubyTarget, walk};
+use crate::operation::{Ruby, RubyFile, RubyKind, RubyPair, RubyTarget, walk};
 use crate::rails::active_record::{Dialect, Files, Inflections, Release};
 use crate::read::ruby;
 use crate::source::{Piece, Sources};
@@ -18,6 +18,7 @@ const SETTINGS: &[&str] = &[
     "config/application.rb",
     "config/environments/production.rb",
     "config/initializers/active_record.rb",
+    "config/initializers/generators.rb",
     "config/initializers/inflections.rb",
     "config/initializers/postgresql.rb",
     "config/initializers/postgres.rb",
@@ -83,6 +84,15 @@ fn take(file: &RubyFile, dialect: &mut Dialect, inflections: &mut Inflections) {
                     inflections.irregular.extend(literal(one).zip(literal(many)));
                 }
             }
+            "orm" => {
+                let told = call.keywords.iter().find_map(|pair| match pair {
+                    RubyPair::Pair(key, value) => {
+                        literal(key).filter(|key| &**key == "primary_key_type").and_then(|_| literal(value))
+                    }
+                    RubyPair::Splat(_) => None,
+                });
+                dialect.primary_key_type = told.or(dialect.primary_key_type.take());
+            }
             "uncountable" => inflections.uncountable.extend(call.arguments.iter().flat_map(literals)),
             _ => {}
         },
@@ -122,7 +132,8 @@ mod tests {
                     inflect.uncountable %w[fish sheep]\n  inflect.uncountable('rice')\nend\n\
                     Rails.application.config.active_record.table_name_prefix = 'shop_'\n\
                     ActiveRecord::ConnectionAdapters::PostgreSQLAdapter.datetime_type = :timestamptz\n\
-                    config.active_record.pluralize_table_names = false\n";
+                    config.active_record.pluralize_table_names = false\n\
+                    config.generators { |g| g.orm :active_record, primary_key_type: :uuid }\n";
         let mut sources = Sources::default();
         let id = sources.add("a.rb", text);
         let (mut dialect, mut inflections) = (Dialect::new(Release::OLDEST), Inflections::default());
@@ -130,5 +141,6 @@ mod tests {
         assert!(dialect.datetime_with_zone && !dialect.pluralize_table_names);
         assert_eq!((&*dialect.table_name_prefix, &*inflections.irregular[0].1), ("shop_", "octopi"));
         assert_eq!(inflections.uncountable.len(), 3);
+        assert_eq!(dialect.primary_key_type.as_deref(), Some("uuid"));
     }
 }

@@ -5,11 +5,14 @@ use super::types::Writes;
 use crate::operation::quoted;
 use crate::rails::value::Value;
 
+const UNKNOWN: &str = "$1";
+
 /// What stands behind DEFAULT, or is written over NULL.
 pub fn to_sql(value: &Value, writes: Writes, array: bool) -> Asked<String> {
     match value {
         Value::Sql(text) => return Ok(text.as_str().to_owned()),
-        Value::Unknown(why) => return Err(format!("the default is not known: {why}").into()),
+        // What only the running program knows is a parameter, as in the rows that migrations write.
+        Value::Unknown(_) | Value::Object(_) => return Ok(UNKNOWN.to_owned()),
         Value::Text(text) if writes == Writes::Uuid && text.as_str().contains("()") => {
             return Ok(text.as_str().to_owned());
         }
@@ -249,6 +252,6 @@ mod tests {
         ] {
             assert_eq!(to_sql(&value, writes, array).unwrap(), sql);
         }
-        assert!(to_sql(&Value::unknown("ENV"), Writes::Text, false).is_err());
+        assert_eq!(to_sql(&Value::unknown("ENV"), Writes::Text, false).unwrap(), "$1");
     }
 }

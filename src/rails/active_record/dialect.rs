@@ -23,6 +23,8 @@ pub struct Dialect {
     pub table_name_suffix: Arc<str>,
     /// `config.active_record.pluralize_table_names`: what a reference refers to.
     pub pluralize_table_names: bool,
+    /// `g.orm :active_record, primary_key_type: :uuid`: what generators, and migrations that ask them, make keys of.
+    pub primary_key_type: Option<Arc<str>>,
     pub inflections: Arc<Inflections>,
     pub files: Option<Files>,
 }
@@ -49,6 +51,7 @@ impl Dialect {
             table_name_prefix: "".into(),
             table_name_suffix: "".into(),
             pluralize_table_names: true,
+            primary_key_type: None,
             inflections: Arc::default(),
             files: None,
         }

@@ -3,8 +3,8 @@
 //!
 //! Learnt from Active Record's behaviour and proven against it (`tests/active_record.rs`). Names are quoted only where
 //! they must be; where Active Record asks the catalog first, the replayed schema is asked, and where that cannot tell,
-//! the statement is sent with the server's own guard (IF EXISTS). An option or a value that is not known makes the
-//! whole call unread, with the tables it may touch.
+//! the statement is sent with the server's own guard (IF EXISTS). An option that is not known makes the whole call
+//! unread, with the tables it may touch; a default that is not known is a parameter.
 
 mod change;
 mod change_table;
@@ -31,6 +31,7 @@ mod view;
 pub use dialect::{Dialect, Files, Release};
 pub use inflect::Inflections;
 pub use inverse::inverse;
+pub use types::kind_of;
 
 use given::Asked;
 use send::Work;

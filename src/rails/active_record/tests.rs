@@ -494,12 +494,8 @@ fn what_is_not_known_is_said_with_its_tables() {
     let m = Migration::of(7, 1);
     for (call, reason, tables) in [
         (
-            m.call(
-                "add_column",
-                [symbol("posts"), symbol("a"), symbol("string")],
-                [("default", Value::unknown("ENV"))],
-            ),
-            "add_column: the default is not known: ENV",
+            m.call("add_column", [symbol("posts"), symbol("a"), symbol("string")], [("null", Value::unknown("ENV"))]),
+            "add_column: `null:` is not known: ENV",
             vec!["posts"],
         ),
         (
@@ -601,4 +597,25 @@ fn change_is_run_backwards() {
     ] {
         assert!(inverse(&call, &m.dialect).is_err(), "{}", call.name);
     }
+}
+
+#[test]
+fn what_old_migrations_say_beyond_the_options_is_passed_over() {
+    let mut old = Migration::of(7, 0);
+    let create = old.call("create_table", [symbol("posts")], []);
+    old.run(&create);
+    let column = [symbol("posts"), symbol("a"), symbol("string")];
+    let told = [("unique", yes()), ("after", symbol("title")), ("defualt", Value::text("x"))];
+    let call = old.call("add_column", column, told);
+    old.sends(&call, &["ALTER TABLE posts ADD a character varying"]);
+}
+
+#[test]
+fn a_default_that_only_the_running_program_knows_is_a_parameter() {
+    let mut m = Migration::of(7, 1);
+    let create = m.call("create_table", [symbol("posts")], []);
+    m.run(&create);
+    let column = [symbol("posts"), symbol("a"), symbol("string")];
+    let call = m.call("add_column", column, [("default", Value::unknown("ENV")), ("null", Value::Bool(false))]);
+    m.sends(&call, &["ALTER TABLE posts ADD a character varying DEFAULT $1 NOT NULL"]);
 }

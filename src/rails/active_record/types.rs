@@ -210,6 +210,22 @@ pub fn writes(kind: &str) -> Writes {
     }
 }
 
+/// What Active Record calls the type of a column that exists: `:integer`, `:datetime`.
+pub fn kind_of(data_type: &str) -> &str {
+    let plain = data_type.split('(').next().unwrap_or(data_type).trim();
+    match plain {
+        "smallint" | "integer" | "bigint" => "integer",
+        "character varying" | "character" => "string",
+        "real" | "double precision" => "float",
+        "numeric" => "decimal",
+        "bytea" => "binary",
+        "timestamp" | "timestamp without time zone" => "datetime",
+        "timestamp with time zone" => "timestamptz",
+        "time without time zone" => "time",
+        other => other,
+    }
+}
+
 /// The type of a column that exists, as far as writing values goes: numbers without a scale are whole.
 pub fn writes_column(data_type: &TypeName) -> Writes {
     let whole = data_type.modifiers.get(1).is_none_or(|scale| &**scale == "0");

@@ -100,7 +100,7 @@ impl Evaluator<'_> {
                 let why = why.clone();
                 if super::model::changes_rows(name) {
                     let reason = format!("`{name}` writes rows of what is not known: {why}");
-                    self.counting(at, None, |evaluator| evaluator.unread_everything(reason, at));
+                    self.counting(at, None, |evaluator| evaluator.unread_writes(reason, Vec::new(), at));
                 }
                 self.outside_again(&why, name, at);
                 return self.on_unknown(why, given, at);

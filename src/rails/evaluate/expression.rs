@@ -45,6 +45,9 @@ impl Evaluator<'_> {
                 Value::Range { from: Arc::new(from), to: Arc::new(to), exclusive: *exclusive }
             }
             RubyKind::Constant { scope, path } => return self.constant_node(scope.as_deref(), path),
+            RubyKind::Variable(RubyVariable::Instance(name)) if self.scopes.instance(name).is_none() => {
+                return self.class_variable(name);
+            }
             RubyKind::Variable(variable) => self.variable(variable),
             RubyKind::Call(call) => return self.call(node, call),
             RubyKind::Assign { target, operator, value } => {
@@ -165,6 +168,26 @@ impl Evaluator<'_> {
         match value {
             Value::Unknown(why) => why.clone(),
             _ => "a value that only the running program knows".into(),
+        }
+    }
+
+    /// What the body of the class sets is there for its own methods: `@tables = …`, read in `def self.up`.
+    fn class_variable(&mut self, name: &Arc<str>) -> Flow {
+        let class = self.here.class.clone();
+        let set = |node: &Ruby| match &node.kind {
+            RubyKind::Assign { target: RubyTarget::Variable(RubyVariable::Instance(known)), operator: None, value } => {
+                (known == name).then(|| (**value).clone())
+            }
+            _ => None,
+        };
+        let value = self.index.parts(&class).iter().flat_map(|part| &part.body).filter_map(set).next_back();
+        match value.filter(|_| self.here.on_class) {
+            Some(value) => {
+                let value = self.node(&value)?;
+                self.scopes.set_instance(name, value.clone());
+                Ok(value)
+            }
+            None => Ok(Value::Nil),
         }
     }
 

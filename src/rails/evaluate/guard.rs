@@ -7,9 +7,45 @@ use super::flow::Flow;
 use super::given::Given;
 use super::unread::table_name;
 use crate::operation::{Ident, Name};
+use crate::rails::active_record;
 use crate::rails::value::Value;
 use crate::schema::{ConstraintRow, IndexKey, Relation, RelationId, RelationKind, Schema, Table};
 use crate::source::Span;
+
+/// What Active Record's adapter for PostgreSQL answers with true on every release that is still supported.
+const ON_POSTGRESQL: &[&str] = &[
+    "supports_advisory_locks?",
+    "supports_bulk_alter?",
+    "supports_check_constraints?",
+    "supports_comments?",
+    "supports_common_table_expressions?",
+    "supports_datetime_with_precision?",
+    "supports_ddl_transactions?",
+    "supports_deferrable_constraints?",
+    "supports_exclusion_constraints?",
+    "supports_explain?",
+    "supports_expression_index?",
+    "supports_extensions?",
+    "supports_foreign_keys?",
+    "supports_foreign_tables?",
+    "supports_identity_columns?",
+    "supports_index_include?",
+    "supports_index_sort_order?",
+    "supports_insert_on_conflict?",
+    "supports_insert_returning?",
+    "supports_json?",
+    "supports_materialized_views?",
+    "supports_native_partitioning?",
+    "supports_partial_index?",
+    "supports_partitioned_indexes?",
+    "supports_pgcrypto_uuid?",
+    "supports_savepoints?",
+    "supports_transaction_isolation?",
+    "supports_unique_constraints?",
+    "supports_validate_constraints?",
+    "supports_views?",
+    "supports_virtual_columns?",
+];
 
 impl Evaluator<'_> {
     pub(super) fn question(&mut self, name: &str, given: &Given, at: Span) -> Option<Flow> {
@@ -33,19 +69,7 @@ impl Evaluator<'_> {
             "schema_exists?" => asked.schema_named(),
             "extension_enabled?" => asked.extension(),
             "enum_exists?" | "type_exists?" => asked.enumeration(),
-            "supports_bulk_alter?"
-            | "supports_check_constraints?"
-            | "supports_foreign_keys?"
-            | "supports_extensions?"
-            | "supports_json?"
-            | "supports_comments?"
-            | "supports_index_include?"
-            | "supports_ddl_transactions?"
-            | "supports_partial_index?"
-            | "supports_expression_index?"
-            | "supports_validate_constraints?"
-            | "supports_views?"
-            | "supports_materialized_views?" => Some(true),
+            name if ON_POSTGRESQL.contains(&name) => Some(true),
             _ => return self.listed(name, given),
         };
         let shown = given.first().and_then(Value::to_text).unwrap_or_else(|| "…".into());
@@ -177,11 +201,14 @@ fn row(fields: Vec<(&str, Value)>) -> Value {
 
 fn column_row(column: &crate::schema::Column) -> Value {
     let unknown = || Value::unknown("the column's type is not known");
-    let data_type = column.data_type.as_ref().map_or_else(unknown, |one| Value::text(one.to_string()));
+    let written = column.data_type.as_ref().map(|one| one.to_string());
+    let kind = written.as_deref().map_or_else(unknown, |one| Value::symbol(active_record::kind_of(one)));
+    let is_bigint = written.as_deref().map_or_else(unknown, |one| Value::Bool(one == "bigint"));
     row(vec![
         ("name", Value::text(column.name.as_str())),
-        ("sql_type", data_type.clone()),
-        ("type", data_type),
+        ("sql_type", written.map_or_else(unknown, Value::text)),
+        ("type", kind),
+        ("bigint?", is_bigint),
         ("null", Value::Bool(!column.not_null)),
         ("default", if column.default.is_some() { Value::unknown("the column's default") } else { Value::Nil }),
         (

@@ -165,6 +165,9 @@ impl<'a> Evaluator<'a> {
         if let Some((owner, method)) = self.index.method(class, name, true).filter(|_| self.index.has(class)) {
             return self.class_method(class, owner, &method, given, at);
         }
+        if let Some(flow) = self.helper(&format!("{class}.{name}").into(), &given, at) {
+            return flow;
+        }
         match (&**class, &**name) {
             ("ActiveRecord::Base" | "ApplicationRecord", "connection" | "lease_connection") => {
                 return Ok(self.make(Thing::Connection));
@@ -200,6 +203,16 @@ impl<'a> Evaluator<'a> {
                     Some(other) => other.clone(),
                     None => Value::Nil,
                 });
+            }
+            ("Rails", "configuration") | ("Rails.application", "config") => {
+                return Ok(Value::Constant("Rails.configuration".into()));
+            }
+            ("Rails", "application") => return Ok(Value::Constant("Rails.application".into())),
+            ("Rails.configuration", "generators") => return Ok(Value::Constant("Rails.generators".into())),
+            ("Rails.generators", _) => {
+                if let Some(value) = self.generators(name) {
+                    return Ok(value);
+                }
             }
             ("Rails", "env") => return Ok(Value::text("production")),
             ("Rails", "logger" | "cache") | ("ActiveRecord::Base", "logger") => {
@@ -245,6 +258,20 @@ impl<'a> Evaluator<'a> {
             return self.instance(class, given, at);
         }
         self.outside(class, name, given, at)
+    }
+
+    /// `config.options[config.orm][:primary_key_type]`, as the migrations of Active Storage ask.
+    fn generators(&self, name: &str) -> Option<Value> {
+        let orm = Value::symbol("active_record");
+        match name {
+            "orm" => Some(orm),
+            "options" => {
+                let kind = self.dialect.primary_key_type.as_deref().map_or(Value::Nil, Value::symbol);
+                let of_orm = Value::Hash(Arc::new(vec![(Value::symbol("primary_key_type"), kind)]));
+                Some(Value::Hash(Arc::new(vec![(orm, of_orm)])))
+            }
+            _ => None,
+        }
     }
 
     /// An object of a class of this file; variables of all objects are kept as one's.

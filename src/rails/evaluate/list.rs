@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Evaluator;
-use super::flow::Leave;
+use super::flow::{Flow, Leave};
 use super::given::Given;
 use super::object::Thing;
 use super::scope::same;
@@ -390,12 +390,12 @@ impl Evaluator<'_> {
         ) {
             return Ok(None);
         }
+        if name == "sort" {
+            return self.sorted_by(items, block, at).map(Some);
+        }
         let mut keyed: Vec<(Value, Value)> = Vec::with_capacity(items.len());
         for item in items.iter() {
             self.budget.step(at)?;
-            if name == "sort" {
-                return Ok(Some(Value::unknown("`sort` with a block is not followed")));
-            }
             let answer = self.call_block(block, Given::of(vec![item.clone()]), at)?;
             let stops = matches!(name, "find" | "detect" | "any?") && answer.is_truthy() == Some(true);
             keyed.push((answer, item.clone()));
@@ -464,6 +464,28 @@ impl Evaluator<'_> {
             },
             _ => Value::unknown(format!("`{name}` with a block is not followed")),
         }))
+    }
+}
+
+impl Evaluator<'_> {
+    /// `sort { |a, b| … }`: each item goes where the block has it among those before.
+    fn sorted_by(&mut self, items: &Items, block: &Value, at: Span) -> Flow {
+        let mut sorted: Vec<Value> = Vec::with_capacity(items.len());
+        for item in items.iter() {
+            let (mut from, mut to) = (0, sorted.len());
+            while from < to {
+                self.budget.step(at)?;
+                let middle = from + (to - from) / 2;
+                let answer = self.call_block(block, Given::of(vec![sorted[middle].clone(), item.clone()]), at)?;
+                match answer {
+                    Value::Integer(number) if number > 0 => to = middle,
+                    Value::Integer(_) => from = middle + 1,
+                    _ => return Ok(Value::unknown("an order that is not known")),
+                }
+            }
+            sorted.insert(from, item.clone());
+        }
+        Ok(Value::Array(Arc::new(sorted)))
     }
 }
 
@@ -593,6 +615,8 @@ fn plain(items: &Items, name: &str, given: &Given) -> Option<Value> {
             }
             list(turned)
         }
+        // Of rows that a helper gave as a list.
+        ("order", Some(_)) => list(items.to_vec()),
         ("sort", _) => {
             let keyed = items.iter().map(|item| (item.clone(), item.clone())).collect();
             Some(

@@ -6,7 +6,7 @@ use super::Evaluator;
 use super::flow::{Flow, Leave};
 use super::given::Given;
 use super::object::Thing;
-use crate::operation::{Frame, FrameKind, RubyMethod};
+use crate::operation::{Frame, FrameKind, RubyDirection, RubyMethod, RubyScript};
 use crate::rails::active_record;
 use crate::rails::call::{Answer, Call};
 use crate::rails::value::{Object, Value};
@@ -29,11 +29,11 @@ impl<'a> Evaluator<'a> {
                 _ => Ok(Value::Nil),
             },
             "revert" => {
-                if !given.arguments.is_empty() {
-                    let names: Vec<String> =
-                        given.arguments.iter().filter_map(|one| Some(one.to_text()?.to_string())).collect();
-                    let what = names.join(", ");
-                    self.unread_everything(format!("it reverts `{what}`, a migration of another file"), at);
+                // The last one goes back first.
+                for other in given.arguments.iter().rev() {
+                    if let Err(leave) = self.revert_migration(other, at) {
+                        return Some(Err(leave));
+                    }
                 }
                 match block {
                     Some(block) => self.undone(at, &mut |evaluator| evaluator.call_block(&block, Given::default(), at)),
@@ -64,6 +64,41 @@ impl<'a> Evaluator<'a> {
         })
     }
 
+    /// `revert CreateUsers`: the other migration's way back, as if it stood here.
+    fn revert_migration(&mut self, other: &Value, at: Span) -> Flow {
+        let class = match other {
+            Value::Constant(class) => class.clone(),
+            other => other.to_text().unwrap_or_else(|| "what is not known".into()),
+        };
+        let found = self.world.migration(&class, RubyDirection::Down);
+        let is_around = self.reverts.contains(&class) || *self.script.class == *class;
+        let script = match found {
+            Some(script) if !is_around && self.recorder.is_none() => script,
+            found => {
+                let reason = match found {
+                    Some(_) => format!("it reverts `{class}` where that is to be undone itself"),
+                    None => format!("it reverts `{class}`, which is no migration of this history"),
+                };
+                self.counting(at, None, |evaluator| evaluator.unread_everything(reason, at));
+                return Ok(Value::Nil);
+            }
+        };
+        let frame = Frame { kind: FrameKind::Method(class), span: at };
+        self.counting(at, Some(frame), |evaluator| evaluator.run_other(&script, at));
+        Ok(Value::Nil)
+    }
+
+    /// Runs a migration inside this one, out of the same budget; what it does stands at the call.
+    fn run_other(&mut self, script: &RubyScript, at: Span) {
+        let mut inner = Evaluator::new(script, self.language, &mut *self.world);
+        inner.budget = std::mem::take(&mut self.budget);
+        inner.counted = self.counted;
+        inner.here.site = Some(self.here.site.unwrap_or(at));
+        inner.reverts = self.reverts.iter().cloned().chain([self.script.class.clone()]).collect();
+        inner.migration();
+        self.budget = inner.budget;
+    }
+
     /// BEGIN and COMMIT around a block, unless a transaction is open.
     pub(super) fn transaction(&mut self, block: Option<Value>, given: &Given, at: Span) -> Flow {
         let Some(block) = block else { return Ok(Value::Nil) };
@@ -80,6 +115,10 @@ impl<'a> Evaluator<'a> {
     fn execute(&mut self, name: &str, given: &Given, at: Span) -> Flow {
         let sql = match given.first() {
             Some(Value::Text(text) | Value::Sql(text)) => text.piece(at),
+            // What asks for rows changes none.
+            Some(_) if name.starts_with("select_") || name.starts_with("query") => {
+                return Ok(Value::unknown("the result of a query"));
+            }
             Some(other) => {
                 let why = self.why_unknown(other);
                 self.counting(at, None, |evaluator| {

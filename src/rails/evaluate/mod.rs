@@ -86,6 +86,8 @@ struct Evaluator<'a> {
     foreign: Option<(Span, Arc<str>)>,
     /// A `break` behind a condition that is not known was met since the loop last asked.
     may_have_ended: bool,
+    /// Classes of the migrations that revert this one.
+    reverts: Vec<Arc<str>>,
     /// The job whose class is read, rather than a migration.
     job: Option<job::Job>,
 }
@@ -140,6 +142,7 @@ impl<'a> Evaluator<'a> {
             counted: 0,
             foreign: None,
             may_have_ended: false,
+            reverts: Vec::new(),
             job: None,
         }
     }

@@ -313,7 +313,7 @@ impl Evaluator<'_> {
             let class = &model.class;
             if WRITES.contains(&&**name) {
                 let reason = format!("which table `{class}` stands for is not known");
-                self.counting(at, None, |evaluator| evaluator.unread(reason.into(), Vec::new(), true, at));
+                self.counting(at, None, |evaluator| evaluator.unread_writes(reason, Vec::new(), at));
             }
         }
         self.on_relation(Relation::all(Arc::new(model)), name, given, at)

@@ -12,6 +12,7 @@ use super::row::Row;
 use super::unread::table_name;
 use crate::operation::Ident;
 use crate::rails::value::Value;
+use crate::schema::IndexKey;
 use crate::source::{Piece, Span};
 
 /// Rows of a model's table.
@@ -106,7 +107,12 @@ impl Evaluator<'_> {
                 let once = !matches!(&**name, "create" | "create!" | "insert!");
                 self.create(&relation, &given, once, at)
             }
-            "insert_all" | "insert_all!" => self.insert_all(&relation, name, &given, at),
+            "insert_all" | "insert_all!" | "upsert_all" => self.insert_all(&relation, name, &given, at),
+            "upsert" => {
+                let rows = given.first().cloned().unwrap_or_else(|| Value::Hash(Arc::new(given.keywords.clone())));
+                let rows = Value::Array(Arc::new(vec![rows]));
+                self.insert_all(&relation, "upsert_all", &Given { arguments: vec![rows], ..given }, at)
+            }
             "find" | "find_by" | "find_by!" | "first" | "first!" | "last" | "last!" | "take" | "take!" | "second"
             | "sole" | "find_sole_by" => self.one_row(relation, name, &given),
             "new" | "build" | "find_or_initialize_by" | "first_or_initialize" => {
@@ -346,8 +352,7 @@ impl Evaluator<'_> {
 
     pub(super) fn unread_rows(&mut self, relation: &Relation, reason: String, at: Span) {
         let touches: Vec<_> = relation.model.table.iter().map(|table| table_name(table)).collect();
-        let everything = touches.is_empty();
-        self.counting(at, None, |evaluator| evaluator.unread(reason.into(), touches, everything, at));
+        self.counting(at, None, |evaluator| evaluator.unread_writes(reason, touches, at));
     }
 
     pub(super) fn update_all(&mut self, relation: &Relation, given: &Given, at: Span) -> Flow {
@@ -487,12 +492,69 @@ impl Evaluator<'_> {
             .iter()
             .map(|row| format!("({})", columns.iter().map(|one| value(row, one)).collect::<Vec<_>>().join(", ")))
             .collect();
-        let conflict = if name.ends_with('!') { "" } else { " ON CONFLICT DO NOTHING" };
+        let conflict = match name {
+            "upsert_all" => self.on_conflict(relation, &columns, given),
+            _ if name.ends_with('!') => String::new(),
+            _ => " ON CONFLICT DO NOTHING".to_owned(),
+        };
         self.send_write(relation, at, &|_, relation| {
             let table = quoted(relation.model.table.as_deref().unwrap_or_default());
             let names: Vec<String> = columns.iter().map(|name| ident(name)).collect();
             format!("INSERT INTO {table} ({}) VALUES {}{conflict}", names.join(", "), lists.join(", "))
         })
+    }
+
+    /// What `upsert_all` does with rows that are there.
+    fn on_conflict(&self, relation: &Relation, columns: &[String], given: &Given) -> String {
+        let key = match given.keyword("unique_by").filter(|value| !value.is_nil()) {
+            None => vec![self.key_of(relation)],
+            Some(value) => self.unique_columns(relation, value),
+        };
+        if given.keyword("on_duplicate").and_then(Value::name) == Some("skip") || key.is_empty() {
+            return " ON CONFLICT DO NOTHING".to_owned();
+        }
+        let only = given.keyword("update_only").map(|value| match value {
+            Value::Array(items) => items.iter().filter_map(|item| Some(item.name()?.to_owned())).collect(),
+            one => one.name().map(str::to_owned).into_iter().collect::<Vec<String>>(),
+        });
+        let updated = only.unwrap_or_else(|| columns.to_vec());
+        let sets: Vec<String> = updated
+            .iter()
+            .filter(|name| !key.contains(name))
+            .map(|name| format!("{0} = excluded.{0}", ident(name)))
+            .collect();
+        let target: Vec<String> = key.iter().map(|name| ident(name)).collect();
+        match (given.keyword("on_duplicate"), sets.is_empty()) {
+            (Some(Value::Sql(sql)), _) => {
+                format!(" ON CONFLICT ({}) DO UPDATE SET {}", target.join(", "), sql.as_str())
+            }
+            (_, true) => " ON CONFLICT DO NOTHING".to_owned(),
+            _ => format!(" ON CONFLICT ({}) DO UPDATE SET {}", target.join(", "), sets.join(", ")),
+        }
+    }
+
+    /// `unique_by:` names columns, or an index of the table.
+    fn unique_columns(&self, relation: &Relation, value: &Value) -> Vec<String> {
+        let table = relation.model.table.clone().unwrap_or_default();
+        let items = match value {
+            Value::Array(items) => items.to_vec(),
+            one => vec![one.clone()],
+        };
+        let names: Vec<String> = items.iter().filter_map(|one| Some(one.name()?.to_owned())).collect();
+        let [name] = names.as_slice() else { return names };
+        if self.has_column(&table, name) {
+            return names;
+        }
+        let schema = self.world.schema();
+        let found = schema.find_table(&table_name(&table));
+        let ids = found.and_then(|relation| relation.as_table()).map(|table| table.indexes.clone()).unwrap_or_default();
+        let index = ids.iter().filter_map(|id| schema.get_relation(*id)).find(|one| one.name.name == Ident::new(name));
+        let Some(index) = index.and_then(|one| one.as_index()) else { return Vec::new() };
+        let columns = index.parts.iter().filter_map(|part| match &part.key {
+            IndexKey::Column(column) => Some(schema.column_name(index.table, *column).as_str().to_owned()),
+            IndexKey::Expression(_) => None,
+        });
+        columns.collect()
     }
 
     /// `in_batches do |batch|`

@@ -14,12 +14,17 @@ const NAMES: usize = 64;
 
 impl Evaluator<'_> {
     pub(super) fn unread_everything(&mut self, reason: String, at: Span) {
-        let unread = Unread { reason: reason.into(), touches: Vec::new(), everything: true };
-        self.world.unread(unread, None, at);
+        self.unread(reason.into(), Vec::new(), true, at);
+    }
+
+    /// It writes rows of these tables, or of any.
+    pub(super) fn unread_writes(&mut self, reason: String, touches: Vec<Name>, at: Span) {
+        let everything = touches.is_empty();
+        self.world.unread(Unread { reason: reason.into(), touches, everything, rows_only: true }, None, at);
     }
 
     pub(super) fn unread(&mut self, reason: Arc<str>, touches: Vec<Name>, everything: bool, at: Span) {
-        self.world.unread(Unread { reason, touches, everything }, None, at);
+        self.world.unread(Unread { reason, touches, everything, rows_only: false }, None, at);
     }
 
     pub(super) fn unread_call(&mut self, call: &Call, reason: Arc<str>) {
@@ -39,7 +44,11 @@ impl Evaluator<'_> {
         let everything = touches.is_empty();
         let reason = format!("`{name}` is not known here");
         let declare = declaration(name, given);
-        self.world.unread(Unread { reason: reason.into(), touches, everything }, Some(declare.into()), at);
+        self.world.unread(
+            Unread { reason: reason.into(), touches, everything, rows_only: false },
+            Some(declare.into()),
+            at,
+        );
     }
 
     /// Tables that the arguments name: those that exist, else what stands first.

@@ -124,5 +124,5 @@ fn unread(reason: String, piece: &Piece, named: Option<Token>) -> Operation {
         touches.extend(Cursor::new(piece, &tokens).name());
     }
     let everything = touches.is_empty();
-    Operation::Unread(Unread { reason: reason.into(), touches, everything })
+    Operation::Unread(Unread { reason: reason.into(), touches, everything, rows_only: false })
 }

@@ -72,7 +72,7 @@ pub fn read_statement(piece: &Piece, range: Range<usize>) -> Statement {
     let tokens: Vec<Token> = lexer.filter(|token| token.kind != Kind::Comment).collect();
     if tokens.is_empty() {
         let reason = "nothing stands here".into();
-        let operation = Operation::Unread(Unread { reason, touches: Vec::new(), everything: false });
+        let operation = Operation::Unread(Unread { reason, touches: Vec::new(), everything: false, rows_only: false });
         return Statement { span: piece.span(range), operation };
     }
     statement(piece, &tokens)
@@ -108,7 +108,10 @@ fn chains(piece: &Piece, tokens: &[Token]) -> bool {
 fn executed(piece: &Piece, tokens: &[Token]) -> Statement {
     let read = statement(piece, tokens);
     let reason = "psql runs the result of this query (\\gexec)".into();
-    Statement { operation: Operation::Unread(Unread { reason, touches: Vec::new(), everything: true }), ..read }
+    Statement {
+        operation: Operation::Unread(Unread { reason, touches: Vec::new(), everything: true, rows_only: false }),
+        ..read
+    }
 }
 
 /// A statement too long to keep: of an INSERT its target, columns, first row, count of rows and what follows

@@ -222,6 +222,7 @@ impl Cursor<'_> {
                 reason: "statements are nested too deeply".into(),
                 touches: Vec::new(),
                 everything: true,
+                rows_only: false,
             }),
         };
         Some(Statement { span: self.span(places), operation })

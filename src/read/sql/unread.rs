@@ -67,7 +67,7 @@ pub(super) fn unread(cursor: &Cursor<'_>, reason: String) -> Unread {
     }
     let harmless = touches.is_empty() && TOUCH_NOTHING.iter().any(|words| cursor.is(words));
     let everything = unnamed || (touches.is_empty() && !harmless);
-    Unread { reason: reason.into(), touches, everything }
+    Unread { reason: reason.into(), touches, everything, rows_only: false }
 }
 
 enum Found {

@@ -247,6 +247,9 @@ impl Change<'_> {
 
     /// A statement that could not be read may have done anything to what it names.
     pub(super) fn unread(&mut self, unread: &Unread) {
+        if unread.rows_only {
+            return;
+        }
         let by = Existence::Maybe { by: self.at.clone() };
         let ids: Vec<RelationId> =
             unread.touches.iter().filter_map(|name| self.schema.find(name)).map(|one| one.id).collect();

@@ -194,3 +194,36 @@ fn what_a_lambda_gives_as_default_is_sql() {
         ]
     );
 }
+
+#[test]
+fn what_the_body_of_the_class_sets_is_there_for_its_own_methods() {
+    let text = "class A < ActiveRecord::Migration[4.2]\n@names = %w[t u]\ndef self.up\n\
+                @names.sort { |a, b| b <=> a }.each { |name| drop_table name }\nend\nend\n";
+    let told = super::told(text, crate::operation::RubyDirection::Up, "", "");
+    let drops: Vec<&str> = told.lines.iter().map(|line| line.trim()).filter(|line| line.starts_with("DROP")).collect();
+    assert_eq!(drops, ["DROP TABLE u", "DROP TABLE t"]);
+}
+
+#[test]
+fn generators_are_asked_as_active_storage_does() {
+    let lines = up("config = Rails.configuration.generators
+        kind = config.options[config.orm][:primary_key_type] || :primary_key
+        create_table(:v, id: kind) { |t| t.datetime :at, precision: connection.supports_datetime_with_precision? ? 6 : nil }");
+    assert_eq!(lines, ["CREATE TABLE v (id bigserial primary key, at timestamp(6))"]);
+}
+
+#[test]
+fn dates_that_are_written_are_known() {
+    let lines = up("from = Date.new(2025, 4)
+        while from < Date.new(2025, 6, 1)
+          execute \"SELECT '#{from.strftime('%Y%m')}', '#{from.next_month}'\"
+          from = from.next_month
+        end");
+    let sent: Vec<&str> = lines.iter().map(|line| line.trim()).filter(|line| *line != "round").collect();
+    assert_eq!(sent, ["SELECT '202504', '2025-05-01'", "SELECT '202505', '2025-06-01'"]);
+}
+
+#[test]
+fn a_query_made_at_run_time_changes_nothing() {
+    assert!(up("select_value(\"SELECT max(id) FROM #{ENV['T']}\")").is_empty());
+}

@@ -16,6 +16,14 @@ fn relations_become_sql() {
     for (call, sql) in [
         ("User.update_all(admin: false)", "UPDATE \"users\" SET \"admin\" = FALSE"),
         (
+            "User.upsert_all([{ id: 1, name: 'x' }])",
+            "INSERT INTO \"users\" (\"id\", \"name\") VALUES (1, 'x') ON CONFLICT (\"id\") DO UPDATE SET \"name\" = excluded.\"name\"",
+        ),
+        (
+            "User.upsert({ name: 'x', team_id: 1 }, unique_by: :name)",
+            "INSERT INTO \"users\" (\"name\", \"team_id\") VALUES ('x', 1) ON CONFLICT (\"name\") DO UPDATE SET \"team_id\" = excluded.\"team_id\"",
+        ),
+        (
             "User.where(name: nil).update_all(\"name = 'x'\")",
             "UPDATE \"users\" SET name = 'x' WHERE \"users\".\"name\" IS NULL",
         ),
@@ -123,7 +131,7 @@ fn what_a_model_does_and_is_not_known_is_said() {
         ),
         ("Importer.new(1).run", "unread [*] `Importer.new.run` runs code that is not in this file"),
         ("Importer.run", "unread [*] `Importer.run` runs code that is not in this file"),
-        ("User.upsert_all(Foo.rows)", "unread [users] what `upsert_all` writes to `users` is not worked out"),
+        ("User.upsert_all(Foo.rows)", "unread [users] which rows `upsert_all` writes to `users` is not known"),
     ] {
         let lines = lines("", call);
         assert!(lines.iter().any(|line| line.starts_with(part)), "{call}: {lines:?}");
