@@ -122,6 +122,10 @@ fn example_fault(rule: &str, example: &Example) -> Option<String> {
     if Path::new(&baseline).exists() {
         arguments.extend(["--baseline", &baseline]);
     }
+    let settings = Path::new(&folder).join("plimsoll.toml").display().to_string();
+    if Path::new(&settings).exists() {
+        arguments.extend(["--config", &settings]);
+    }
     // What stands below `base/` is what the rest is compared with.
     let ran = match repository(Path::new(&folder)) {
         Some(root) => {

@@ -52,6 +52,9 @@ fn shown(settings: &Settings) -> String {
     key("vocabularies", list(&settings.vocabularies));
     key("unallowable", list(&settings.unallowable));
     // The short form keeps their order, and is all that there is without folders.
+    if !settings.upgrade_stops.is_empty() {
+        key("upgrade-stops", list(&settings.upgrade_stops.iter().collect::<Vec<_>>()));
+    }
     if !settings.databases.is_empty()
         && settings.databases.iter().all(|one| one.paths.is_empty() && one.holds.is_none())
     {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Findings, backfill_before_sync, fk_before_backfill, say, sync};
 use crate::data::{Copy, Coverage, FeedKind, Fill};
 use crate::history::{Passed, Step, Unit};
-use crate::operation::{Expr, Ident, Operation, Rows, Statement, WriteKind};
+use crate::operation::{BackgroundAction, Expr, Ident, Operation, Rows, Statement, Write, WriteKind, writes_of};
 use crate::predicate::{Answer, filter_implies_filter};
 use crate::schema::{Constraint, RelationId};
 use crate::source::Span;
@@ -15,7 +15,17 @@ pub fn before_parent(step: &Step, findings: &mut Findings) {
     if step.applied.failure().is_some() {
         return;
     }
-    let Operation::Write(write) = &step.operation else { return };
+    match &step.operation {
+        Operation::Write(write) => write_before_parent(step, write, findings),
+        // It begins when the deploy is over, and waits for no other job.
+        Operation::Background(background) if matches!(background.action, BackgroundAction::Queue { .. }) => {
+            writes_of(background.does()).for_each(|write| write_before_parent(step, write, findings));
+        }
+        _ => {}
+    }
+}
+
+fn write_before_parent(step: &Step, write: &Write, findings: &mut Findings) {
     let schema = &step.before.schema;
     let Rows::Query(query) = &write.rows else { return };
     let Some(child) = schema.find_table(&write.target).filter(|_| write.kind == WriteKind::Insert) else { return };
@@ -27,7 +37,9 @@ pub fn before_parent(step: &Step, findings: &mut Findings) {
     let named = query.reads().into_iter().chain(written).chain(also);
     let reads: BTreeSet<RelationId> =
         named.filter_map(|name| schema.find(name)).map(|one| schema.partition_root(one.id)).collect();
-    for key in schema.constraints_of(child.id) {
+    // Keys of single partitions refuse the rows that go there.
+    let tables = std::iter::once(child.id).chain(schema.partitions(child.id));
+    for key in tables.flat_map(|table| schema.constraints_of(table)) {
         let Some(foreign) = key.as_foreign().filter(|_| key.enforced) else { continue };
         let Some(parent) = schema.get_relation(foreign.references) else { continue };
         let root = schema.partition_root(parent.id);
@@ -90,8 +102,17 @@ fn lacking(step: &Step, key: &Constraint, parent: RelationId) -> Option<Lacking>
 
 /// `INSERT INTO table SELECT …`.
 fn fills(statement: &Statement, table: &Ident) -> bool {
-    matches!(&statement.operation, Operation::Write(write)
-        if write.kind == WriteKind::Insert && write.target.name == *table && matches!(write.rows, Rows::Query(_)))
+    let is_it = |write: &Write| {
+        write.kind == WriteKind::Insert && write.target.name == *table && matches!(write.rows, Rows::Query(_))
+    };
+    match &statement.operation {
+        Operation::Write(write) => is_it(write),
+        Operation::Background(background) => match &background.action {
+            BackgroundAction::Queue { .. } => writes_of(background.does()).any(is_it),
+            BackgroundAction::Finish | BackgroundAction::Delete => false,
+        },
+        _ => false,
+    }
 }
 
 fn report_before_parent(

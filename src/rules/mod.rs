@@ -91,6 +91,7 @@ mod transaction_control;
 mod trigger_cycle;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
+mod used_by_functions;
 mod used_by_models;
 mod validation;
 mod wait_lines;
@@ -203,6 +204,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("exclusion-constraint", Check::Step(constraint_scan::exclusion)),
     rule!("explicit-lock-table", Check::Step(transaction_control::explicit_lock)),
     rule!("extension-not-allowed", Check::Pattern),
+    rule!("fact-contradicted", Check::Whole(stated::contradicted)),
     rule!("fact-unknown-object", Check::Whole(stated::unknown_object)),
     rule!("fact-without-reason", Check::Analysis),
     rule!("filtered-backfill-breaks-fk", Check::Unit(backfill::filtered_breaks_key)),
@@ -319,6 +321,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("unread-ruby", Check::Analysis),
     rule!("unread-statement", Check::Analysis),
     rule!("update-without-where", Check::Step(row_changes::without_where)),
+    rule!("upgrade-skips-barrier", Check::Step(queue::upgrade_skips)),
     rule!("validate-in-same-transaction", Check::Step(validation::in_same_transaction)),
     rule!("varchar-limit", Check::Pattern),
     rule!("volatile-default-rewrite", Check::Step(column_added::volatile)),

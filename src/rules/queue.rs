@@ -118,6 +118,57 @@ pub fn finish_in_same_release(step: &Step, findings: &mut Findings) {
     finding.instead("finish it in a later release, when it has run in the background");
 }
 
+/// `upgrade-skips-barrier`: an upgrade that leaves releases out meets the end of work that has had no time to run.
+pub fn upgrade_skips(step: &Step, findings: &mut Findings) {
+    let stops = &step.context.settings.upgrade_stops;
+    if stops.is_empty() {
+        return;
+    }
+    let Some(Background { job, action: BackgroundAction::Finish }) = background(step) else { return };
+    let Some(queued) = step.before.data.queued_as(job).filter(|queued| queued.is_open()) else { return };
+    let plan = step.context.plan;
+    let release = |span| plan.history.migrations[plan.migration_of(span)?].release.as_deref();
+    let (Some(from), Some(to)) = (release(queued.origin.span), step.context.migration.release.as_deref()) else {
+        return;
+    };
+    // In one release it is late for every installation.
+    if from == to || is_empty(step, job) || stops.iter().any(|stop| is_between(step, from, stop, to)) {
+        return;
+    }
+    let what = job.describe();
+    let message = format!(
+        "an upgrade from before {from} to {to} or later waits here until {what} has gone through all rows: no release in \
+         between must be stopped at"
+    );
+    let finding = findings.report(step.origin, step.operation.word(), step.certain && queued.certain, message);
+    finding.object(&job.class);
+    finding.one_per(what);
+    finding.because(
+        queued.origin.span,
+        format!("queued in {from}: where {to} comes in the same upgrade, nothing has run"),
+    );
+    finding
+        .instead(format!("finish it only after the next release that every upgrade stops at, of {}", stops.join(", ")));
+}
+
+/// A stop that has the first release behind it and the second before it.
+fn is_between(step: &Step, from: &str, stop: &str, to: &str) -> bool {
+    let named = &step.context.settings.releases;
+    let place = |name: &str| named.iter().position(|one| one.name == name);
+    match (place(from), place(stop), place(to)) {
+        (Some(from), Some(stop), Some(to)) => from <= stop && stop < to,
+        _ => match (numbers(from), numbers(stop), numbers(to)) {
+            (Some(from), Some(stop), Some(to)) => from <= stop && stop < to,
+            _ => false,
+        },
+    }
+}
+
+/// `17.10` comes after `17.9`.
+fn numbers(release: &str) -> Option<Vec<u32>> {
+    release.trim_start_matches('v').split('.').map(|part| part.parse().ok()).collect()
+}
+
 /// The job's table is new: it has no rows to wait for.
 fn is_empty(step: &Step, job: &Job) -> bool {
     let table = job.table.as_ref().and_then(|name| step.before.schema.find(name));

@@ -1,8 +1,10 @@
 //! What people state: allows and facts that are wrong, useless or without a reason.
 
 use super::{Findings, Rule, bare};
+use crate::data::Queued;
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::Whole;
+use crate::operation::{Name, Write};
 use crate::read::directives::{DirectiveKind, Malformed};
 use crate::settings::{Allow, Fact};
 use crate::source::Span;
@@ -24,6 +26,45 @@ pub fn unknown_object(whole: &Whole, findings: &mut Findings) {
 
 fn unknown(name: &crate::operation::Name) -> String {
     format!("this fact is about `{name}`, which no migration up to here makes: it changes nothing")
+}
+
+/// `fact-contradicted`: it says that rows are filled which queued work has still to fill.
+pub fn contradicted(whole: &Whole, findings: &mut Findings) {
+    let plan = whole.context.plan;
+    let is_last = whole.context.at.migration + 1 == plan.history.migrations.len();
+    let (settled, stated): (&[Fact], _) = (&plan.settings.facts, plan.facts_of(whole.context.at.migration));
+    // Those of the settings file are about how things are now.
+    let settled = settled.iter().filter(|_| is_last).map(|fact| (fact, None));
+    for (fact, at) in settled.chain(stated.iter().map(|fact| (fact, Some(whole.context.at)))) {
+        let Some(queued) = whole.after.data.queue().find(|queued| queued.is_open() && fills(whole, queued, fact))
+        else {
+            continue;
+        };
+        let what = queued.job.describe();
+        let message = format!("this fact says that `{}` is filled, but {what} is queued and not finished", fact.table);
+        let origin = crate::operation::Origin::at(fact.span);
+        let finding = findings.report(&origin, "fact", queued.certain, message);
+        finding.migration = at;
+        finding.object(&fact.table);
+        finding.because(queued.origin.span, "queued here, and no migration waits for its end");
+        finding.instead("finish it in a migration before this fact; nothing needs to be stated then");
+    }
+}
+
+/// Queued work writes what a fact is about.
+fn fills(whole: &Whole, queued: &Queued, fact: &Fact) -> bool {
+    let schema = &whole.after.schema;
+    let root = |name: &Name| Some(schema.partition_root(schema.find(name)?.id));
+    let Some(table) = root(&fact.table) else { return false };
+    let is_source = |write: &Write| {
+        let Some(source) = &fact.source else { return true };
+        write.reads().into_iter().chain(&queued.job.table).any(|name| root(name) == root(source))
+    };
+    let is_column = |write: &Write| {
+        let mut written = write.assignments.iter().map(|(column, _)| column).chain(&write.columns);
+        fact.columns.is_empty() || written.any(|column| fact.columns.contains(column))
+    };
+    queued.writes().any(|write| root(&write.target) == Some(table) && is_source(write) && is_column(write))
 }
 
 /// The same for a fact of the settings file.

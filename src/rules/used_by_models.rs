@@ -1,12 +1,16 @@
-//! Columns that go or get another name while a model of the application uses them.
+//! Columns that go or get another name while a model of the application, or a function of the database, uses them.
 
 use super::gone::{Dropped, dropped};
 use super::renamed::{Renamed, renamed};
+use super::used_by_functions::{self, Caller};
 use super::{Findings, say};
 use crate::finding::{Finding, Severity};
 use crate::history::{Ignored, Model, Passed, Phase, Use, Whole};
-use crate::operation::Ident;
+use crate::operation::{Ident, Operation};
 use crate::schema::{Column, Relation};
+
+/// Functions named where many use a column.
+const SHOWN: usize = 3;
 
 /// Columns of one table that one statement takes from the code.
 struct Taken<'a> {
@@ -54,9 +58,12 @@ fn taken(whole: &Whole, taken: &Taken, findings: &mut Findings) {
             Use::Ignored(..) | Use::Unknown => {}
         }
     }
+    let callers = callers_of(whole, taken);
     if let Some((_, model)) = used.first() {
         let names: Vec<String> = used.iter().map(|(column, _)| column.to_string()).collect();
-        still_used(taken, &names, model, findings);
+        still_used(taken, &names, model, &callers, findings);
+    } else if !callers.is_empty() {
+        still_named(taken, &callers, findings);
     }
     if let Some((_, model, ignored)) = late.first() {
         let names: Vec<String> = late.iter().map(|(column, ..)| column.to_string()).collect();
@@ -64,7 +71,60 @@ fn taken(whole: &Whole, taken: &Taken, findings: &mut Findings) {
     }
 }
 
-fn still_used(taken: &Taken, names: &[String], model: &Model, findings: &mut Findings) {
+/// Functions whose bodies name a column that is gone when the migration is over, and that nothing mends later.
+fn callers_of<'a>(whole: &'a Whole, taken: &Taken) -> Vec<Caller<'a>> {
+    let schema = &whole.after.schema;
+    let Some(relation) = schema.get_relation(taken.relation.id) else { return Vec::new() };
+    let Some(table) = relation.as_table() else { return Vec::new() };
+    let gone = taken.columns.iter().map(|column| &column.name).filter(|name| table.column(name).is_none());
+    let gone: Vec<&Ident> = gone.collect();
+    if gone.is_empty() {
+        return Vec::new();
+    }
+    let mut callers = used_by_functions::callers(schema, relation, &gone);
+    callers.retain(|caller| {
+        let mends = |operation: &Operation| match operation {
+            Operation::CreateFunction(create) => create.name.name == caller.function.name.name,
+            Operation::Drop(drop) => drop.targets.iter().any(|one| one.name.name == caller.function.name.name),
+            _ => false,
+        };
+        let (context, at) = (&whole.context, taken.step.origin.span);
+        context.plan.find_later(context.at.migration, at, &|statement| mends(&statement.operation)).is_none()
+    });
+    callers
+}
+
+fn still_named(taken: &Taken, callers: &[Caller], findings: &mut Findings) {
+    let mut functions: Vec<String> = callers.iter().map(|caller| caller.function.name.short()).collect();
+    functions.dedup();
+    let mut names: Vec<String> = callers.iter().map(|caller| caller.column.to_string()).collect();
+    names.sort();
+    names.dedup();
+    let (table, list) = (taken.relation.name.short(), say::list(&names));
+    let message = match functions.as_slice() {
+        [one] => format!("function `{one}` still names {list} of `{table}`: it fails when it is next called"),
+        many => {
+            format!("functions {} still name {list} of `{table}`: they fail when they are next called", say::list(many))
+        }
+    };
+    let known = callers.iter().all(|caller| caller.function.existence.is_certain());
+    let finding = report(taken, &names, taken.step.certain && known, message, findings);
+    finding.object(&callers[0].function.name);
+    because_of(finding, callers);
+    finding.instead(format!(
+        "-- in the same transaction, so that no call meets the old body:\n\
+         CREATE OR REPLACE FUNCTION {}(…) … -- as it is now, without {list}",
+        callers[0].function.name
+    ));
+}
+
+fn because_of(finding: &mut Finding, callers: &[Caller]) {
+    for caller in callers.iter().take(SHOWN) {
+        finding.because(caller.at, format!("`{}` names `{}` here", caller.function.name.short(), caller.column));
+    }
+}
+
+fn still_used(taken: &Taken, names: &[String], model: &Model, callers: &[Caller], findings: &mut Findings) {
     let (class, table, list) = (&model.class, taken.relation.name.short(), say::list(names));
     let message = format!(
         "`{class}` uses {list} of `{table}`: code that runs has read the table's columns and names {} until it is \
@@ -74,6 +134,7 @@ fn still_used(taken: &Taken, names: &[String], model: &Model, findings: &mut Fin
     let certain = taken.step.certain && taken.columns.iter().all(|column| column.existence.is_certain());
     let finding = report(taken, names, certain, message, findings);
     finding.because(model.span, format!("`{class}` does not ignore {list}"));
+    because_of(finding, callers);
     if taken.is_rename {
         finding.instead(format!(
             "# add the new name as a column of its own, let the model write both, fill the old rows in batches; \

@@ -52,6 +52,8 @@ pub struct Settings {
     pub placeholders: BTreeMap<String, String>,
     pub databases: Vec<Database>,
     pub releases: Vec<Release>,
+    /// Releases that no upgrade leaves out; between them whole releases may be left out.
+    pub upgrade_stops: Vec<String>,
     /// Folders of further rule pages, relative to the repository root.
     pub extra_rules: Vec<String>,
     /// The pages in them.
@@ -136,6 +138,7 @@ impl Default for Settings {
             placeholders: BTreeMap::new(),
             databases: Vec::new(),
             releases: Vec::new(),
+            upgrade_stops: Vec::new(),
             extra_rules: Vec::new(),
             extra_pages: Vec::new(),
             vocabularies: Vec::new(),

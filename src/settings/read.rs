@@ -18,7 +18,7 @@ use crate::source::{SourceId, Sources, Span};
 use crate::version::VersionRange;
 
 /// Every key of the settings file.
-pub const KEYS: [&str; 20] = [
+pub const KEYS: [&str; 21] = [
     "allow",
     "baseline",
     "databases",
@@ -38,6 +38,7 @@ pub const KEYS: [&str; 20] = [
     "rules",
     "small-tables",
     "unallowable",
+    "upgrade-stops",
     "vocabularies",
 ];
 
@@ -120,6 +121,10 @@ impl Reader<'_> {
             "rules" => self.settings.rules = self.rules(key, value),
             "small-tables" => self.settings.small_tables = self.tables(key, value),
             "unallowable" => self.unallowable(value),
+            "upgrade-stops" => {
+                let texts = self.faults.strings(key, value);
+                self.settings.upgrade_stops = texts.into_iter().map(|(text, _)| text.to_owned()).collect();
+            }
             "vocabularies" => self.settings.vocabularies = self.paths(key, value),
             _ => {}
         }

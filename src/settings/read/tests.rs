@@ -29,6 +29,7 @@ dynamic-partitions = ["events"]
 lock-timeout = "5s"
 extra-rules = ["db/rules"]
 vocabularies = ["db/words.toml"]
+upgrade-stops = ["17.5", "17.8"]
 preset = "strict"
 baseline = "plimsoll-baseline.json"
 fail-on = "warning"
