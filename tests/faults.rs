@@ -21,6 +21,7 @@ const APART: &[(&str, &str)] = &[
     ("revert-incomplete", "what the revert forgets, whatever is wrong with what it undoes"),
     ("rollback-not-inverse", "what the way back leaves, whatever the way forth does"),
     ("rollback-loses-data", "what the way back cannot bring, whatever the way forth does"),
+    ("unique-ignores-nulls", "what the key lets in, however it is built"),
     ("trigger-change-blocks", "how long others wait, whatever the trigger does"),
     ("drop-fk-locks-both", "how long others wait for a table that is not named, whatever goes"),
     ("drop-table-locks-referenced", "how long others wait for a table that is not named, whatever goes"),
@@ -49,7 +50,6 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("drop-column", "replica-identity-lost", "a release for the code; another replica identity"),
     ("drop-column", "serial-or-identity-rewrite", "another column in the same statement"),
     ("drop-column", "trigger-uses-missing-object", "a release for the code; the trigger's function"),
-    ("drop-constraint", "drop-constraint", "each about another constraint"),
     ("drop-default", "drop-not-null", "another action of the same statement"),
     ("drop-table", "partition-drop-loses-fk", "the partition's own rows; a key of the whole table"),
     ("drop-schema", "missing-object", "whether it goes at all; a later statement that names it"),
@@ -69,6 +69,7 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("swap-before-backfill", "swap-loses-guarantee", "rows that are missing; a constraint that is missing"),
     ("swap-leaves-references", "swap-loses-guarantee", "keys that lead to the old table; a missing constraint"),
     ("swap-loses-guarantee", "swap-loses-rows", "a constraint that is missing; rows that are missing"),
+    ("sync-misses-column", "unbatched-update", "a trigger that keeps the column up; the size of one statement"),
     ("truncate", "truncate", "each migration empties the table again"),
 ];
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::State;
-use crate::operation::{Ident, LockMode, Origin, Set, SetScope};
-use crate::schema::RelationId;
+use crate::operation::{Ident, LockMode, Name, ObjectKind, Operation, Origin, Set, SetScope, TableActionKind};
+use crate::schema::{RelationId, Schema};
 use crate::server::{SessionFacts, TimeZone};
 
 /// What SET and BEGIN have made of the session so far.
@@ -49,6 +49,28 @@ pub struct HeldLock {
     pub by: Origin,
     /// What took it, as [`crate::operation::Operation::word`] says.
     pub work: &'static str,
+    /// The statement names the table, or one of its partition tree; a dropped key locks what it refers to, too.
+    pub named: bool,
+}
+
+/// An ALTER TABLE or DROP names the table, or one of its partition tree; other statements name what they lock.
+pub fn is_named(operation: &Operation, schema: &Schema, relation: RelationId) -> bool {
+    let root = schema.partition_root(relation);
+    let meant = |name: &Name| schema.find(name).is_some_and(|one| schema.partition_root(one.id) == root);
+    match operation {
+        Operation::AlterTable(alter) => {
+            meant(&alter.table)
+                || alter.actions.iter().any(|action| match &action.kind {
+                    TableActionKind::AttachPartition { partition, .. }
+                    | TableActionKind::DetachPartition { partition, .. } => meant(partition),
+                    _ => false,
+                })
+        }
+        Operation::Drop(drop) if drop.kind == ObjectKind::Table => {
+            drop.targets.iter().any(|target| meant(&target.name))
+        }
+        _ => true,
+    }
 }
 
 impl HeldLock {

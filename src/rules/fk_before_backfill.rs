@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Findings, radius, say};
-use crate::data::{Copy, Coverage, Feed, FeedWrite, Value};
+use crate::data::{Copy, Coverage, Feed, FeedKind, FeedWrite, Value};
 use crate::finding::{Finding, LinkKind, Severity};
 use crate::history::{Passed, State, Unit};
 use crate::operation::Ident;
@@ -111,6 +111,11 @@ fn arrival(state: &State, copy: &Copy, key: &Constraint, child: RelationId) -> O
         // An update of the source meets the key only where it changes the key's columns, an insert always does.
         writes.sort_by_key(|(_, write)| !write.events.insert);
         for (place, write) in writes {
+            // The key is looked at again only where one of its columns gets a value: a count kept there asks nothing.
+            let sets = |column| write.value_of(&schema.column_name(key.table, column)).is_some();
+            if write.kind == FeedKind::Update && !key.columns.iter().any(|column| sets(*column)) {
+                continue;
+            }
             fed = true;
             if !feed.fires || write.values.is_empty() || write.catches("foreign_key_violation") {
                 continue;

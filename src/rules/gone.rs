@@ -134,7 +134,12 @@ fn dropped_columns(whole: &Whole, step: &Passed, relation: &Relation, dropped: &
     let now = whole.after.schema.get_relation(relation.id).and_then(Relation::as_table);
     let again = |column: &Column| now.is_some_and(|now| now.column(&column.name).is_some());
     // Its values were copied to the column that now has the name.
-    if dropped.iter().all(|column| again(column) && is_copied(whole, relation, &column.name)) {
+    let computed = |column: &Column| {
+        let new = now.and_then(|now| now.column(&column.name));
+        column.generated.is_some() && new.is_some_and(|new| new.generated.is_some())
+    };
+    // Or the server works them out again.
+    if dropped.iter().all(|column| computed(column) || again(column) && is_copied(whole, relation, &column.name)) {
         return;
     }
     let names: Vec<String> = dropped.iter().map(|column| column.name.to_string()).collect();
@@ -150,6 +155,10 @@ fn dropped_columns(whole: &Whole, step: &Passed, relation: &Relation, dropped: &
             || gains_column(whole, relation.id);
     let finding = findings.report(&step.origin, "drop-column", certain && is_used, message);
     soften_after_deploy(whole, finding);
+    // Code goes on finding the name, and who writes both statements one below the other knows what goes.
+    if dropped.iter().all(|column| again(column)) {
+        finding.severity = finding.severity.min(Severity::Note);
+    }
     finding.object(&relation.name);
     for column in dropped {
         finding.object(format!("{}.{}", relation.name, column.name));

@@ -91,6 +91,7 @@ mod transaction_control;
 mod trigger_cycle;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
+mod unique_nulls;
 mod used_by_functions;
 mod used_by_models;
 mod validation;
@@ -313,6 +314,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("unbatched-update", Check::Step(row_changes::unbatched)),
     rule!("unclosed-transaction", Check::Whole(transaction_control::unclosed)),
     rule!("unique-builds-index", Check::Step(key_builds_index::unique)),
+    rule!("unique-ignores-nulls", Check::Whole(unique_nulls::check)),
     rule!("unique-without-partition-key", Check::Step(refused::unique_without_partition_key)),
     rule!("unlogged-table", Check::Pattern),
     rule!("unnamed-constraint", Check::Pattern),

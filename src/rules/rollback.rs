@@ -1,11 +1,13 @@
 //! A migration's own way back: whether it ends in the state before, what it may be refused, what it cannot bring back.
 
+use std::collections::BTreeSet;
+
 use super::{Findings, say, stopped};
 use crate::finding::Severity;
 use crate::history::{Course, Passed, Whole};
 use crate::operation::{ConstraintKind, Ident, Node, Operation, Origin, Ruby, RubyKind, TableActionKind, walk};
 use crate::schema::difference::{Change, ChangeKind, Shared, script};
-use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, Schema, Table};
+use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, RelationId, Schema, Table};
 use crate::source::Span;
 
 /// The course of a down that does something, after an up that was understood.
@@ -191,10 +193,18 @@ pub fn restores_constraint(whole: &Whole, findings: &mut Findings) {
         return;
     }
     let (before, after) = (&whole.before.schema, &whole.after.schema);
+    let mut mended: BTreeSet<RelationId> = BTreeSet::new();
     for unit in &course.units {
         for (step, state) in unit.steps.iter().zip(&unit.befores) {
+            if let Operation::Write(write) = &step.operation {
+                mended.extend(write.all().iter().filter_map(|one| state.schema.find(&one.target)).map(|one| one.id));
+            }
             let Operation::AlterTable(alter) = &step.operation else { continue };
             let Some(table) = state.schema.find_table(&alter.table) else { continue };
+            // The down has gone through its rows first.
+            if mended.contains(&table.id) {
+                continue;
+            }
             // A table that the up made, or the down makes, has no rows of before.
             if before.get_relation(table.id).is_none() || whole.context.is_new(whole.before, table.id) {
                 continue;
@@ -229,10 +239,15 @@ fn restored(before: &Schema, after: &Schema, end: &Schema, table: &Relation, nam
     let old_columns = row.columns.iter().all(|id| known.column_by_id(*id).is_some());
     let kept = after.constraints_of(table.id).any(|one| one.validated && guarantees(after, one, end, row));
     let kept = kept || is_unique_index(known, after, row);
+    // Another one of its kind has come in its place: rows that the old one would refuse are what the up is for.
+    let mut now = after.constraints_of(table.id).filter(|one| before.get_constraint(one.id).is_none());
+    let replaced =
+        now.any(|one| kind(one) == kind(row) && one.columns.iter().any(|column| row.columns.contains(column)));
     (stood && old_columns && !kept).then(|| Restored {
         name: row.name.clone(),
         query: stopped::violations(end, row),
         kind: kind(row),
+        meant: replaced,
     })
 }
 
@@ -241,10 +256,18 @@ fn is_unique_index(table: &Table, after: &Schema, old: &Constraint) -> bool {
     let unique = matches!(old.kind, ConstraintRow::Unique { .. } | ConstraintRow::Primary { .. });
     unique
         && table.indexes.iter().filter_map(|id| after.get_relation(*id)?.as_index()).any(|index| {
-            let kept =
-                |part: &IndexColumn| matches!(part.key, IndexKey::Column(column) if old.columns.contains(&column));
+            // Rows that are alike in the old columns are alike in what is worked out from them.
+            let is_old = |name: &Ident| known(table, name).is_some_and(|column| old.columns.contains(&column));
+            let kept = |part: &IndexColumn| match &part.key {
+                IndexKey::Column(column) => old.columns.contains(column),
+                IndexKey::Expression(one) => one.tree.columns().into_iter().all(is_old),
+            };
             index.unique && index.valid && index.filter.is_none() && index.parts.iter().all(kept)
         })
+}
+
+fn known(table: &Table, name: &Ident) -> Option<crate::schema::ColumnId> {
+    table.column(name).map(|column| column.id)
 }
 
 /// What stands after the up lets in no row that the old constraint would refuse.
@@ -266,6 +289,8 @@ struct Restored {
     name: Ident,
     query: Option<String>,
     kind: &'static str,
+    /// Rows that it would refuse are written from the up on, by all that is seen.
+    meant: bool,
 }
 
 fn kind(row: &Constraint) -> &'static str {
@@ -283,7 +308,7 @@ fn not_null_again(before: &Schema, after: &Schema, table: &Relation, column: &Id
     let not_null = |schema: &Schema| Some(schema.get_relation(table.id)?.as_table()?.column(column)?.not_null);
     let query = format!("SELECT count(*) FROM {} WHERE {column} IS NULL", table.name);
     let again = not_null(before) == Some(true) && not_null(after) == Some(false);
-    again.then(|| Restored { name: column.clone(), query: Some(query), kind: "NOT NULL" })
+    again.then(|| Restored { name: column.clone(), query: Some(query), kind: "NOT NULL", meant: true })
 }
 
 fn report_restored(step: &Passed, table: &Relation, what: &Restored, findings: &mut Findings) {
@@ -294,6 +319,9 @@ fn report_restored(step: &Passed, table: &Relation, what: &Restored, findings: &
     );
     let finding = findings.report(&step.origin, "down restores", step.certain, message);
     finding.object(format!("{}.{}", table.name, what.name));
+    if !what.meant {
+        finding.severity = finding.severity.min(Severity::Note);
+    }
     finding.one_per("restored");
     if let Some(query) = &what.query {
         finding.verify(query);

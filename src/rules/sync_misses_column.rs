@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Findings, say, sync};
 use crate::data::{Copy, Feed, FeedWrite, assigned_before};
 use crate::history::{Passed, State, Whole};
-use crate::operation::{Ident, Operation, Statement, TableActionKind};
+use crate::operation::{FromSource, Ident, Operation, Rows, Statement, TableActionKind, WriteKind};
 use crate::schema::{Column, RelationId};
 
 /// How a new column is missed.
@@ -16,9 +16,16 @@ enum Miss {
     NotThere,
     /// `INSERT … VALUES (NEW.*)` gives more values than the copy has columns.
     TooMany,
+    /// The function's body before had it.
+    LeftOut,
+    /// A backfill copies it, the trigger does not.
+    FilledOnly,
 }
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
+    for step in whole.steps.iter().filter(|step| step.applied.failure().is_none()) {
+        filled_only(whole, step, findings);
+    }
     if whole.after.data.is_like(&whole.before.data) {
         return;
     }
@@ -33,7 +40,82 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
         }
         for column in fresh {
             if let Some(miss) = missed(whole, before, copy, &column) {
-                report(whole, copy, &column, &miss, findings);
+                let Some(step) = adding_step(whole, copy, &column) else { continue };
+                report(whole, step, copy, &column, &miss, findings);
+            }
+        }
+        left_out(whole, before, copy, findings);
+    }
+}
+
+/// The columns of a copy that its trigger sets from the source, whatever the event.
+fn copied<'a>(feeds: &[&'a Feed]) -> BTreeSet<&'a Ident> {
+    let writes = feeds.iter().flat_map(|feed| &feed.writes);
+    writes.flat_map(|write| write.values.iter().map(|(column, _)| column)).collect()
+}
+
+/// A new body of the function, or another trigger in its place, without a column that the one before copied.
+fn left_out(whole: &Whole, before: &Copy, copy: &Copy, findings: &mut Findings) {
+    let (then, now) = (sync::feeds(whole.before, before), sync::feeds(whole.after, copy));
+    // Swapped, switched off or gone: those have rules of their own.
+    if now.is_empty() || now.iter().any(|feed| feed.writes.iter().any(|write| write.surplus > 0)) {
+        return;
+    }
+    let (had, has) = (copied(&then), copied(&now));
+    let function = whole.after.schema.trigger(copy.trigger).function.map(|id| whole.after.schema.function(id));
+    let Some(function) = function else { return };
+    let made = function.existence.origin().span;
+    let Some(step) = whole.steps.iter().rfind(|step| step.origin.span == made) else { return };
+    let filled = assigned_before(&whole.after.schema, copy.table);
+    for column in had.difference(&has).filter(|column| !filled.contains(**column)) {
+        let stays = |table| {
+            let is_it = |one: &&Column| one.name == **column && one.generated.is_none();
+            let old = columns(whole.before, table).iter().find(is_it).map(|one| one.id);
+            old.is_some() && old == columns(whole.after, table).iter().find(is_it).map(|one| one.id)
+        };
+        if stays(copy.table) && stays(copy.source) {
+            report(whole, step, copy, column, &Miss::LeftOut, findings);
+        }
+    }
+}
+
+/// A backfill into a copy that its trigger keeps up, of a column that the trigger does not know.
+fn filled_only(whole: &Whole, step: &Passed, findings: &mut Findings) {
+    let Operation::Write(write) = &step.operation else { return };
+    let (schema, data) = (&whole.after.schema, &whole.after.data);
+    let Some(target) = schema.find_table(&write.target).map(|target| schema.partition_root(target.id)) else { return };
+    let (sources, set) = match write.kind {
+        WriteKind::Insert => match &write.rows {
+            Rows::Query(query) => (&query.from, write.columns.iter().collect::<Vec<_>>()),
+            _ => return,
+        },
+        WriteKind::Update => (&write.from, write.assignments.iter().map(|(column, _)| column).collect()),
+        _ => return,
+    };
+    let from: BTreeSet<RelationId> = sources
+        .iter()
+        .filter_map(|item| match &item.source {
+            FromSource::Relation { name, .. } => schema.find_table(name).map(|one| schema.partition_root(one.id)),
+            _ => None,
+        })
+        .collect();
+    for copy in data.copies_of(schema, &BTreeSet::new(), &BTreeSet::from([target])) {
+        let feeds = sync::feeds(whole.after, copy);
+        if copy.table != target || !from.contains(&schema.partition_root(copy.source)) || feeds.is_empty() {
+            continue;
+        }
+        // A trigger that only notes a few things of a row keeps no copy of it.
+        let has = copied(&feeds);
+        let whole_rows = feeds.iter().flat_map(|feed| &feed.writes).any(|write| write.surplus > 0);
+        let filled = assigned_before(schema, copy.table);
+        let holds = |table, name: &Ident| {
+            columns(whole.after, table).iter().any(|one| one.name == *name && one.generated.is_none())
+        };
+        for column in set.iter().filter(|column| !has.contains(**column) && !filled.contains(**column)) {
+            let new = added(whole, copy.table).contains(column) || added(whole, copy.source).contains(column);
+            // Columns that came with this migration are told where they come.
+            if !whole_rows && !new && holds(copy.table, column) && holds(copy.source, column) && has.len() >= 2 {
+                report(whole, step, copy, column, &Miss::FilledOnly, findings);
             }
         }
     }
@@ -82,9 +164,8 @@ fn takes_all(state: &State, copy: &Copy, but: usize) -> bool {
     missing <= but && missing * 2 <= columns(state, copy.source).len() && columns(state, copy.source).len() > 1
 }
 
-fn report(whole: &Whole, copy: &Copy, column: &Ident, miss: &Miss, findings: &mut Findings) {
+fn report(whole: &Whole, step: &Passed, copy: &Copy, column: &Ident, miss: &Miss, findings: &mut Findings) {
     let schema = &whole.after.schema;
-    let Some(step) = adding_step(whole, copy, column) else { return };
     let (source, table) = (say::name(schema, copy.source), say::name(schema, copy.table));
     let trigger = schema.trigger(copy.trigger);
     let function = trigger.function.map(|id| schema.function(id).name.clone());
@@ -97,7 +178,7 @@ fn report(whole: &Whole, copy: &Copy, column: &Ident, miss: &Miss, findings: &mu
                     && alter.actions.iter().any(|action| {
                         matches!(&action.kind, TableActionKind::AddColumn { column: added, .. } if added.name == *column)
                     })
-                    && !matches!(miss, Miss::NotCopied)
+                    && matches!(miss, Miss::NotThere | Miss::TooMany)
             }
             _ => false,
         }
@@ -109,6 +190,13 @@ fn report(whole: &Whole, copy: &Copy, column: &Ident, miss: &Miss, findings: &mu
         ),
         Miss::NotThere => format!(
             "`{table}` silently falls behind `{source}`: it had every column, and neither it nor its trigger knows `{column}`"
+        ),
+        Miss::LeftOut => format!(
+            "`{column}` of `{source}` no longer reaches `{table}`: this body of trigger function `{called}` leaves it out"
+        ),
+        Miss::FilledOnly => format!(
+            "`{column}` of `{table}` is right only until `{source}` is written again: it is filled here, and trigger function \
+             `{called}` does not keep it up"
         ),
         Miss::TooMany => format!(
             "writes to `{source}` fail: its trigger inserts whole rows into `{table}`, which has fewer columns since `{column}` came"
@@ -131,7 +219,7 @@ fn report(whole: &Whole, copy: &Copy, column: &Ident, miss: &Miss, findings: &mu
         finding.because(span, "it is mended here");
     }
     let add = match miss {
-        Miss::NotCopied => String::new(),
+        Miss::NotCopied | Miss::LeftOut | Miss::FilledOnly => String::new(),
         Miss::NotThere | Miss::TooMany => {
             let own = columns(whole.after, copy.source).iter().find(|one| one.name == *column);
             let kind = own.and_then(|one| one.data_type.as_ref()).map(ToString::to_string).unwrap_or_default();
@@ -142,7 +230,7 @@ fn report(whole: &Whole, copy: &Copy, column: &Ident, miss: &Miss, findings: &mu
         "-- in one transaction, before the application writes the column:\n{add}\
          CREATE OR REPLACE FUNCTION {called}() …;  -- with {column} = NEW.{column} in INSERT and UPDATE"
     ));
-    if matches!(miss, Miss::NotCopied) {
+    if !matches!(miss, Miss::NotThere | Miss::TooMany) {
         let key: Vec<String> = copy.key.iter().map(|(copy, source)| format!("c.{copy} = s.{source}")).collect();
         finding.verify(format!(
             "SELECT count(*) FROM {} AS s JOIN {} AS c ON {} WHERE c.{column} IS DISTINCT FROM s.{column}",

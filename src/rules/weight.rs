@@ -110,6 +110,17 @@ pub fn goes_with_its_column(step: &Step, index: &Relation) -> bool {
     })
 }
 
+/// A statement below, in the same transaction, builds an index on the table.
+pub fn builds_below(step: &Step, table: RelationId) -> bool {
+    let schema = &step.before.schema;
+    later(step).into_iter().any(|statement| match &statement.operation {
+        Operation::CreateIndex(create) => {
+            !create.concurrently && schema.find(&create.table).is_some_and(|one| one.id == table)
+        }
+        _ => false,
+    })
+}
+
 /// A statement below could not run without this change of rows: a constraint or unique index over the table, its end.
 pub fn is_needed_below(step: &Step, tables: &[RelationId]) -> bool {
     let schema = &step.after.schema;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::{
     Context, Ends, HeldLock, History, KnownEffects, Migration, OpenTransaction, Passed, Past, Plan, Session, SinceBase,
-    State, Step, TransactionUnit, Unit, Whole,
+    State, Step, TransactionUnit, Unit, Whole, is_named,
 };
 use crate::data::{Circumstances, Moment};
 use crate::finding::MigrationRef;
@@ -420,7 +420,9 @@ impl<'a> Replay<'a> {
         let passed = step.passed();
         if let (Some(effects), Some(open)) = (held, &mut self.session.transaction) {
             for (relation, mode) in &effects.locks {
-                open.hold(HeldLock { relation: *relation, mode: *mode, by: origin.clone(), work: operation.word() });
+                let named = is_named(operation, &before.schema, *relation);
+                let (by, work) = (origin.clone(), operation.word());
+                open.hold(HeldLock { relation: *relation, mode: *mode, by, work, named });
             }
         }
         self.note_before(before);

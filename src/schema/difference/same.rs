@@ -90,6 +90,14 @@ fn plain(text: &str) -> String {
             rest = after;
             continue;
         }
+        // Two names of the moment at which the transaction began.
+        let begins = |word: &str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        let word = ["current_timestamp", "transaction_timestamp"].into_iter().find(|word| begins(word));
+        if let Some(word) = word.filter(|_| !plain.ends_with(|c: char| c.is_alphanumeric() || c == '_')) {
+            plain.push_str("now");
+            rest = &rest[word.len()..];
+            continue;
+        }
         if !first.is_whitespace() && !matches!(first, '(' | ')' | '"') {
             plain.extend(first.to_lowercase());
         }
@@ -180,10 +188,12 @@ mod tests {
             ("'{}'", "'{}'::jsonb[]"),
             ("at > '2024-01-01'", "(at > '2024-01-01 00:00:00'::timestamp without time zone)"),
             ("'f'", "false"),
+            ("now()", "CURRENT_TIMESTAMP"),
         ] {
             assert!(same_text(written, dumped), "{} {}", plain(written), plain(dumped));
         }
         assert!(!same_text("a > 1", "a > 10"));
         assert!(!same_text("a = 'X'", "a = 'x'"), "literals keep their case");
+        assert!(!same_text("'now'", "'current_timestamp'") && !same_text("my_current_timestamp", "my_now"));
     }
 }
