@@ -3,7 +3,7 @@
 use super::Findings;
 use super::in_use::{found, is_costly};
 use super::weight::{held, young};
-use crate::history::{HeldLock, Step};
+use crate::history::{HeldLock, Step, is_named};
 use crate::operation::LockMode;
 use crate::schema::{Relation, RelationId};
 use crate::server::Effects;
@@ -43,8 +43,11 @@ pub fn inversion(step: &Step, findings: &mut Findings) {
 
 /// Others write it, and nothing of this transaction keeps them away yet.
 fn is_felt(step: &Step, table: RelationId) -> bool {
-    let is_table = step.before.schema.get_relation(table).is_some_and(|one| one.as_table().is_some());
-    is_table && is_costly(step, table) && held(step, table).is_none()
+    let (before, after) = (&step.before.schema, &step.after.schema);
+    let is_table = before.get_relation(table).is_some_and(|one| one.as_table().is_some());
+    // Nobody writes what goes. What a key refers to is locked on its behalf: drop-fk-locks-both.
+    let stays = after.get_relation(table).is_some() && is_named(step.operation, before, table);
+    is_table && stays && is_costly(step, table) && held(step, table).is_none()
 }
 
 /// The lock on a table to which `child` has a foreign key: looking there is a lock too (FOR KEY SHARE: ROW SHARE).
@@ -59,6 +62,7 @@ fn inverted<'a>(step: &Step, locks: &'a [HeldLock], child: RelationId) -> Option
         .collect();
     locks.iter().find(|lock| {
         lock.mode >= LockMode::Exclusive
+            && lock.named
             && targets.contains(&lock.relation)
             && is_costly(step, lock.relation)
             && schema.get_relation(lock.relation).is_some_and(|one: &Relation| one.as_table().is_some())

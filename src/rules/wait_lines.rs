@@ -4,8 +4,8 @@
 use super::Findings;
 use super::in_use::{found, is_costly};
 use super::lock_timeout_missing::waits_without_limit;
-use super::weight::{held, soften};
-use crate::finding::Severity;
+use super::weight::{goes_below, held, soften};
+use crate::finding::{Finding, Severity};
 use crate::history::Step;
 use crate::operation::{LockMode, ObjectKind, Operation, TableActionKind};
 use crate::schema::{Relation, RelationId};
@@ -48,6 +48,8 @@ fn beyond(step: &Step, named: &[RelationId], what: &str, findings: &mut Findings
             .filter(|one| schema.get_relation(*one).is_some_and(|one| one.as_table().is_some()))
             .filter(|one| !roots.contains(one) && is_costly(step, *one))
             .filter(|one| held(step, *one).is_none_or(|held| held.mode < LockMode::AccessExclusive))
+            // What goes as well is out of use.
+            .filter(|one| !goes_below(step, *one))
             .collect();
         others.sort_unstable();
         others.dedup();
@@ -63,7 +65,9 @@ fn beyond(step: &Step, named: &[RelationId], what: &str, findings: &mut Findings
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
     finding.postgres = majors;
     soften(step, finding, others[0]);
-    finding.one_per(format!("{names} waits"));
+    leave_to_the_runner(step, finding);
+    // One migration that takes keys away is one fault.
+    finding.one_per("keys that go");
     for one in named.iter().chain(&others) {
         finding.object(&schema.relation(*one).name);
     }
@@ -93,6 +97,13 @@ pub fn trigger_change(step: &Step, findings: &mut Findings) {
     report_trigger(step, table, (majors, mode), findings);
 }
 
+/// Where no migration of the project limits its waits, a role or the runner may: nothing in the files can tell.
+fn leave_to_the_runner(step: &Step, finding: &mut Finding) {
+    if !step.context.plan.limits_lock_waits(step.context.at.migration) {
+        finding.severity = finding.severity.min(Severity::Note);
+    }
+}
+
 fn report_trigger(
     step: &Step,
     table: &Relation,
@@ -107,11 +118,8 @@ fn report_trigger(
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
     finding.postgres = majors;
     soften(step, finding, table.id);
-    // Readers pass, and where no migration of the project limits its waits, a role or the runner may.
-    if !mode.blocks_reads() && !step.context.plan.limits_lock_waits(step.context.at.migration) {
-        finding.severity = finding.severity.min(Severity::Note);
-    }
-    finding.one_per(table.name.to_string());
+    leave_to_the_runner(step, finding);
+    finding.one_per("triggers that change");
     finding.object(&table.name);
     finding.instead("SET lock_timeout = '5s'; -- tried again where it gives up");
 }

@@ -110,6 +110,17 @@ pub fn goes_with_its_column(step: &Step, index: &Relation) -> bool {
     })
 }
 
+/// A statement below, in the same transaction, drops the table.
+pub fn goes_below(step: &Step, table: RelationId) -> bool {
+    let schema = &step.before.schema;
+    later(step).into_iter().any(|statement| match &statement.operation {
+        Operation::Drop(drop) => {
+            drop.targets.iter().any(|target| schema.find(&target.name).is_some_and(|one| one.id == table))
+        }
+        _ => false,
+    })
+}
+
 /// A statement below, in the same transaction, builds an index on the table.
 pub fn builds_below(step: &Step, table: RelationId) -> bool {
     let schema = &step.before.schema;
