@@ -2,14 +2,14 @@
 
 use super::names::{addition, figure, index_columns};
 use super::resolve::{Taken, quoted};
-use super::{Change, Outcome, because, duplicate, failure, missing, refused};
+use super::{Change, Outcome, because, duplicate, missing, refused};
 use crate::operation::{
     AlterIndex, Cluster, CreateIndex, Expression, Ident, IndexAction, IndexPart, KeyPart, Name, ObjectKind,
     QualifiedName, Reindex, ReindexTarget,
 };
 use crate::schema::{
-    ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, FailureKind, Index, IndexColumn, IndexKey, Relation,
-    RelationId, RelationKind, TableKind,
+    ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, Index, IndexColumn, IndexKey, Relation, RelationId,
+    RelationKind, TableKind,
 };
 
 /// An index about to be made.
@@ -301,34 +301,6 @@ impl Change<'_> {
         because(duplicate("42710", format!("{}.{name}", self.full(table)), message), by.as_ref())
     }
 
-    /// A unique key of a partitioned table must hold the partition key.
-    fn partitioned_index_allowed(&self, new: &NewIndex) -> Outcome {
-        let index = &new.index;
-        let table = self.schema.table(index.table);
-        let full = self.full(index.table);
-        if index.exclusion && !self.since(17) {
-            let message = "exclusion constraints are not supported on partitioned tables".to_owned();
-            return Err(refused("0A000", full, message));
-        }
-        let Some(key) = table.partition_by.as_ref().filter(|_| index.unique || index.exclusion) else {
-            return Ok(());
-        };
-        for part in &key.parts {
-            let KeyPart::Column(name) = part else {
-                let message = "unsupported UNIQUE constraint with partition key definition".to_owned();
-                return Err(failure(FailureKind::WithoutPartitionKey, "0A000", full, message));
-            };
-            let column = table.column(name).map(|column| column.id);
-            let held =
-                index.parts.iter().any(|part| matches!(&part.key, IndexKey::Column(one) if Some(*one) == column));
-            if !held {
-                let message = "unique constraint on partitioned table must include all partitioning columns".to_owned();
-                return Err(failure(FailureKind::WithoutPartitionKey, "0A000", full, message));
-            }
-        }
-        Ok(())
-    }
-
     fn choose_index_name(&self, new: &NewIndex, schema: &Ident) -> Ident {
         let table = self.label(new.index.table);
         if new.index.primary {
@@ -360,137 +332,6 @@ impl Change<'_> {
             return view.columns.get(at).map_or_else(|| "expr".to_owned(), |name| name.as_str().to_owned());
         }
         self.schema.column_name(relation, column).as_str().to_owned()
-    }
-
-    /// Gives every partition the index, taking one that is there already.
-    pub(super) fn index_partitions(
-        &mut self,
-        parent: RelationId,
-        constraint: Option<ConstraintId>,
-        new: &NewIndex,
-    ) -> Outcome {
-        let table = new.index.table;
-        let mut invalid = false;
-        for child in self.partitions_in_order(table) {
-            if self.schema.table(child).kind == TableKind::Foreign {
-                if new.index.unique || new.index.primary {
-                    let message =
-                        format!("cannot create unique index on partitioned table {}", quoted(&self.label(table)));
-                    return Err(refused("42809", self.full(table), message));
-                }
-                continue;
-            }
-            let found = self.matching_index(parent, constraint, child, false);
-            let taken = match found {
-                Some(own) => {
-                    self.adopt_index(own, parent, constraint);
-                    Some(own)
-                }
-                None => self.copy_index(parent, child, Some((parent, constraint)))?,
-            };
-            invalid |= taken.and_then(|taken| self.as_index(taken)).is_some_and(|index| !index.valid);
-        }
-        if invalid {
-            self.schema.edit_index(parent, |index| index.valid = false);
-        }
-        Ok(())
-    }
-
-    /// An index of the partition that the parent's can take over.
-    pub(super) fn matching_index(
-        &self,
-        parent: RelationId,
-        constraint: Option<ConstraintId>,
-        child: RelationId,
-        attaching: bool,
-    ) -> Option<RelationId> {
-        // ATTACH tells a primary key from UNIQUE since 17; a key added to the parent never does.
-        if self.rebuilding {
-            return None;
-        }
-        let alike = attaching && constraint.is_some() && self.since(17);
-        let kind = constraint.and_then(|id| self.schema.get_constraint(id)).map(|one| &one.kind);
-        self.indexes_in_order(child).into_iter().find(|own| {
-            let Some(index) = self.as_index(*own) else { return false };
-            if index.parent.is_some() || !self.same_definition(parent, *own) {
-                return false;
-            }
-            let Some(kind) = kind else { return true };
-            let own = index.constraint.and_then(|id| self.schema.get_constraint(id)).map(|one| &one.kind);
-            own.is_some_and(|own| !alike || std::mem::discriminant(own) == std::mem::discriminant(kind))
-        })
-    }
-
-    pub(super) fn adopt_index(&mut self, own: RelationId, parent: RelationId, constraint: Option<ConstraintId>) {
-        self.set_index_parent(own, Some(parent));
-        let inner = self.as_index(own).and_then(|index| index.constraint);
-        if let (Some(inner), Some(outer)) = (inner, constraint) {
-            self.set_constraint_parent(inner, Some(outer));
-        }
-    }
-
-    /// `CompareIndexInfo`: order and NULLS FIRST of the columns do not count.
-    pub(super) fn same_definition(&self, one: RelationId, other: RelationId) -> bool {
-        let (Some(one), Some(other)) = (self.as_index(one), self.as_index(other)) else { return false };
-        let name = |index: &Index, column: ColumnId| self.schema.column_name(index.table, column);
-        let same_key = |(a, b): (&IndexColumn, &IndexColumn)| {
-            let keys = match (&a.key, &b.key) {
-                (IndexKey::Column(a), IndexKey::Column(b)) => name(one, *a) == name(other, *b),
-                (IndexKey::Expression(a), IndexKey::Expression(b)) => a == b,
-                _ => false,
-            };
-            keys && a.collation == b.collation && a.operator_class == b.operator_class
-        };
-        one.unique == other.unique
-            && one.nulls_not_distinct == other.nulls_not_distinct
-            && one.method == other.method
-            && !one.exclusion
-            && !other.exclusion
-            && one.parts.len() == other.parts.len()
-            && one.include.len() == other.include.len()
-            && one.parts.iter().zip(&other.parts).all(same_key)
-            && one.include.iter().zip(&other.include).all(|(a, b)| name(one, *a) == name(other, *b))
-            && one.filter == other.filter
-    }
-
-    /// The same index on another table, with a name of its own (`generateClonedIndexStmt`).
-    pub(super) fn copy_index(
-        &mut self,
-        source: RelationId,
-        to: RelationId,
-        parent: Option<(RelationId, Option<ConstraintId>)>,
-    ) -> Outcome<Option<RelationId>> {
-        let Some(from) = self.as_index(source).cloned() else { return Ok(None) };
-        let key = from
-            .constraint
-            .and_then(|id| self.schema.get_constraint(id))
-            .map(|one| KeyRole { deferrable: one.deferrable, initially_deferred: one.initially_deferred });
-        let mut index = from.clone();
-        index.table = to;
-        index.children = Vec::new();
-        index.parent = None;
-        index.constraint = None;
-        index.clustered = false;
-        index.replica_identity = false;
-        for part in &mut index.parts {
-            if let IndexKey::Column(column) = &mut part.key {
-                *column = self.map_column(from.table, *column, to).unwrap_or(*column);
-            }
-        }
-        index.include = self.map_columns(from.table, &from.include, to);
-        if index.primary {
-            let columns = key_columns(&index);
-            self.columns_not_null(to, &columns)?;
-        }
-        self.define_index(NewIndex {
-            name: None,
-            index,
-            key,
-            only: false,
-            if_not_exists: false,
-            parent: parent.map(|(index, _)| index),
-            parent_constraint: parent.and_then(|(_, constraint)| constraint),
-        })
     }
 
     /// An index by name, with PostgreSQL's words for one that is missing or is none.
@@ -529,55 +370,6 @@ impl Change<'_> {
             return self.attach_index(id, child);
         }
         Ok(())
-    }
-
-    fn attach_index(&mut self, parent: RelationId, child: RelationId) -> Outcome {
-        let (Some(outer), Some(inner)) = (self.as_index(parent).cloned(), self.as_index(child).cloned()) else {
-            return Ok(());
-        };
-        let fails = |change: &Self, state: &'static str| {
-            let (child, parent) = (quoted(&change.label(child)), quoted(&change.label(parent)));
-            Err(refused(
-                state,
-                change.full(parent_of(&outer, &inner)),
-                format!("cannot attach index {child} as a partition of index {parent}"),
-            ))
-        };
-        if inner.parent == Some(parent) {
-            self.validate_partitioned_index(parent);
-            return Ok(());
-        }
-        let partition = self.schema.table(inner.table).partition_of.as_ref().map(|partition| partition.parent);
-        if inner.parent.is_some() || partition != Some(outer.table) {
-            return fails(self, "55000");
-        }
-        let table = |index: &RelationId| self.as_index(*index).map(|index| index.table);
-        if outer.children.iter().filter_map(table).any(|table| table == inner.table) {
-            return fails(self, "55000");
-        }
-        if !self.same_definition(parent, child) {
-            return fails(self, "42P17");
-        }
-        if outer.constraint.is_some() && inner.constraint.is_none() {
-            return fails(self, "42P17");
-        }
-        self.adopt_index(child, parent, outer.constraint);
-        self.validate_partitioned_index(parent);
-        Ok(())
-    }
-
-    /// A partitioned index becomes valid with the last valid one of its partitions.
-    pub(super) fn validate_partitioned_index(&mut self, index: RelationId) {
-        let mut at = Some(index);
-        while let Some(id) = at {
-            let Some(found) = self.as_index(id) else { return };
-            let valid = found.children.iter().filter(|child| self.as_index(**child).is_some_and(|child| child.valid));
-            if found.valid || valid.count() != self.schema.table(found.table).children.len() {
-                return;
-            }
-            at = found.parent;
-            self.schema.edit_index(id, |index| index.valid = true);
-        }
     }
 
     pub(super) fn reindex(&mut self, reindex: &Reindex) -> Outcome {
@@ -647,10 +439,6 @@ impl Change<'_> {
 
 pub(super) fn key_role(row: &Constraint) -> KeyRole {
     KeyRole { deferrable: row.deferrable, initially_deferred: row.initially_deferred }
-}
-
-fn parent_of(outer: &Index, inner: &Index) -> RelationId {
-    if outer.parent.is_some() { inner.table } else { outer.table }
 }
 
 pub(super) fn empty_index(table: RelationId) -> Index {

@@ -66,7 +66,7 @@ impl Change<'_> {
 
     /// The sequence that a default names is looked up when the default is made.
     pub(super) fn sequence_exists(&mut self, default: &Expression) -> Outcome {
-        match super::drop::sequence_name(&default.tree) {
+        match super::depend::sequence_name(&default.tree) {
             Some(name) => self.relation(&name, super::resolve::Taken::Other).map(|_| ()),
             None => Ok(()),
         }
