@@ -26,11 +26,13 @@ pub enum Coverage<'a> {
     Cancelled(&'a Fill),
     /// Nothing in the history fills it.
     Missing,
+    /// The copy and the trigger that feeds it are older than the files at hand: what filled it would be, too.
+    Unseen,
 }
 
 impl Coverage<'_> {
     pub fn is_complete(&self) -> bool {
-        matches!(self, Coverage::Complete | Coverage::Stated(_))
+        matches!(self, Coverage::Complete | Coverage::Stated(_) | Coverage::Unseen)
     }
 
     /// Nothing has filled it yet: no fill, or one that is only queued.
@@ -50,9 +52,8 @@ impl Data {
             return Coverage::Complete;
         }
         let whole = self.best_fill(schema, copy, copy.table, None);
-        // Known from a dump alone: how it was filled is older than the files.
         if copy.since.is_none() && matches!(whole, Coverage::Missing) {
-            return Coverage::Complete;
+            return Coverage::Unseen;
         }
         if whole.is_complete() || !schema.relation(copy.table).is_partitioned() {
             return whole;
@@ -157,7 +158,7 @@ impl Data {
 
 pub(super) fn rank(coverage: &Coverage) -> u8 {
     match coverage {
-        Coverage::Complete | Coverage::Stated(_) => 0,
+        Coverage::Complete | Coverage::Stated(_) | Coverage::Unseen => 0,
         Coverage::Unclear(_) => 1,
         Coverage::Filtered(_) => 2,
         Coverage::ShortGap(_) => 3,

@@ -95,6 +95,7 @@ pub fn assemble(
         if history.layout.framework == Framework::Rails {
             order(&mut history.drafts);
             history.language = language(&history, root, settings, sources);
+            run_bare(&mut history);
         }
         let root = named(&history.layout.root).to_owned();
         history.remarks.extend(history.placeholders.remarks(&root));
@@ -381,5 +382,19 @@ mod tests {
         let at = text.text().find('b').unwrap();
         assert_eq!(sources.text(text.span(at..at + 1)), "b");
         assert_eq!(parts_of(&sources.piece(id), &[], "").text(), "");
+    }
+}
+
+/// Gems that run every migration outside of a transaction.
+fn run_bare(history: &mut DraftHistory) {
+    let vocabularies = &history.language.vocabularies;
+    for draft in &mut history.drafts {
+        let mut scripts = draft.migration.up.nodes.iter().filter_map(|node| match node {
+            Node::Ruby(script) => Some(script),
+            _ => None,
+        });
+        if scripts.any(|script| vocabularies.active(script).runs_bare()) {
+            draft.migration.transaction = TransactionUnit::Statement;
+        }
     }
 }

@@ -71,7 +71,7 @@ fn hazards<'a>(state: &'a State, changed: &BTreeSet<TriggerId>) -> Vec<Hazard<'a
             let Some(referenced) = schema.get_relation(table).and_then(|table| table.as_table()) else { continue };
             for id in &referenced.referenced_by {
                 let key = schema.constraint(*id);
-                if key.parent.is_some() || !key.enforced || state.data.coverage(schema, copy, table).is_complete() {
+                if key.parent.is_some() || !key.enforced || is_settled(&state.data.coverage(schema, copy, table)) {
                     continue;
                 }
                 let child = schema.partition_root(key.table);
@@ -91,6 +91,11 @@ fn hazards<'a>(state: &'a State, changed: &BTreeSet<TriggerId>) -> Vec<Hazard<'a
         }
     }
     found.into_values().collect()
+}
+
+/// Nothing is to be said: the rows are there. Of a copy that is older than the files it is only likely.
+fn is_settled(coverage: &Coverage) -> bool {
+    coverage.is_complete() && !matches!(coverage, Coverage::Unseen)
 }
 
 /// The roots of all tables that a table, or another of its partition tree, refers to.
@@ -166,6 +171,7 @@ fn report(unit: &Unit, hazard: &Hazard, findings: &mut Findings) {
         Coverage::Cancelled(_) => {
             format!("rows of `{source}` that no backfill of `{copy}` will reach: it was taken out of the queue")
         }
+        Coverage::Unseen => format!("rows of `{source}` older than the trigger, if nothing has copied them"),
         Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {
             format!("rows of `{source}` that were never copied into `{copy}`")
         }
@@ -189,6 +195,16 @@ fn report(unit: &Unit, hazard: &Hazard, findings: &mut Findings) {
         finding.severity = finding.severity.min(Severity::Warning);
     }
     evidence(finding, schema, data, hazard, &coverage);
+    if matches!(coverage, Coverage::Unseen) {
+        finding.severity = finding.severity.min(Severity::Note);
+        finding.one_per(copy);
+        finding.instead(format!(
+            "-- count first; where nothing is missing, say so:\n-- plimsoll:fact backfilled {}: <how it was done, and when>",
+            schema.relation(hazard.copy.table).name
+        ));
+        finding.verify(say::uncopied_query(schema, &hazard.copy));
+        return;
+    }
     way_out(finding, schema, hazard);
 }
 
@@ -248,7 +264,7 @@ fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, ha
             finding.because(fill.origin.span, format!("which rows this takes into `{copy}` cannot be told"));
         }
         Coverage::Queued(fill) | Coverage::Cancelled(fill) => say::queue(finding, data, fill, &copy),
-        Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {}
+        Coverage::Missing | Coverage::Complete | Coverage::Stated(_) | Coverage::Unseen => {}
     }
     tell_radius(finding, schema, hazard, coverage);
     let not_valid: Vec<&Constraint> =

@@ -127,7 +127,9 @@ fn report(unit: &Unit, hazard: &Hazard, findings: &mut Findings) {
         Coverage::Unclear(_) => format!("that the backfill of `{copy}` may have left out"),
         Coverage::Queued(_) => format!("that the backfill of `{copy}`, queued and not finished, has not reached"),
         Coverage::Cancelled(_) => format!("that no backfill of `{copy}` will reach: it was taken out of the queue"),
-        Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => format!("that was never copied into `{copy}`"),
+        Coverage::Missing | Coverage::Complete | Coverage::Stated(_) | Coverage::Unseen => {
+            format!("that was never copied into `{copy}`")
+        }
     };
     let own: Vec<String> = lookup.key.iter().map(|(_, own)| own.to_string()).collect();
     let demand = match hazard.check {
@@ -200,7 +202,7 @@ fn evidence(finding: &mut Finding, hazard: &Hazard) {
             finding.because(fill.origin.span, format!("which rows this takes into `{copy}` cannot be told"));
         }
         Coverage::Queued(fill) | Coverage::Cancelled(fill) => say::queue(finding, &hazard.state.data, fill, &copy),
-        Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {}
+        Coverage::Missing | Coverage::Complete | Coverage::Stated(_) | Coverage::Unseen => {}
     }
     let trigger = schema.trigger(lookup.trigger);
     finding.because(lookup.span, format!("`{}` takes `{}` from `{copy}` here", trigger.name, lookup.column));

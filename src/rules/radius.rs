@@ -67,7 +67,7 @@ pub fn spared(schema: &Schema, source: RelationId, coverage: &Coverage, trigger:
                 "rows that refer to rows that the backfill has reached, or to rows of `{name}` written since `{trigger}`"
             )
         }
-        Coverage::Missing | Coverage::Cancelled(_) | Coverage::Complete | Coverage::Stated(_) => {
+        Coverage::Missing | Coverage::Cancelled(_) | Coverage::Complete | Coverage::Stated(_) | Coverage::Unseen => {
             format!("rows that refer to rows of `{name}` written since `{trigger}`")
         }
     };

@@ -24,7 +24,11 @@ pub fn check(unit: &Unit, findings: &mut Findings) {
             }
             Coverage::Missing => unseen(unit, &served, findings),
             Coverage::Gap(_) | Coverage::ShortGap(_) => gap(unit, &served, findings),
-            Coverage::Complete | Coverage::Stated(_) | Coverage::Filtered(_) | Coverage::Unclear(_) => {}
+            Coverage::Complete
+            | Coverage::Stated(_)
+            | Coverage::Unseen
+            | Coverage::Filtered(_)
+            | Coverage::Unclear(_) => {}
         }
     }
 }
@@ -80,6 +84,7 @@ fn is_chosen(unit: &Unit, swap: &Swap, coverage: &Coverage) -> bool {
         Coverage::Unclear(_) => true,
         Coverage::Complete
         | Coverage::Stated(_)
+        | Coverage::Unseen
         | Coverage::Gap(_)
         | Coverage::ShortGap(_)
         | Coverage::Queued(_)

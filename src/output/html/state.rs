@@ -93,6 +93,9 @@ fn held(page: &Page<'_>, state: &State, copy: &Copy) -> String {
         Coverage::Unclear(fill) => {
             ("part", "old rows in part: which ones cannot be told".to_owned(), Some(fill.origin.span))
         }
+        Coverage::Unseen => {
+            ("full", "all rows, most likely: how it was filled is older than the files".to_owned(), None)
+        }
         _ if coverage.is_complete() => ("full", "all rows".to_owned(), None),
         _ => ("part", "no old rows: nothing fills it".to_owned(), None),
     };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::file::Found;
 use super::flow::{Flow, Leave};
 use super::given::Given;
+use super::holed::HOLE;
 use super::{Activation, Evaluator};
 use crate::operation::{Ruby, RubyKind, RubyPart, RubyTarget, RubyVariable};
 use crate::rails::value::{Text, Value};
@@ -149,13 +150,16 @@ impl Evaluator<'_> {
                             self.budget.bytes(text.len(), at)?;
                             built.stand_for(&text, place);
                         }
-                        None => unknown = Some(self.why_unknown(&value)),
+                        None => {
+                            built.stand_for(HOLE, place);
+                            unknown = Some(self.why_unknown(&value));
+                        }
                     }
                 }
             }
         }
         if let Some(why) = unknown {
-            return Ok(Value::Unknown(why));
+            return Ok(Value::Unknown(self.holed.keep(&why, built.finish().text())));
         }
         let piece = built.finish();
         Ok(Value::Text(match self.here.site {

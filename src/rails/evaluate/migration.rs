@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Evaluator;
 use super::flow::{Flow, Leave};
 use super::given::Given;
+use super::holed::Rows;
 use super::object::Thing;
 use crate::operation::{Frame, FrameKind, RubyDirection, RubyMethod, RubyScript};
 use crate::rails::active_record;
@@ -117,6 +118,19 @@ impl<'a> Evaluator<'a> {
             Some(Value::Text(text) | Value::Sql(text)) => text.piece(at),
             // What asks for rows changes none.
             Some(_) if name.starts_with("select_") || name.starts_with("query") => {
+                return Ok(Value::unknown("the result of a query"));
+            }
+            Some(Value::Unknown(why)) if !self.is_reverting() && self.holed.rows(why, at).is_some() => {
+                let (found, why) = (self.holed.rows(why, at), why.clone());
+                self.budget.work(SENT, at)?;
+                self.counting(at, None, |evaluator| match found {
+                    Some(Rows::Read(piece)) => evaluator.world.send(&piece),
+                    _ => evaluator.unread_writes(
+                        format!("the SQL of `{name}` is made at run time: {why}"),
+                        Vec::new(),
+                        at,
+                    ),
+                });
                 return Ok(Value::unknown("the result of a query"));
             }
             Some(other) => {

@@ -15,6 +15,7 @@ mod flow;
 mod given;
 mod guard;
 mod hash;
+mod holed;
 mod job;
 mod kernel;
 mod list;
@@ -76,6 +77,8 @@ struct Evaluator<'a> {
     budget: Budget,
     here: Activation,
     suspended: Vec<Suspended>,
+    /// Texts with parts that are not known.
+    holed: holed::Holed,
     /// Captures of the last match: `$1`, `$~`.
     captures: Vec<Value>,
     /// Where calls are kept to be undone in the end, instead of being sent.
@@ -137,6 +140,7 @@ impl<'a> Evaluator<'a> {
             budget: Budget::default(),
             here,
             suspended: Vec::new(),
+            holed: holed::Holed::default(),
             captures: Vec::new(),
             recorder: None,
             counted: 0,

@@ -26,6 +26,8 @@ pub struct Vocabulary {
     releases: Vec<(String, Release)>,
     /// Its migrations run with a lock_timeout.
     pub lock_timeout: bool,
+    /// Its migrations run in a transaction where they do not say otherwise.
+    ddl_transaction: bool,
     helpers: BTreeMap<Arc<str>, Arc<RubyMethod>>,
     /// What the block of create_table may say beside Active Record's own words.
     definitions: BTreeMap<Arc<str>, Arc<RubyMethod>>,
@@ -50,12 +52,17 @@ pub struct Active<'a> {
 
 /// Texts of the vocabularies that ship.
 const SHIPPED: &[&str] = &[
+    include_str!("shipped/discourse.toml"),
     include_str!("shipped/gitlab.toml"),
     include_str!("shipped/gitlab_background.toml"),
     include_str!("shipped/gitlab_columns.toml"),
     include_str!("shipped/gitlab_partitions.toml"),
     include_str!("shipped/gitlab_tables.toml"),
     include_str!("shipped/gitlab_words.toml"),
+    include_str!("shipped/mastodon.toml"),
+    include_str!("shipped/online_migrations.toml"),
+    include_str!("shipped/pg_ha_migrations.toml"),
+    include_str!("shipped/safe_pg_migrations.toml"),
     include_str!("shipped/strong_migrations.toml"),
 ];
 
@@ -114,6 +121,11 @@ impl<'a> Active<'a> {
     /// Migrations in it wait for locks no longer than a limit.
     pub fn limits_lock_waits(&self) -> bool {
         self.known.iter().any(|vocabulary| vocabulary.lock_timeout)
+    }
+
+    /// Migrations in it run outside of a transaction, whatever they say.
+    pub fn runs_bare(&self) -> bool {
+        self.known.iter().any(|vocabulary| !vocabulary.ddl_transaction)
     }
 
     pub(super) fn release(&self, inherits: &str) -> Option<Release> {

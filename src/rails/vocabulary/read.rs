@@ -37,6 +37,8 @@ struct Head {
     releases: BTreeMap<String, String>,
     #[serde(default)]
     lock_timeout: bool,
+    #[serde(default = "yes")]
+    ddl_transaction: bool,
     #[serde(default)]
     jobs: Vec<String>,
 }
@@ -49,10 +51,15 @@ struct Helper {
     does: String,
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// Reads a vocabulary, or says what is wrong with it.
 pub fn read(text: &str) -> Result<Vocabulary, String> {
     let document: Document = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
-    let Head { name, inherits, includes, gems, releases, lock_timeout, jobs: job_folders } = document.vocabulary;
+    let Head { name, inherits, includes, gems, releases, lock_timeout, ddl_transaction, jobs: job_folders } =
+        document.vocabulary;
     let mut known = Vec::new();
     for (prefix, release) in releases {
         let wrong = || format!("`releases`: `{release}` is no release of Active Record, such as `7.1`");
@@ -63,7 +70,19 @@ pub fn read(text: &str) -> Result<Vocabulary, String> {
     let jobs = methods("job", document.job)?;
     let name = name.into();
     let releases = known;
-    Ok(Vocabulary { name, inherits, includes, gems, releases, lock_timeout, helpers, definitions, jobs, job_folders })
+    Ok(Vocabulary {
+        name,
+        inherits,
+        includes,
+        gems,
+        releases,
+        lock_timeout,
+        ddl_transaction,
+        helpers,
+        definitions,
+        jobs,
+        job_folders,
+    })
 }
 
 fn methods(kind: &str, written: BTreeMap<String, Helper>) -> Result<BTreeMap<Arc<str>, Arc<RubyMethod>>, String> {

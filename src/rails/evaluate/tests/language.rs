@@ -227,3 +227,13 @@ fn dates_that_are_written_are_known() {
 fn a_query_made_at_run_time_changes_nothing() {
     assert!(up("select_value(\"SELECT max(id) FROM #{ENV['T']}\")").is_empty());
 }
+
+#[test]
+fn a_text_with_holes_that_writes_rows_is_read_with_parameters() {
+    let lines = up("execute \"UPDATE users SET name = #{ENV['N']}\"
+        execute \"UPDATE #{ENV['T']} SET name = 1\"
+        execute \"ALTER TABLE users ADD COLUMN #{ENV['C']} int\"");
+    assert_eq!(lines[0], "UPDATE users SET name = $1");
+    assert!(lines[1].starts_with("unread [*] the SQL of `execute`"), "{lines:?}");
+    assert!(lines[2].starts_with("unread ["), "{lines:?}");
+}

@@ -1,0 +1,67 @@
+//! Texts of SQL with parts that only the running program knows. Where all of it writes rows, it is read with parameters in
+//! the place of those parts, and what cannot be read so touches rows alone.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::operation::{Node, Operation, Statement};
+use crate::read::sql;
+use crate::source::{Piece, Span};
+
+/// In the place of what is not known.
+pub(super) const HOLE: &str = "$1";
+
+/// How many such texts are kept: they are used where they are made.
+const KEPT: usize = 32;
+
+/// By the very reason that the value which stands for the text has.
+#[derive(Debug, Default)]
+pub(super) struct Holed(VecDeque<(Arc<str>, Arc<str>)>);
+
+/// What a text with holes is good for.
+pub(super) enum Rows {
+    /// It is understood with parameters in it.
+    Read(Piece),
+    /// It writes rows, or asks for them; which ones is not known.
+    Unread,
+}
+
+impl Holed {
+    /// Keeps a text; gives the reason under which it is found again.
+    pub fn keep(&mut self, why: &str, text: &str) -> Arc<str> {
+        let why: Arc<str> = why.into();
+        if self.0.len() == KEPT {
+            self.0.pop_front();
+        }
+        self.0.push_back((why.clone(), text.into()));
+        why
+    }
+
+    /// `None`: it may do anything.
+    pub fn rows(&self, why: &Arc<str>, at: Span) -> Option<Rows> {
+        let (_, text) = self.0.iter().rfind(|(kept, _)| Arc::ptr_eq(kept, why))?;
+        let statements = text.split(';').map(str::trim).filter(|statement| !statement.is_empty());
+        let words: Vec<&str> = statements.map(first_word).collect();
+        if !words.iter().all(|word| ABOUT_ROWS.iter().any(|known| word.eq_ignore_ascii_case(known))) {
+            return None;
+        }
+        let piece = Piece::made_at(text, at);
+        let understood = |node: &Node| match node {
+            Node::Statement(Statement { operation: Operation::Write(_), .. }) => true,
+            Node::Statement(Statement { operation: Operation::Query(query), .. }) => !query.from.is_empty(),
+            _ => false,
+        };
+        if sql::read(&piece).nodes.iter().all(understood) {
+            return Some(Rows::Read(piece));
+        }
+        // A query may call what makes and takes away objects.
+        let queries = |word: &&str| word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("with");
+        (!words.iter().any(queries)).then_some(Rows::Unread)
+    }
+}
+
+const ABOUT_ROWS: &[&str] = &["select", "insert", "update", "delete", "with", "merge", "truncate", "analyze"];
+
+fn first_word(statement: &str) -> &str {
+    statement.split(|letter: char| !letter.is_ascii_alphabetic()).next().unwrap_or_default()
+}
