@@ -368,6 +368,20 @@ fn parts_of(whole: &Piece, parts: &[Range<usize>], between: &str) -> Piece {
     text.finish()
 }
 
+/// Gems that run every migration outside of a transaction.
+fn run_bare(history: &mut DraftHistory) {
+    let vocabularies = &history.language.vocabularies;
+    for draft in &mut history.drafts {
+        let mut scripts = draft.migration.up.nodes.iter().filter_map(|node| match node {
+            Node::Ruby(script) => Some(script),
+            _ => None,
+        });
+        if scripts.any(|script| vocabularies.active(script).runs_bare()) {
+            draft.migration.transaction = TransactionUnit::Statement;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -382,19 +396,5 @@ mod tests {
         let at = text.text().find('b').unwrap();
         assert_eq!(sources.text(text.span(at..at + 1)), "b");
         assert_eq!(parts_of(&sources.piece(id), &[], "").text(), "");
-    }
-}
-
-/// Gems that run every migration outside of a transaction.
-fn run_bare(history: &mut DraftHistory) {
-    let vocabularies = &history.language.vocabularies;
-    for draft in &mut history.drafts {
-        let mut scripts = draft.migration.up.nodes.iter().filter_map(|node| match node {
-            Node::Ruby(script) => Some(script),
-            _ => None,
-        });
-        if scripts.any(|script| vocabularies.active(script).runs_bare()) {
-            draft.migration.transaction = TransactionUnit::Statement;
-        }
     }
 }
