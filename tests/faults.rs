@@ -33,6 +33,7 @@ const APART: &[(&str, &str)] = &[
 /// Pairs of rules that tell two faults at one place, sorted, with the two repairs.
 const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("cleanup-cascades", "constraint-before-backfill", "what the deletes take along; that they are not finished"),
+    ("column-still-used", "drop-cascade", "the function that names the column; what goes along unnamed"),
     ("constraint-before-backfill", "unbatched-update", "the order of the two statements; the size of one"),
     ("constraint-on-some-partitions", "fk-before-backfill", "the partitions that lack the key; rows that are missing"),
     ("copy-partition-gap", "detach-partition-blocks", "a partition for the rows; DETACH CONCURRENTLY"),
@@ -44,9 +45,9 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("detach-loses-fk", "fk-to-single-partition", "the DETACH; the table that the key refers to"),
     ("detach-partition-blocks", "many-tables-locked", "DETACH CONCURRENTLY; a transaction for each table"),
     ("detach-partition-blocks", "swap-before-backfill", "DETACH CONCURRENTLY; a backfill"),
-    ("drop-cascade", "drop-column", "what goes along unnamed; code that names the column"),
     ("drop-cascade", "drop-table", "what goes along unnamed; the table's own rows"),
     ("drop-column", "lock-held-while-scanning", "a release for the code; a transaction for the scan"),
+    ("drop-column", "mixed-schema-and-data", "a release for the code; a transaction for the rows"),
     ("drop-column", "replica-identity-lost", "a release for the code; another replica identity"),
     ("drop-column", "serial-or-identity-rewrite", "another column in the same statement"),
     ("drop-column", "trigger-uses-missing-object", "a release for the code; the trigger's function"),
@@ -55,6 +56,7 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("drop-schema", "missing-object", "whether it goes at all; a later statement that names it"),
     ("enum-value-removed", "type-change-rewrite", "rows with the label; a way without the rewrite"),
     ("ddl-on-copy-blocks-source", "fk-before-backfill", "the read under lock; rows that are missing"),
+    ("explicit-lock-table", "fk-validated-on-add", "a lock taken by hand; what is read under it"),
     ("fk-before-backfill", "partition-fk-cannot-merge", "rows that are missing; the definitions of the keys"),
     ("ddl-on-copy-blocks-source", "fk-breaks-source-delete", "the read under lock; the key's action"),
     ("fk-index-dropped", "primary-key-builds-index", "the index that goes; the index that comes"),

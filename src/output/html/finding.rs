@@ -21,7 +21,7 @@ fn heading(word: &str) -> &str {
         "in" => "In",
         "unsure" => "Not certain",
         "instead" => "Do this instead",
-        "verify" => "Count the rows that would fail",
+        "verify" => "Count beforehand what stands in the way",
         other => other,
     }
 }
