@@ -78,7 +78,10 @@ fn lacking(step: &Step, key: &Constraint, parent: RelationId) -> Option<Lacking>
     if let Some(copy) = copies.into_iter().find(|copy| copy.table == parent) {
         let source = say::name(schema, copy.source);
         let why = match data.coverage(schema, copy, parent) {
-            Coverage::Missing => format!("`{name}` holds only the rows of `{source}` written since its trigger came"),
+            Coverage::Missing => {
+                let taken = say::taken_along(data, copy.trigger);
+                format!("`{name}` holds only the rows of `{source}` {taken} since its trigger came")
+            }
             Coverage::Queued(_) => format!("the backfill of `{name}` is queued and not finished"),
             Coverage::Cancelled(_) => format!("the backfill of `{name}` was taken out of the queue"),
             Coverage::Gap(_) => format!("`{name}` lacks rows of `{source}` written before its trigger came"),

@@ -233,13 +233,13 @@ fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, ha
     finding.link(LinkKind::Table, say::name(schema, referenced), None);
     let origin = schema.relation(hazard.copy.source).existence.origin().span;
     match data.made(hazard.copy.source) {
-        Some(_) => finding.because(origin, format!("`{source}` exists since here and holds rows")),
-        None => finding.because(origin, format!("`{source}` is older than this history and holds rows")),
+        Some(_) => finding.because(origin, format!("`{source}` exists since here, and is taken to hold rows")),
+        None => finding.because(origin, format!("`{source}` is older than this history, and is taken to hold rows")),
     };
     let trigger = schema.trigger(hazard.copy.trigger);
     finding.because(
         trigger.existence.origin().span,
-        format!("only rows written since trigger `{}` reach `{copy}`", trigger.name),
+        format!("only rows {} since trigger `{}` reach `{copy}`", say::taken_along(data, trigger.id), trigger.name),
     );
     if let Arrival::Trigger(feed, _) = &hazard.arrival {
         let feeding = schema.trigger(feed.trigger);
@@ -266,7 +266,7 @@ fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, ha
         Coverage::Queued(fill) | Coverage::Cancelled(fill) => say::queue(finding, data, fill, &copy),
         Coverage::Missing | Coverage::Complete | Coverage::Stated(_) | Coverage::Unseen => {}
     }
-    tell_radius(finding, schema, hazard, coverage);
+    tell_radius(finding, (schema, data), hazard, coverage);
     let not_valid: Vec<&Constraint> =
         hazard.keys.iter().map(|key| schema.constraint(*key)).filter(|key| !key.validated).collect();
     if let Some(key) = not_valid.first() {
@@ -284,7 +284,12 @@ fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, ha
 }
 
 /// Which writes fail, and which do not.
-fn tell_radius(finding: &mut Finding, schema: &Schema, hazard: &Hazard, coverage: &Coverage) {
+fn tell_radius(
+    finding: &mut Finding,
+    (schema, data): (&Schema, &crate::data::Data),
+    hazard: &Hazard,
+    coverage: &Coverage,
+) {
     let first = schema.constraint(hazard.keys[0]);
     let parts: Vec<RelationId> = hazard.keys.iter().map(|key| schema.constraint(*key).table).collect();
     let own: Vec<Ident> = first.columns.iter().map(|column| schema.column_name(first.table, *column)).collect();
@@ -300,9 +305,8 @@ fn tell_radius(finding: &mut Finding, schema: &Schema, hazard: &Hazard, coverage
         }
         Arrival::Application => radius::hit_directly(schema, hazard.child, &own, &parts),
     };
-    let trigger = &schema.trigger(hazard.copy.trigger).name;
     let nullable = radius::nullable_columns(schema, first.id);
-    let left_alone = radius::spared(schema, hazard.copy.source, coverage, trigger, &nullable);
+    let left_alone = radius::spared(schema, data, &hazard.copy, coverage, &nullable);
     finding.hit(hit).spare(left_alone);
 }
 

@@ -190,7 +190,8 @@ fn evidence(finding: &mut Finding, hazard: &Hazard) {
     let (table, copy) = (say::name(schema, lookup.table), say::name(schema, hazard.copy.table));
     let feeding = schema.trigger(hazard.copy.trigger);
     let since = feeding.existence.origin().span;
-    finding.because(since, format!("only rows written since trigger `{}` reach `{copy}`", feeding.name));
+    let taken = say::taken_along(&hazard.state.data, hazard.copy.trigger);
+    finding.because(since, format!("only rows {taken} since trigger `{}` reach `{copy}`", feeding.name));
     match hazard.coverage {
         Coverage::Filtered(fill) => {
             finding.because(fill.origin.span, format!("this backfill of `{copy}` takes only some rows"));
@@ -219,7 +220,7 @@ fn evidence(finding: &mut Finding, hazard: &Hazard) {
         Some(feed) => radius::hit(schema, feed, &own, &[lookup.table]),
         None => Hit { writes: format!("{events} of `{table}`"), partitions: Vec::new() },
     };
-    let spared = radius::spared(schema, hazard.copy.source, &hazard.coverage, &feeding.name, &[]);
+    let spared = radius::spared(schema, &hazard.state.data, &hazard.copy, &hazard.coverage, &[]);
     finding.hit(hit).spare(spared);
     if lookup.lacking.contains(&lookup.column) {
         finding.spare(format!("rows that come with `{}`", lookup.column));

@@ -2,7 +2,7 @@
 //! rows it leaves alone. Words only; what they rest on is `data`'s.
 
 use super::say;
-use crate::data::{Coverage, Feed, FeedKind};
+use crate::data::{Copy, Coverage, Data, Feed, FeedKind};
 use crate::finding::Hit;
 use crate::operation::Ident;
 use crate::schema::{ConstraintId, RelationId, Schema};
@@ -53,22 +53,23 @@ fn partitions(schema: &Schema, table: RelationId, parts: &[RelationId]) -> Vec<S
 }
 
 /// The rows that a foreign key onto an incomplete copy leaves alone.
-pub fn spared(schema: &Schema, source: RelationId, coverage: &Coverage, trigger: &Ident, nullable: &[Ident]) -> String {
-    let name = say::name(schema, source);
+pub fn spared(schema: &Schema, data: &Data, copy: &Copy, coverage: &Coverage, nullable: &[Ident]) -> String {
+    let name = say::name(schema, copy.source);
+    let (taken, trigger) = (say::taken_along(data, copy.trigger), &schema.trigger(copy.trigger).name);
     let safe = match coverage {
         Coverage::Filtered(_) | Coverage::Unclear(_) => {
-            format!("rows that refer to what the backfill took, or to rows of `{name}` written since `{trigger}`")
+            format!("rows that refer to what the backfill took, or to rows of `{name}` {taken} since `{trigger}`")
         }
         Coverage::Gap(_) | Coverage::ShortGap(_) => {
             format!("rows that refer to rows of `{name}` from before the backfill or since `{trigger}`")
         }
         Coverage::Queued(_) => {
             format!(
-                "rows that refer to rows that the backfill has reached, or to rows of `{name}` written since `{trigger}`"
+                "rows that refer to rows that the backfill has reached, or to rows of `{name}` {taken} since `{trigger}`"
             )
         }
         Coverage::Missing | Coverage::Cancelled(_) | Coverage::Complete | Coverage::Stated(_) | Coverage::Unseen => {
-            format!("rows that refer to rows of `{name}` written since `{trigger}`")
+            format!("rows that refer to rows of `{name}` {taken} since `{trigger}`")
         }
     };
     let nulls: Vec<String> = nullable.iter().map(ToString::to_string).collect();

@@ -4,7 +4,7 @@ use crate::data::{Copy, Data, Feed, FeedWrite, Fill, Queued, Swap, Value};
 use crate::finding::{Finding, LinkKind};
 use crate::history::{Framework, Step};
 use crate::operation::{Action, ForeignKey, Ident, Operation};
-use crate::schema::{ConstraintId, ConstraintRow, Relation, RelationId, Schema};
+use crate::schema::{ConstraintId, ConstraintRow, Relation, RelationId, Schema, TriggerId};
 
 /// A relation as messages name it, without backticks.
 pub fn name(schema: &Schema, relation: RelationId) -> String {
@@ -304,6 +304,14 @@ pub fn shared_columns(schema: &Schema, one: RelationId, other: RelationId) -> St
     let shared = one.columns.iter().filter(|column| column.generated.is_none() && other.column(&column.name).is_some());
     let shared: Vec<String> = shared.map(|column| column.name.to_string()).collect();
     if shared.is_empty() { "…".to_owned() } else { shared.join(", ") }
+}
+
+/// Which rows a sync trigger has brought along since it came: an old row that is updated comes only where its writes
+/// for an UPDATE add what is missing.
+pub fn taken_along(data: &Data, trigger: TriggerId) -> &'static str {
+    let on_update =
+        data.feeds_of(trigger).iter().flat_map(|feed| &feed.writes).any(|write| write.adds_rows_on_update());
+    if on_update { "written" } else { "inserted" }
 }
 
 /// The original's and the replacement's names before a swap.

@@ -95,10 +95,11 @@ fn is_chosen(unit: &Unit, swap: &Swap, coverage: &Coverage) -> bool {
 
 fn missing(unit: &Unit, served: &Served, findings: &mut Findings) {
     let (name, replacement) = say::swapped(served.swap, &unit.after.schema);
+    let taken = served.copy.as_ref().map_or("written", |copy| say::taken_along(&unit.before.data, copy.trigger));
     let lacks = match served.coverage {
-        Coverage::Queued(_) => "before its backfill, queued and not finished, has copied them all",
-        Coverage::Cancelled(_) => "without those that its backfill, taken out of the queue, did not reach",
-        _ => "with only the rows written since its trigger came",
+        Coverage::Queued(_) => "before its backfill, queued and not finished, has copied them all".to_owned(),
+        Coverage::Cancelled(_) => "without those that its backfill, taken out of the queue, did not reach".to_owned(),
+        _ => format!("with only the rows {taken} since its trigger came"),
     };
     let message = format!("`{name}` loses rows: `{replacement}` takes its place {lacks}");
     let Some(finding) = begin(unit, served, true, message, findings) else { return };
@@ -108,7 +109,7 @@ fn missing(unit: &Unit, served: &Served, findings: &mut Findings) {
         Some((trigger.existence.origin().span, trigger.name.clone()))
     };
     if let Some((span, trigger)) = trigger(&served.swap.before).or_else(|| trigger(&unit.before.schema)) {
-        finding.because(span, format!("only rows written since trigger `{trigger}` reach `{replacement}`"));
+        finding.because(span, format!("only rows {taken} since trigger `{trigger}` reach `{replacement}`"));
     }
     if let Coverage::Queued(fill) | Coverage::Cancelled(fill) = served.coverage {
         say::queue(finding, &unit.after.data, fill, &replacement);
