@@ -84,10 +84,10 @@ fn the_page_answers_the_questions_of_the_incident() {
         ("for whom", "<dt>What fails</dt><dd>INSERT of <code>ci_runner_machines</code>, and UPDATE"),
         (
             "for whom not",
-            "<dt>What is not hit</dt><dd>rows that refer to rows of <code>ci_runners</code> written since",
+            "<dt>What is not hit</dt><dd>rows that refer to rows of <code>ci_runners</code> inserted since",
         ),
         ("by which way", ">table_sync_trigger_bc3e7b56bd</a></li>"),
-        ("why", "only rows written since trigger <code>table_sync_trigger_61879721b5</code> reach"),
+        ("why", "only rows inserted since trigger <code>table_sync_trigger_61879721b5</code> reach"),
         ("since where", ">001_create_ci_runners.sql:4</a>"),
         ("what to run", "INSERT INTO public.ci_runners_e59bb2812d"),
     ] {
