@@ -220,7 +220,7 @@ fn evidence(finding: &mut Finding, hazard: &Hazard) {
         Some(feed) => radius::hit(schema, feed, &own, &[lookup.table]),
         None => Hit { writes: format!("{events} of `{table}`"), partitions: Vec::new() },
     };
-    let spared = radius::spared(schema, &hazard.state.data, &hazard.copy, &hazard.coverage, &[]);
+    let spared = radius::spared(schema, &hazard.state.data, hazard.copy, &hazard.coverage, &[]);
     finding.hit(hit).spare(spared);
     if lookup.lacking.contains(&lookup.column) {
         finding.spare(format!("rows that come with `{}`", lookup.column));
