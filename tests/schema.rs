@@ -133,9 +133,9 @@ fn facts(database: &Database) -> BTreeSet<String> {
     CATALOG.iter().flat_map(|query| database.strings(query)).collect()
 }
 
-/// The history as a folder of migrations.
-fn folder() -> String {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("schema");
+/// The history as a folder of migrations; each test has its own, as both write it at once.
+fn folder(of: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("schema").join(of);
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("001_all.sql"), HISTORY).unwrap();
     folder.display().to_string()
@@ -153,7 +153,7 @@ fn printed_sql_makes_the_schema_that_the_history_makes() {
     let Some(server) = Server::get() else { return };
     let (history, printed) = (server.database(), server.database());
     history.run_script(HISTORY).unwrap_or_else(|refusal| panic!("{refusal:#?}"));
-    let ran = plimsoll(&["schema", &folder(), "--format=sql", "--postgres", &server.major().to_string()]);
+    let ran = plimsoll(&["schema", &folder("sql"), "--format=sql", "--postgres", &server.major().to_string()]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     printed.run_script(&ran.out).unwrap_or_else(|refusal| panic!("{refusal:#?}\n{}", ran.out));
     same(&facts(&history), &facts(&printed));
@@ -164,7 +164,7 @@ fn printed_json_is_what_the_catalogs_hold() {
     let Some(server) = Server::get() else { return };
     let database = server.database();
     database.run_script(HISTORY).unwrap_or_else(|refusal| panic!("{refusal:#?}"));
-    let ran = plimsoll(&["schema", &folder(), "--postgres", &server.major().to_string()]);
+    let ran = plimsoll(&["schema", &folder("json"), "--postgres", &server.major().to_string()]);
     let document = ran.json();
     let mut printed = BTreeSet::new();
     for table in document["tables"].as_array().unwrap() {
