@@ -10,7 +10,7 @@ use crate::schema::difference::{Change, Shared};
 use crate::settings::Settings;
 use crate::source::{Sources, Span};
 
-/// Edited migrations that are looked at one by one; beyond, the first tells of all.
+/// Edited migrations of which each is replayed for itself; what is left then is told of the next.
 const MOST_EDITED: usize = 6;
 const MOST_STOPS: usize = 24;
 /// Migrations after a stop that are run from it.
@@ -108,7 +108,7 @@ impl Ships<'_> {
         let alone = edited.len() == 1 && gone.is_empty();
         // Together they may come to nothing: a statement that moved from one to another.
         let nothing = all.is_empty();
-        let mut found = Vec::new();
+        let (mut found, mut told) = (Vec::new(), Vec::new());
         for number in edited.iter().take(MOST_EDITED) {
             let changes = match (nothing, alone) {
                 (true, _) => Vec::new(),
@@ -121,9 +121,12 @@ impl Ships<'_> {
             };
             let stops = self.stops(*number, new, &changes);
             found.extend(self.edit(*number, &changes, &stops));
+            told.extend(changes);
         }
-        if edited.len() > MOST_EDITED && found.is_empty() {
-            found.extend(self.edit(edited[0], all, &[]));
+        let is_told = |change: &&Change| told.iter().any(|one| one.name == change.name && one.kind == change.kind);
+        let mut left: Vec<Change> = all.iter().filter(|change| !is_told(change)).cloned().collect();
+        for number in edited.iter().skip(MOST_EDITED) {
+            found.extend(self.edit(*number, &std::mem::take(&mut left), &[]));
         }
         found
     }

@@ -1,6 +1,7 @@
 //! A new migration whose version stands before shipped ones: databases run it last, or not at all; new ones before them.
 
 use super::{Findings, shipped::differences};
+use crate::finding::Severity;
 use crate::history::{Course, Late, SinceBase, State, Whole};
 use crate::operation::Origin;
 use crate::schema::difference::Shared;
@@ -46,10 +47,8 @@ fn other_order(whole: &Whole, findings: &mut Findings) {
     let is_shipped = |number: &&usize| all[**number].since_base != SinceBase::Added && !all[**number].repeatable;
     let later: Vec<usize> = fresh[place + 1..].iter().filter(is_shipped).copied().collect();
     let Some(first) = later.first() else { return };
-    if later.len() > MOST_AFTER {
-        return;
-    }
-    let Some(before) = whole.past.before(*first) else { return };
+    let before = whole.past.before(*first).filter(|_| later.len() <= MOST_AFTER);
+    let Some(before) = before else { return untried(whole, &later, findings) };
     let run = |number: usize, state: &State| plan.run_from(number, state, whole.context.majors);
     // What the same change brings before it runs before it in either order.
     let earlier = fresh[..place].iter().filter(|number| all[**number].since_base == SinceBase::Added);
@@ -94,6 +93,21 @@ fn other_order(whole: &Whole, findings: &mut Findings) {
     }
     finding.because(first_line(all[*first].source), "runs before it where it is shipped, and after it elsewhere");
     finding.instead(format!("give it a version after {}", newest(whole, &later)));
+}
+
+/// Both orders are too long to be run.
+fn untried(whole: &Whole, later: &[usize], findings: &mut Findings) {
+    let all = &whole.context.plan.history.migrations;
+    let Some(first) = later.first() else { return };
+    let message = format!(
+        "sorts before {} migrations that are shipped, the first of them `{}`: whether it does the same behind them was \
+         not tried",
+        later.len(),
+        all[*first].name
+    );
+    let finding = findings.report(&top(whole), "late", true, message);
+    finding.severity = finding.severity.min(Severity::Note);
+    finding.instead(format!("give it a version after {}", newest(whole, later)));
 }
 
 fn newest(whole: &Whole, later: &[usize]) -> String {
