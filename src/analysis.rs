@@ -13,8 +13,8 @@ use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{Ended, Event, History, Migration, Parted, Plan, Start, State, UnreadStep, replay, replay_shared};
 use crate::operation::Node;
 use crate::project::{Base, Project};
-use crate::read::STACK;
 use crate::read::directives::{Directives, directives};
+use crate::read::{STACK, on_deep_stack};
 use crate::report::{
     BaseSummary, Detail, HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Recorder, Report,
     UnreadStatement, fingerprint, merge_majors, most_specific, one_per_fault, said_inside, suppress,
@@ -87,16 +87,7 @@ impl<'scope> Work<'scope> {
 /// The state at the end of a history on one major: what `schema` and `graph` print.
 pub fn replay_to_end(history: &History, settings: &Settings, major: Major) -> State {
     let plan = Plan::new(history, 0, settings, Vec::new());
-    thread::scope(|scope| {
-        let work = || replay(&plan, major, &mut |_| {});
-        match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
-            Ok(thread) => match thread.join() {
-                Ok(state) => state,
-                Err(panic) => std::panic::resume_unwind(panic),
-            },
-            Err(_) => replay(&plan, major, &mut |_| {}),
-        }
-    })
+    on_deep_stack(|| replay(&plan, major, &mut |_| {}))
 }
 
 /// The states around one migration and those it can stop in: what `undo` needs. `None` where it does not run.
@@ -107,7 +98,7 @@ pub fn replay_to_ends(history: &History, number: usize, settings: &Settings, maj
         migration.judged = place == number;
     }
     let plan = Plan::new(&history, 0, settings, Vec::new());
-    let work = || {
+    on_deep_stack(|| {
         let mut ended = None;
         replay(&plan, major, &mut |event| {
             if let Event::Whole(whole) = event {
@@ -115,13 +106,6 @@ pub fn replay_to_ends(history: &History, number: usize, settings: &Settings, maj
             }
         });
         ended
-    };
-    thread::scope(|scope| match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
-        Ok(thread) => match thread.join() {
-            Ok(ended) => ended,
-            Err(panic) => std::panic::resume_unwind(panic),
-        },
-        Err(_) => None,
     })
 }
 

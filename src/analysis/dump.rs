@@ -7,7 +7,7 @@ use crate::history::{
     Event, History, Migration, Plan, SchemaDump, SinceBase, Start, State, TransactionUnit, replay_shared,
 };
 use crate::project::Project;
-use crate::read::STACK;
+use crate::read::on_deep_stack;
 use crate::rules::{Rule, dump_differs};
 use crate::schema::difference::{Change, Shared};
 use crate::schema::{Schema, Told};
@@ -18,14 +18,8 @@ use crate::version::Major;
 pub fn replay_dump(dump: &History, other: &Schema, told: Told, settings: &Settings, major: Major) -> Schema {
     let plan = Plan::new(dump, 0, settings, Vec::new());
     let start = Start::of(&plan, &[major]).on(other.for_dump());
-    let work = || replay_shared(&plan, &start, &mut |_| {});
-    let shown =
-        std::thread::scope(|scope| match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
-            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            Err(_) => work(),
-        });
     // One major does not part from itself.
-    match shown {
+    match on_deep_stack(|| replay_shared(&plan, &start, &mut |_| {})) {
         Ok(state) => other.as_dumped(&state.schema, told),
         Err(_) => other.as_dumped(other, told),
     }

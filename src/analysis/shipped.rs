@@ -3,7 +3,7 @@
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{AfterFailure, Event, History, Migration, Plan, SinceBase, State, TransactionUnit, replay, stops};
 use crate::project::Project;
-use crate::read::STACK;
+use crate::read::on_deep_stack;
 use crate::rules::shipped::{Edit, deleted, edited, renumbered};
 use crate::rules::stopped::doing;
 use crate::schema::difference::{Change, Shared};
@@ -32,13 +32,8 @@ pub(super) fn check(
         if all().all(|one| matches!(one.since_base, SinceBase::Same | SinceBase::Added)) {
             continue;
         }
-        let work = || Ships { history, index, settings, sources: &project.sources, severities }.check();
-        let of =
-            std::thread::scope(|scope| match std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work) {
-                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-                Err(_) => work(),
-            });
-        found.extend(of);
+        let ships = Ships { history, index, settings, sources: &project.sources, severities };
+        found.extend(on_deep_stack(|| ships.check()));
     }
     found
 }
