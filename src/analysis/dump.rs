@@ -1,11 +1,7 @@
 //! The dump that a change commits, beside what its migrations make.
 
-use std::sync::Arc;
-
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{
-    Event, History, Migration, Plan, SchemaDump, SinceBase, Start, State, TransactionUnit, replay_shared,
-};
+use crate::history::{Event, History, Migration, Plan, SchemaDump, SinceBase, Start, State, replay_shared};
 use crate::project::Project;
 use crate::read::on_deep_stack;
 use crate::rules::{Rule, dump_differs};
@@ -86,9 +82,7 @@ impl Base {
 }
 
 fn changes(from: &Schema, to: &Schema) -> Vec<Change> {
-    let mut changes = from.difference(to, Shared::Nothing);
-    changes.retain(|change| change.certain);
-    changes
+    from.certain_difference(to, Shared::Nothing)
 }
 
 /// The same object, or a part of a table that is new or gone as a whole.
@@ -101,35 +95,5 @@ fn is_about(change: &Change, touched: &Change) -> bool {
 
 /// A dump as a history of one script.
 fn as_history(history: &History, dump: &SchemaDump) -> History {
-    let migration = Migration {
-        version: String::new(),
-        made: None,
-        name: String::new(),
-        source: dump.source,
-        starts: 0,
-        up: dump.up.clone(),
-        down: None,
-        transaction: TransactionUnit::Statement,
-        judged: false,
-        release: None,
-        comments: Vec::new(),
-        repeatable: false,
-        phase: None,
-        since_base: SinceBase::Same,
-        dump: None,
-    };
-    History {
-        root: history.root.clone(),
-        framework: history.framework,
-        runner: history.runner,
-        databases: Vec::new(),
-        migrations: vec![migration],
-        fresh: vec![0],
-        newest_shipped: None,
-        late: Vec::new(),
-        dump: None,
-        application: Default::default(),
-        complete: history.complete,
-        language: Arc::clone(&history.language),
-    }
+    history.with(vec![Migration::of_script(dump.source, dump.up.clone())])
 }

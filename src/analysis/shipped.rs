@@ -96,7 +96,7 @@ impl Ships<'_> {
             since_base: SinceBase::Same,
             ..self.history.migrations[*number].clone()
         };
-        History { migrations: numbers.iter().map(one).collect(), fresh: Vec::new(), ..bare(self.history) }
+        self.history.with(numbers.iter().map(one).collect())
     }
 
     fn edited(&self, edited: &[usize], gone: &[usize], fresh: &[usize], new: &State, all: &[Change]) -> Vec<Finding> {
@@ -257,27 +257,7 @@ impl Ships<'_> {
     }
 }
 
-/// A history without its migrations.
-fn bare(history: &History) -> History {
-    History {
-        root: history.root.clone(),
-        framework: history.framework,
-        runner: history.runner,
-        databases: history.databases.clone(),
-        migrations: Vec::new(),
-        fresh: Vec::new(),
-        newest_shipped: None,
-        late: Vec::new(),
-        dump: None,
-        application: Default::default(),
-        complete: history.complete,
-        language: history.language.clone(),
-    }
-}
-
 /// What brings the one schema to the other, where that is certain.
 fn differences(from: &State, to: &State) -> Vec<Change> {
-    let mut changes = from.schema.difference(&to.schema, Shared::Nothing);
-    changes.retain(|change| change.certain);
-    changes
+    from.schema.certain_difference(&to.schema, Shared::Nothing)
 }

@@ -67,6 +67,49 @@ pub struct Migration {
     pub dump: Option<Told>,
 }
 
+impl History {
+    /// Other migrations of the same project, run by the same runner: a new database runs them in their order.
+    pub fn with(&self, migrations: Vec<Migration>) -> History {
+        History {
+            root: self.root.clone(),
+            framework: self.framework,
+            runner: self.runner,
+            databases: self.databases.clone(),
+            fresh: (0..migrations.len()).collect(),
+            migrations,
+            newest_shipped: None,
+            late: Vec::new(),
+            dump: None,
+            application: Application::default(),
+            complete: self.complete,
+            language: Arc::clone(&self.language),
+        }
+    }
+}
+
+impl Migration {
+    /// A script that stands for itself: shipped, without a name, a version or a way back, each statement on its own.
+    pub fn of_script(source: SourceId, up: Script) -> Migration {
+        Migration {
+            version: String::new(),
+            made: None,
+            name: String::new(),
+            source,
+            starts: 0,
+            up,
+            down: None,
+            transaction: TransactionUnit::Statement,
+            judged: false,
+            release: None,
+            comments: Vec::new(),
+            repeatable: false,
+            phase: None,
+            since_base: SinceBase::Same,
+            dump: None,
+        }
+    }
+}
+
 /// A dump that a project commits beside its migrations.
 #[derive(Debug, Clone)]
 pub struct SchemaDump {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::assemble::script;
 use super::{names, runner, text};
 use crate::error::Error;
-use crate::history::{Framework, History, Migration, SinceBase, TransactionUnit};
+use crate::history::{Framework, History, Migration};
 use crate::source::Sources;
 
 /// Reads a dump as a history of one script that makes all that there is.
@@ -15,23 +15,7 @@ pub fn read_dump(path: &Path) -> Result<(History, Sources), Error> {
     let mut sources = Sources::default();
     let source = sources.add(shown.as_str(), read.text.as_str());
     let (up, comments) = script(&sources.piece(source));
-    let migration = Migration {
-        made: None,
-        version: String::new(),
-        name: names::plain(&shown).name,
-        source,
-        starts: 0,
-        up,
-        down: None,
-        transaction: TransactionUnit::Statement,
-        judged: false,
-        release: None,
-        comments,
-        repeatable: false,
-        phase: None,
-        since_base: SinceBase::Same,
-        dump: None,
-    };
+    let migration = Migration { name: names::plain(&shown).name, comments, ..Migration::of_script(source, up) };
     let history = History {
         root: ".".to_owned(),
         framework: Framework::Plain,

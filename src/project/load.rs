@@ -210,23 +210,13 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
     let mut placeholders = Placeholders { values: settings.placeholders.clone(), ..Placeholders::default() };
     let (up, comments) = script(&placeholders.fill(project.sources.piece(source), tool.templates, STDIN));
     project.remarks.extend(placeholders.remarks(STDIN));
-    let transaction = tool.unit;
     let migration = Migration {
-        version: String::new(),
-        made: None,
         name: "stdin".to_owned(),
-        source,
-        starts: 0,
-        up,
-        down: None,
-        transaction,
+        transaction: tool.unit,
         judged: true,
         release: Some(judge::THIS_CHANGE.to_owned()),
         comments,
-        repeatable: false,
-        phase: None,
-        since_base: SinceBase::Same,
-        dump: None,
+        ..Migration::of_script(source, up)
     };
     match project.histories.as_mut_slice() {
         [one] => {

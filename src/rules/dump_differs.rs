@@ -1,6 +1,6 @@
 //! `schema-dump-differs`: the dump that a change commits is not what its migrations make.
 
-use super::{bare, shipped};
+use super::{bare, say, shipped};
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::schema::difference::{Change, ChangeKind, script};
 use crate::source::Span;
@@ -39,10 +39,10 @@ pub fn finding(
         finding.object(&change.name);
     }
     for (span, object, name) in by_migrations.iter().take(4) {
-        finding.because(*span, format!("makes {object} `{}`, which the dump lacks", short(name)));
+        finding.because(*span, format!("makes {object} `{}`, which the dump lacks", say::short(name)));
     }
     for (span, object, name) in in_dump.iter().skip(1).take(3) {
-        finding.because(*span, format!("the dump has {object} `{}`", short(name)));
+        finding.because(*span, format!("the dump has {object} `{}`", say::short(name)));
     }
     let statements: Vec<String> = script(lacks).iter().map(|repair| format!("{};", repair.sql)).collect();
     finding.instead(match statements.is_empty() || !is_written {
@@ -60,8 +60,8 @@ pub fn finding(
 fn differences(lacks: &[Change], has: &[Change]) -> String {
     let of = |changes: &[Change], kind: ChangeKind| {
         let told = |change: &Change| match change.text.as_str() {
-            "" => format!("{} `{}`", change.object, short(&change.name)),
-            text => format!("{} `{}` ({text})", change.object, short(&change.name)),
+            "" => format!("{} `{}`", change.object, say::short(&change.name)),
+            text => format!("{} `{}` ({text})", change.object, say::short(&change.name)),
         };
         changes.iter().filter(|change| change.kind == kind).map(told).collect::<Vec<_>>()
     };
@@ -72,8 +72,4 @@ fn differences(lacks: &[Change], has: &[Change]) -> String {
     ];
     let told = parts.iter().filter(|(_, names, _)| !names.is_empty());
     told.map(|(verb, names, end)| format!("{verb} {}{end}", shipped::list(names, 4))).collect::<Vec<_>>().join("; ")
-}
-
-fn short(name: &str) -> &str {
-    name.strip_prefix("public.").unwrap_or(name)
 }

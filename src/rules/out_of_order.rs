@@ -77,8 +77,7 @@ fn other_order(whole: &Whole, findings: &mut Findings) {
         return;
     }
     let (new, old) = (chain(&later, &early.end), &late.end);
-    let mut changes = old.schema.difference(&new.schema, Shared::Since(&before.schema));
-    changes.retain(|change| change.certain);
+    let changes = old.schema.certain_difference(&new.schema, Shared::Since(&before.schema));
     if changes.is_empty() {
         return;
     }

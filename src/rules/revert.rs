@@ -184,7 +184,7 @@ fn report(undone: &Undone, left: &[(String, Vec<Change>)], findings: &mut Findin
     if changes.is_empty() {
         return;
     }
-    let names: Vec<String> = changes.iter().map(|change| short(&change.name)).collect();
+    let names: Vec<String> = changes.iter().map(|change| say::short(&change.name).to_owned()).collect();
     let always = left.first().is_some_and(|(words, _)| words.contains("all of it"));
     let when = if always { "" } else { " where the earlier migration stopped half way" };
     let message = match names.as_slice() {
@@ -195,19 +195,15 @@ fn report(undone: &Undone, left: &[(String, Vec<Change>)], findings: &mut Findin
     for change in &changes {
         finding.object(&change.name);
         if let Some(made) = change.made.as_ref().filter(|_| finding.because.len() < 6) {
-            finding.because(made.span, format!("makes `{}`", short(&change.name)));
+            finding.because(made.span, format!("makes `{}`", say::short(&change.name)));
         }
     }
     for (words, rest) in left {
-        let names: Vec<String> = rest.iter().map(|change| short(&change.name)).collect();
+        let names: Vec<String> = rest.iter().map(|change| say::short(&change.name).to_owned()).collect();
         finding.stops.push(format!("{words}: {} left", say::list(&names)));
     }
     let statements: Vec<String> = script(&changes).iter().map(|repair| format!("{};", guarded(&repair.sql))).collect();
     finding.instead(format!("SET lock_timeout = '5s';\n{}", statements.join("\n")));
-}
-
-fn short(name: &str) -> String {
-    name.strip_prefix("public.").unwrap_or(name).to_owned()
 }
 
 /// The same statement where the object may be gone already.

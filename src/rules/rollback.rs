@@ -56,7 +56,7 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
         finding.object(&change.name);
     }
     if let Some(made) = first.made.as_ref().filter(|made| made.span != at.span) {
-        finding.because(made.span, format!("`{}` comes from here", short(&first.name)));
+        finding.because(made.span, format!("`{}` comes from here", say::short(&first.name)));
     }
     let missing: Vec<String> = script(&changes).iter().map(|repair| format!("{};", repair.sql)).collect();
     if decided.is_some() {
@@ -162,17 +162,12 @@ fn is_beyond_history(whole: &Whole, change: &Change) -> bool {
 }
 
 fn said(change: &Change) -> String {
-    let name = short(&change.name);
-    let name = if change.object == "function" { name.split('(').next().unwrap_or(name) } else { name };
+    let name = say::changed(change);
     match change.kind {
         ChangeKind::Extra => format!("{} `{name}` stays", change.object),
         ChangeKind::Missing => format!("{} `{name}` does not come back", change.object),
         ChangeKind::Differs => format!("{} `{name}` {}", change.object, change.text),
     }
-}
-
-fn short(name: &str) -> &str {
-    name.strip_prefix("public.").unwrap_or(name)
 }
 
 /// The down's first statement, or where the object was changed.
@@ -365,7 +360,7 @@ pub fn loses_data(whole: &Whole, findings: &mut Findings) {
         }
     }
     let Some((_, what)) = gone.first() else { return };
-    let names: Vec<String> = gone.iter().map(|(name, _)| short(name).to_owned()).collect();
+    let names: Vec<String> = gone.iter().map(|(name, _)| say::short(name).to_owned()).collect();
     let message = format!("down makes {} anew, without {what}: the up drops them for good", say::list(&names));
     let step = course.units.iter().flat_map(|unit| &unit.steps).next();
     let Some(at) = step.or(whole.steps.first()).map(|step| step.origin.clone()) else { return };

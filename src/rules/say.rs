@@ -4,11 +4,23 @@ use crate::data::{Copy, Data, Feed, FeedWrite, Fill, Queued, Swap, Value};
 use crate::finding::{Finding, LinkKind};
 use crate::history::{Framework, Step};
 use crate::operation::{Action, ForeignKey, Ident, Operation};
+use crate::schema::difference::Change;
 use crate::schema::{ConstraintId, ConstraintRow, Relation, RelationId, Schema, TriggerId};
 
 /// A relation as messages name it, without backticks.
 pub fn name(schema: &Schema, relation: RelationId) -> String {
     schema.get_relation(relation).map_or_else(|| "?".to_owned(), |relation| relation.name.short())
+}
+
+/// A full name as messages have it: `public` goes without saying.
+pub fn short(name: &str) -> &str {
+    name.strip_prefix("public.").unwrap_or(name)
+}
+
+/// What a change is about; of a function only its name.
+pub fn changed(change: &Change) -> &str {
+    let name = short(&change.name);
+    if change.object == "function" { name.split('(').next().unwrap_or(name) } else { name }
 }
 
 /// A list in words: `a`, `b` and `c`; long ones are cut.

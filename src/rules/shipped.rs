@@ -1,6 +1,6 @@
 //! Migrations that are shipped and changed since: what databases that ran them have, and new ones do not.
 
-use super::bare;
+use super::{bare, say};
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{AfterEdit, Framework};
 use crate::schema::difference::{Change, ChangeKind, script};
@@ -118,7 +118,7 @@ pub fn differences(changes: &[Change]) -> String {
     const TOLD: usize = 4;
     let of = |kind: ChangeKind| {
         let named = changes.iter().filter(move |change| change.kind == kind);
-        named.map(|change| format!("{} `{}`", change.object, short(change))).collect::<Vec<_>>()
+        named.map(|change| format!("{} `{}`", change.object, say::changed(change))).collect::<Vec<_>>()
     };
     let mut parts = Vec::new();
     for (verb, names) in [("keep", of(ChangeKind::Extra)), ("lack", of(ChangeKind::Missing))] {
@@ -128,16 +128,11 @@ pub fn differences(changes: &[Change]) -> String {
     }
     let other = changes.iter().filter(|change| change.kind == ChangeKind::Differs);
     let other: Vec<String> =
-        other.map(|change| format!("{} `{}` ({})", change.object, short(change), change.text)).collect();
+        other.map(|change| format!("{} `{}` ({})", change.object, say::changed(change), change.text)).collect();
     if !other.is_empty() {
         parts.push(format!("have another {}", list(&other, TOLD)));
     }
     parts.join("; ")
-}
-
-fn short(change: &Change) -> &str {
-    let name = change.name.strip_prefix("public.").unwrap_or(&change.name);
-    if change.object == "function" { name.split('(').next().unwrap_or(name) } else { name }
 }
 
 pub fn list(names: &[String], most: usize) -> String {

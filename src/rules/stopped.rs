@@ -82,12 +82,11 @@ pub fn left_over(whole: &Whole, stop: &Stop) -> Vec<String> {
 }
 
 fn left(state: &Schema, change: &Change) -> Option<String> {
-    let name = change.name.strip_prefix("public.").unwrap_or(&change.name);
+    let name = say::changed(change);
     // What is only there for the session ends with it.
     if name.starts_with("pg_temp.") {
         return None;
     }
-    let name = if change.object == "function" { name.split('(').next().unwrap_or(name) } else { name };
     Some(match (change.kind, change.object) {
         (ChangeKind::Extra, "constraint") => match name.rsplit_once('.') {
             Some((table, constraint)) => {

@@ -13,7 +13,7 @@ use super::super::text;
 use super::super::walk::Found;
 use super::schema_rb;
 use crate::error::Error;
-use crate::history::{Framework, Migration, SchemaDump, SinceBase, TransactionUnit};
+use crate::history::{Framework, Migration, SchemaDump};
 use crate::operation::Script;
 use crate::schema::Told;
 use crate::source::{Piece, Sources};
@@ -177,21 +177,9 @@ impl Dump {
         let piece = sources.piece(source);
         let up = self.script(&piece);
         let migration = Migration {
-            version: String::new(),
-            made: None,
             name: file_name(&self.path).to_owned(),
-            source,
-            starts: 0,
-            up,
-            down: None,
-            transaction: TransactionUnit::Statement,
-            judged: false,
-            release: None,
-            comments: Vec::new(),
-            repeatable: false,
-            phase: None,
-            since_base: SinceBase::Same,
             dump: Some(self.told),
+            ..Migration::of_script(source, up)
         };
         let up = Found { path: self.path.clone(), disk: Default::default() };
         Draft { migration, up, down: None, part: None, order: usize::MAX }

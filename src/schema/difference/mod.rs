@@ -76,6 +76,15 @@ impl Schema {
     }
 }
 
+impl Schema {
+    /// The same without what rests on something that may or may not be.
+    pub fn certain_difference(&self, to: &Schema, shared: Shared<'_>) -> Vec<Change> {
+        let mut changes = self.difference(to, shared);
+        changes.retain(|change| change.certain);
+        changes
+    }
+}
+
 /// The repairs of all changes, in an order in which they can run.
 pub fn script(changes: &[Change]) -> Vec<&Repair> {
     let mut repairs: Vec<&Repair> = changes.iter().flat_map(|change| &change.repairs).collect();
