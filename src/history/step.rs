@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::{Deref, RangeInclusive};
 
 use super::{Ends, Migration, Past, Plan, Session};
 use crate::data::Data;
 use crate::finding::MigrationRef;
-use crate::operation::{Operation, Origin};
-use crate::schema::{Applied, Existence, RelationId, Schema};
+use crate::operation::{Name, Operation, Origin};
+use crate::schema::{Applied, Existence, Relation, RelationId, Schema};
 use crate::server::{Effects, effects_alike};
 use crate::settings::Settings;
 use crate::version::Major;
@@ -152,6 +153,26 @@ pub struct Whole<'a> {
     pub after: &'a State,
     pub past: &'a Past,
     pub(super) ends: &'a Ends,
+}
+
+impl<'a> Whole<'a> {
+    /// Tables that are there at the end and that statements name which passed: each once, with the first of them.
+    pub fn tables(&self, named: fn(&Operation) -> Option<&Name>) -> impl Iterator<Item = (&'a Passed, &'a Relation)> {
+        let (schema, mut seen) = (&self.after.schema, BTreeSet::new());
+        let passed = self.steps.iter().filter(|step| step.applied.failure().is_none());
+        let tables = passed.filter_map(move |step| Some((step, schema.find_table(named(&step.operation)?)?)));
+        tables.filter(move |(_, table)| seen.insert(table.id))
+    }
+}
+
+/// The table that a statement makes, alters or indexes.
+pub fn shaped(operation: &Operation) -> Option<&Name> {
+    match operation {
+        Operation::CreateTable(create) => Some(&create.name),
+        Operation::AlterTable(alter) => Some(&alter.table),
+        Operation::CreateIndex(create) => Some(&create.table),
+        _ => None,
+    }
 }
 
 impl Context<'_> {

@@ -1,23 +1,11 @@
 //! Indexes that another index of the table makes unnecessary.
 
-use std::collections::BTreeSet;
-
 use super::{Findings, say};
-use crate::history::{Passed, Whole};
-use crate::operation::Operation;
-use crate::schema::{Existence, Index, IndexColumn, IndexKey, Relation, RelationId, Schema};
+use crate::history::{Passed, Whole, shaped};
+use crate::schema::{Existence, Index, IndexColumn, IndexKey, Relation, Schema};
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
-    let end = &whole.after.schema;
-    let mut seen: BTreeSet<RelationId> = BTreeSet::new();
-    for step in whole.steps.iter().filter(|step| step.applied.failure().is_none()) {
-        let name = match &step.operation {
-            Operation::CreateTable(create) => &create.name,
-            Operation::AlterTable(alter) => &alter.table,
-            Operation::CreateIndex(create) => &create.table,
-            _ => continue,
-        };
-        let Some(table) = end.find_table(name).filter(|table| seen.insert(table.id)) else { continue };
+    for (step, table) in whole.tables(shaped) {
         overlaps(whole, step, table, findings);
     }
 }

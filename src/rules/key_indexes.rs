@@ -4,22 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Findings, say};
 use crate::finding::Severity;
-use crate::history::{Passed, TransactionUnit, Whole};
+use crate::history::{Passed, TransactionUnit, Whole, shaped};
 use crate::operation::{Action, CreateIndex, Expr, Ident, KeyPart, Node, ObjectKind, Operation, Transaction};
 use crate::schema::{ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexKey, Relation, RelationId, Schema};
 
 /// The foreign keys that a migration leaves behind and did not find, each declared one once.
 fn new_keys<'a>(whole: &'a Whole) -> Vec<(&'a Passed, &'a Constraint, &'a ForeignRow)> {
     let end = &whole.after.schema;
-    let mut seen: BTreeSet<RelationId> = BTreeSet::new();
     let mut found = Vec::new();
-    for step in whole.steps {
-        let name = match &step.operation {
-            Operation::CreateTable(create) => &create.name,
-            Operation::AlterTable(alter) => &alter.table,
-            _ => continue,
-        };
-        let Some(relation) = end.find_table(name).filter(|relation| seen.insert(relation.id)) else { continue };
+    for (step, relation) in whole.tables(shaped) {
         for key in end.constraints_of(relation.id) {
             let Some(foreign) = key.as_foreign() else { continue };
             if key.is_standalone() && !foreign.referenced_side && whole.before.schema.get_constraint(key.id).is_none() {

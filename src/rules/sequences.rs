@@ -1,24 +1,14 @@
 //! Columns that draw from a sequence which belongs to another column, and goes with that.
 
-use std::collections::BTreeSet;
-
 use super::{Findings, say};
 use crate::finding::Severity;
-use crate::history::Whole;
-use crate::operation::{ObjectKind, Operation};
+use crate::history::{Whole, shaped};
+use crate::operation::{Name, ObjectKind, Operation};
 use crate::schema::{Column, ColumnId, Relation, RelationId, Schema};
 
 pub fn owner_lost(whole: &Whole, findings: &mut Findings) {
     let end = &whole.after.schema;
-    let mut seen: BTreeSet<RelationId> = BTreeSet::new();
-    for step in whole.steps.iter().filter(|step| step.applied.failure().is_none()) {
-        let name = match &step.operation {
-            Operation::CreateTable(create) => &create.name,
-            Operation::AlterTable(alter) => &alter.table,
-            Operation::Rename(rename) if rename.kind == ObjectKind::Column => &rename.object,
-            _ => continue,
-        };
-        let Some(relation) = end.find_table(name).filter(|relation| seen.insert(relation.id)) else { continue };
+    for (step, relation) in whole.tables(shaped_or_renamed) {
         let Some(table) = relation.as_table().filter(|table| table.partition_of.is_none()) else { continue };
         for column in &table.columns {
             let Some((sequence, owner)) = foreign_sequence(end, relation, column) else { continue };
@@ -44,6 +34,13 @@ pub fn owner_lost(whole: &Whole, findings: &mut Findings) {
             finding.object(table).object(sequence);
             finding.instead(format!("ALTER SEQUENCE {sequence} OWNED BY {table}.{column};"));
         }
+    }
+}
+
+fn shaped_or_renamed(operation: &Operation) -> Option<&Name> {
+    match operation {
+        Operation::Rename(rename) if rename.kind == ObjectKind::Column => Some(&rename.object),
+        _ => shaped(operation),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Findings;
 use super::gone::is_temporary;
-use crate::history::Whole;
+use crate::history::{Whole, shaped};
 use crate::operation::{Operation, TableActionKind};
 use crate::schema::{Column, ConstraintRow, Relation, RelationId, Table, TableKind};
 
@@ -40,14 +40,7 @@ pub fn without_primary_key(whole: &Whole, findings: &mut Findings) {
 /// `x_type` beside `x_id`: the table that is meant stands in the row.
 pub fn polymorphic(whole: &Whole, findings: &mut Findings) {
     let end = &whole.after.schema;
-    let mut seen: BTreeSet<RelationId> = BTreeSet::new();
-    for step in whole.steps.iter().filter(|step| step.applied.failure().is_none()) {
-        let name = match &step.operation {
-            Operation::CreateTable(create) => &create.name,
-            Operation::AlterTable(alter) => &alter.table,
-            _ => continue,
-        };
-        let Some(relation) = end.find_table(name).filter(|relation| seen.insert(relation.id)) else { continue };
+    for (step, relation) in whole.tables(shaped) {
         let Some(table) = relation.as_table().filter(|table| table.partition_of.is_none()) else { continue };
         let before = whole.before.schema.get_relation(relation.id).and_then(Relation::as_table);
         let is_new = |column: &Column| before.is_none_or(|before| before.column_by_id(column.id).is_none());

@@ -3,21 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{Findings, say};
-use crate::history::Whole;
-use crate::operation::Operation;
-use crate::schema::{Column, Index, IndexKey, Relation, RelationId, Schema, Table};
+use crate::history::{Whole, shaped};
+use crate::schema::{Column, Index, IndexKey, Relation, Schema, Table};
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
     let end = &whole.after.schema;
-    let mut seen: BTreeSet<RelationId> = BTreeSet::new();
-    for step in whole.steps.iter().filter(|step| step.applied.failure().is_none()) {
-        let name = match &step.operation {
-            Operation::CreateTable(create) => &create.name,
-            Operation::AlterTable(alter) => &alter.table,
-            Operation::CreateIndex(create) => &create.table,
-            _ => continue,
-        };
-        let Some(relation) = end.find_table(name).filter(|relation| seen.insert(relation.id)) else { continue };
+    for (_, relation) in whole.tables(shaped) {
         let Some(table) = relation.as_table().filter(|table| table.partition_of.is_none()) else { continue };
         for id in &table.indexes {
             let index = end.get_relation(*id).filter(|_| whole.before.schema.get_relation(*id).is_none());
