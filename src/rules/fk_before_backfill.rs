@@ -171,7 +171,9 @@ fn report(unit: &Unit, hazard: &Hazard, findings: &mut Findings) {
         Coverage::Cancelled(_) => {
             format!("rows of `{source}` that no backfill of `{copy}` will reach: it was taken out of the queue")
         }
-        Coverage::Unseen => format!("rows of `{source}` older than the trigger, if nothing has copied them"),
+        Coverage::Unseen => {
+            format!("rows of `{source}` older than the trigger, if nothing has copied them into `{copy}`")
+        }
         Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {
             format!("rows of `{source}` that were never copied into `{copy}`")
         }
@@ -264,7 +266,11 @@ fn evidence(finding: &mut Finding, schema: &Schema, data: &crate::data::Data, ha
             finding.because(fill.origin.span, format!("which rows this takes into `{copy}` cannot be told"));
         }
         Coverage::Queued(fill) | Coverage::Cancelled(fill) => say::queue(finding, data, fill, &copy),
-        Coverage::Missing | Coverage::Complete | Coverage::Stated(_) | Coverage::Unseen => {}
+        Coverage::Unseen => {
+            let made = schema.relation(hazard.copy.table).existence.origin().span;
+            finding.because(made, format!("`{copy}` is older than the files at hand: what filled it cannot be seen"));
+        }
+        Coverage::Missing | Coverage::Complete | Coverage::Stated(_) => {}
     }
     tell_radius(finding, (schema, data), hazard, coverage);
     let not_valid: Vec<&Constraint> =
