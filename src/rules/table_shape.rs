@@ -97,9 +97,11 @@ pub fn row_security_without_policy(whole: &Whole, findings: &mut Findings) {
         if !seen.insert(relation.id) {
             continue;
         }
-        let but = if table.row_security_forced { "not even its owner" } else { "nobody but its owner" };
+        // Superusers and roles with BYPASSRLS are asked no policy, an owner only under FORCE.
+        let but = if table.row_security_forced { "" } else { "its owner and " };
         let message = format!(
-            "{but} reads a row of `{}` or writes one: row security is on, and no policy lets anything through",
+            "no role but {but}those that bypass row security reads a row of `{}` or writes one: row security is on, and no \
+             policy lets anything through",
             relation.name.short()
         );
         let finding = findings.report(&step.origin, "row-security", step.certain, message);
