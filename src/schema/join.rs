@@ -17,7 +17,6 @@ impl Schema {
         let mut joined = self.clone();
         joined.complete &= other.complete;
         joined.unread |= other.unread;
-        joined.any_temporary |= other.any_temporary;
         let maybe = Existence::Maybe { by: by.clone() };
         for (id, own, theirs) in beside(&self.relations, &other.relations) {
             if theirs.is_none_or(|theirs| !alike(own, theirs)) {
@@ -58,7 +57,7 @@ impl Schema {
             }
             let new = RelationId(self.fresh());
             self.gone.remove(name);
-            self.relation_names.insert(name.clone(), new);
+            self.name_relation(name.clone(), new);
             let kind = bare(&theirs.kind);
             self.relations
                 .insert(new, Kept::new(Relation { id: new, name: name.clone(), existence: maybe.clone(), kind }));

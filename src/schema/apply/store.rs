@@ -16,6 +16,11 @@ impl Schema {
         id
     }
 
+    pub(in crate::schema) fn name_relation(&mut self, name: QualifiedName, id: RelationId) {
+        self.any_temporary |= name.schema == "pg_temp";
+        self.relation_names.insert(name, id);
+    }
+
     /// The table with that id; an empty one where it is none, so that a question never panics.
     pub(in crate::schema) fn table(&self, id: RelationId) -> &Table {
         static NONE: Table = Table::empty();
@@ -226,8 +231,7 @@ impl Change<'_> {
     pub(super) fn add_relation(&mut self, name: QualifiedName, kind: RelationKind, existence: Existence) -> RelationId {
         let id = RelationId(self.schema.fresh());
         self.schema.gone.remove(&name);
-        self.schema.any_temporary |= name.schema == "pg_temp";
-        self.schema.relation_names.insert(name.clone(), id);
+        self.schema.name_relation(name.clone(), id);
         self.schema.relations.insert(id, Kept::new(Relation { id, name, existence, kind }));
         id
     }
@@ -335,8 +339,7 @@ impl Change<'_> {
         let gone = self.gone(Some(to.clone()));
         self.schema.gone.insert(from, gone);
         self.schema.gone.remove(&to);
-        self.schema.any_temporary |= to.schema == "pg_temp";
-        self.schema.relation_names.insert(to.clone(), id);
+        self.schema.name_relation(to.clone(), id);
         self.schema.edit_relation(id, |relation| relation.name = to);
     }
 }

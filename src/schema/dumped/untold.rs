@@ -67,7 +67,7 @@ impl Schema {
     }
 
     fn take_relation(&mut self, relation: Relation) {
-        self.relation_names.insert(relation.name.clone(), relation.id);
+        self.name_relation(relation.name.clone(), relation.id);
         self.relations.insert(relation.id, Kept::new(relation));
     }
 
