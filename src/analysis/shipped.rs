@@ -109,8 +109,9 @@ impl Ships<'_> {
                 (true, _) => Vec::new(),
                 (_, true) => all.to_vec(),
                 _ => {
+                    let shipped = self.shipped(*number).unwrap_or(*number);
                     let with: Vec<usize> =
-                        fresh.iter().map(|one| if one == number { self.shipped(*number) } else { *one }).collect();
+                        fresh.iter().map(|one| if one == number { shipped } else { *one }).collect();
                     differences(&self.end(&with), new)
                 }
             };
@@ -126,14 +127,15 @@ impl Ships<'_> {
         found
     }
 
-    /// The shipped text of an edited migration stands right behind it.
-    fn shipped(&self, edited: usize) -> usize {
-        edited + 1
+    /// The shipped text of an edited migration stands right behind it, where there is one.
+    fn shipped(&self, edited: usize) -> Option<usize> {
+        let behind = self.history.migrations.get(edited + 1)?;
+        (behind.since_base == SinceBase::Shipped).then_some(edited + 1)
     }
 
     /// Where databases on which the shipped text stopped half way come to with all that follows.
     fn stops(&self, edited: usize, new: &State, known: &[Change]) -> Vec<(String, Vec<Change>)> {
-        let shipped = self.shipped(edited);
+        let Some(shipped) = self.shipped(edited) else { return Vec::new() };
         let numbers = self.numbers(|one| one.since_base != SinceBase::Edited);
         let Some(place) = numbers.iter().position(|number| *number == shipped) else { return Vec::new() };
         let migration = &self.history.migrations[shipped];
@@ -179,7 +181,7 @@ impl Ships<'_> {
     fn edit(&self, number: usize, changes: &[Change], stops: &[(String, Vec<Change>)]) -> Option<Finding> {
         let migration = &self.history.migrations[number];
         let only_format = migration.since_base == SinceBase::Reformatted;
-        let shipped = self.history.migrations.get(self.shipped(number)).filter(|_| !only_format);
+        let shipped = self.shipped(number).map(|shipped| &self.history.migrations[shipped]);
         let edit = Edit {
             at: self.at(number),
             place: self.place(migration, shipped),

@@ -125,7 +125,8 @@ impl Compared<'_> {
                 _ => None,
             };
             let Some(found) = found else {
-                if migration.since_base == SinceBase::Edited && draft.part.is_some() {
+                // What the base's file held was no migration there, or another one: databases have not run this.
+                if migration.since_base == SinceBase::Edited {
                     draft.migration.since_base = SinceBase::Added;
                 }
                 if self.shipped.is_renumbered(draft, framework) {
@@ -135,6 +136,7 @@ impl Compared<'_> {
             };
             let mut twin = self.before.remove(found);
             if draft.migration.repeatable {
+                draft.migration.since_base = SinceBase::Added;
                 continue;
             }
             if says_the_same(&twin, draft, sources) {
