@@ -4,7 +4,7 @@ use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{AfterFailure, Event, History, Migration, Plan, SinceBase, State, TransactionUnit, replay, stops};
 use crate::project::Project;
 use crate::read::on_deep_stack;
-use crate::rules::shipped::{Edit, deleted, edited, renumbered};
+use crate::rules::shipped::{self, Edit, deleted, renumbered};
 use crate::rules::stopped::doing;
 use crate::schema::difference::{Change, Shared};
 use crate::settings::Settings;
@@ -28,8 +28,12 @@ pub(super) fn check(
     let severities = [severity("shipped-migration-edited"), severity("shipped-migration-deleted")];
     let mut found = Vec::new();
     for (index, history) in project.histories.iter().enumerate() {
-        let all = || history.migrations.iter();
-        if all().all(|one| matches!(one.since_base, SinceBase::Same | SinceBase::Added)) {
+        let is_told = |one: &Migration| match one.since_base {
+            SinceBase::Same | SinceBase::Added | SinceBase::Repeated => false,
+            SinceBase::Shipped => !one.repeatable,
+            SinceBase::Reformatted | SinceBase::Renumbered | SinceBase::Edited | SinceBase::Deleted => true,
+        };
+        if !history.migrations.iter().any(is_told) {
             continue;
         }
         let ships = Ships { history, index, settings, sources: &project.sources, severities };
@@ -56,7 +60,7 @@ impl Ships<'_> {
         let is = |kind: SinceBase| move |one: &Migration| one.since_base == kind;
         let edited = self.numbers(is(SinceBase::Edited));
         let mut gone = self.numbers(is(SinceBase::Deleted));
-        let mut fresh = self.history.fresh.clone();
+        let mut fresh = self.fresh();
         if self.is_tidied(&gone) {
             fresh.splice(0..0, gone.drain(..));
         }
@@ -68,11 +72,26 @@ impl Ships<'_> {
             found.extend(self.edited(&edited, &gone, &fresh, &new, &all));
             found.extend(self.deleted(&edited, &gone, &new, all));
         }
-        for number in self.numbers(is(SinceBase::Reformatted)) {
-            found.extend(self.edit(number, &[], &[]));
-        }
+        found.extend(self.alike(&self.numbers(is(SinceBase::Reformatted)), true));
         found.extend(self.renumbered(&self.numbers(is(SinceBase::Renumbered))));
         found
+    }
+
+    /// As a new database runs them. A repeatable migration runs its shipped text first here: that another text of it
+    /// leaves something behind is no edit of what is shipped.
+    fn fresh(&self) -> Vec<usize> {
+        let twin = |number: usize| {
+            let own = &self.history.migrations[number];
+            let is_twin = |one: &Migration| {
+                one.since_base == SinceBase::Shipped
+                    && one.repeatable
+                    && one.version == own.version
+                    && one.name == own.name
+            };
+            let found = self.history.migrations.iter().position(is_twin);
+            found.filter(|_| own.since_base == SinceBase::Repeated)
+        };
+        self.history.fresh.iter().flat_map(|number| twin(*number).into_iter().chain([*number])).collect()
     }
 
     /// Rails loads its dump into new databases: the oldest migrations may go.
@@ -103,28 +122,43 @@ impl Ships<'_> {
         let alone = edited.len() == 1 && gone.is_empty();
         // Together they may come to nothing: a statement that moved from one to another.
         let nothing = all.is_empty();
-        let (mut found, mut told) = (Vec::new(), Vec::new());
+        let (mut found, mut told, mut alike) = (Vec::new(), Vec::new(), Vec::new());
         for number in edited.iter().take(MOST_EDITED) {
             let changes = match (nothing, alone) {
                 (true, _) => Vec::new(),
                 (_, true) => all.to_vec(),
                 _ => {
                     let shipped = self.shipped(*number).unwrap_or(*number);
-                    let with: Vec<usize> =
-                        fresh.iter().map(|one| if one == number { shipped } else { *one }).collect();
+                    let with: Vec<usize> = fresh.iter().map(|one| if one == number { shipped } else { *one }).collect();
                     differences(&self.end(&with), new)
                 }
             };
             let stops = self.stops(*number, new, &changes);
-            found.extend(self.edit(*number, &changes, &stops));
+            if changes.is_empty() && stops.is_empty() {
+                alike.push(*number);
+            } else {
+                found.extend(self.edit(*number, &changes, &stops));
+            }
             told.extend(changes);
         }
         let is_told = |change: &&Change| told.iter().any(|one| one.name == change.name && one.kind == change.kind);
         let mut left: Vec<Change> = all.iter().filter(|change| !is_told(change)).cloned().collect();
         for number in edited.iter().skip(MOST_EDITED) {
-            found.extend(self.edit(*number, &std::mem::take(&mut left), &[]));
+            match std::mem::take(&mut left) {
+                changes if changes.is_empty() => alike.push(*number),
+                changes => found.extend(self.edit(*number, &changes, &[])),
+            }
         }
+        found.extend(self.alike(&alike, false));
         found
+    }
+
+    /// Edits that change no schema: what the runner makes of them is one fault, however many there are.
+    fn alike(&self, edited: &[usize], only_format: bool) -> Option<Finding> {
+        let (first, rest) = edited.split_first()?;
+        let places = rest.iter().map(|number| self.place(&self.history.migrations[*number], self.shipped(*number)));
+        let also: Vec<Span> = places.collect();
+        shipped::edited(&Edit { also: &also, only_format, ..self.edit_of(*first) }, self.severities[0])
     }
 
     /// The shipped text of an edited migration stands right behind it, where there is one.
@@ -179,21 +213,23 @@ impl Ships<'_> {
     }
 
     fn edit(&self, number: usize, changes: &[Change], stops: &[(String, Vec<Change>)]) -> Option<Finding> {
-        let migration = &self.history.migrations[number];
-        let only_format = migration.since_base == SinceBase::Reformatted;
-        let shipped = self.shipped(number).map(|shipped| &self.history.migrations[shipped]);
-        let edit = Edit {
+        shipped::edited(&Edit { changes, stops, ..self.edit_of(number) }, self.severities[0])
+    }
+
+    fn edit_of(&self, number: usize) -> Edit<'_> {
+        let shipped = self.shipped(number);
+        Edit {
             at: self.at(number),
-            place: self.place(migration, shipped),
-            shipped: shipped.map(|one| self.first(one)),
+            place: self.place(&self.history.migrations[number], shipped),
+            shipped: shipped.map(|one| self.first(&self.history.migrations[one])),
+            also: &[],
             framework: self.history.framework,
             after_edit: self.history.runner.after_edit,
-            only_format,
-            changes,
-            stops,
+            only_format: false,
+            changes: &[],
+            stops: &[],
             certain: true,
-        };
-        edited(&edit, self.severities[0])
+        }
     }
 
     fn deleted(&self, edited: &[usize], gone: &[usize], new: &State, all: Vec<Change>) -> Option<Finding> {
@@ -202,7 +238,10 @@ impl Ships<'_> {
         }
         let changes = match edited.is_empty() {
             true => all,
-            false => differences(&self.end(&self.numbers(|one| one.since_base != SinceBase::Shipped)), new),
+            false => {
+                let is_edited = |one: &Migration| one.since_base == SinceBase::Shipped && !one.repeatable;
+                differences(&self.end(&self.numbers(|one| !is_edited(one))), new)
+            }
         };
         let places: Vec<_> =
             gone.iter().map(|number| (self.at(*number), self.first(&self.history.migrations[*number]))).collect();
@@ -244,8 +283,10 @@ impl Ships<'_> {
     }
 
     /// The first line that the shipped text has not.
-    fn place(&self, migration: &Migration, shipped: Option<&Migration>) -> Span {
-        let Some(shipped) = shipped else { return self.first(migration) };
+    fn place(&self, migration: &Migration, shipped: Option<usize>) -> Span {
+        let Some(shipped) = shipped.map(|number| &self.history.migrations[number]) else {
+            return self.first(migration);
+        };
         let (now, before) = (&self.sources.get(migration.source).text, &self.sources.get(shipped.source).text);
         let (mut lines, mut old) = (now.lines(), before.lines());
         let mut line = 1;

@@ -133,7 +133,9 @@ pub enum SinceBase {
     Renumbered,
     /// Another text: no database that has run the shipped one runs this.
     Edited,
-    /// The shipped text of the edited migration just before it.
+    /// Another text of a repeatable migration: its runner runs it where the shipped one ran.
+    Repeated,
+    /// The shipped text of the edited migration just before it, or of a repeated one.
     Shipped,
     /// Only the base has it; databases have run it.
     Deleted,
@@ -223,6 +225,8 @@ pub enum AfterEdit {
     Nothing,
     /// No migration runs any more.
     Refuses,
+    /// The same, but how lines end, and lines without anything in them, may change.
+    RefusesOtherLines,
     /// The same, but comments and blanks may change.
     RefusesOtherWords,
     /// It runs the down that it keeps, and the new up.

@@ -11,7 +11,7 @@ use super::git::Git;
 use super::runner::{self, compare_versions};
 use super::{Base, Deleted, Edited};
 use crate::error::Error;
-use crate::history::{Framework, SinceBase};
+use crate::history::{AfterEdit, Framework, SinceBase};
 use crate::operation::Node;
 use crate::read::sql::same_tokens;
 use crate::source::{SourceId, Sources};
@@ -135,16 +135,20 @@ impl Compared<'_> {
                 continue;
             };
             let mut twin = self.before.remove(found);
-            if draft.migration.repeatable {
-                draft.migration.since_base = SinceBase::Added;
-                continue;
-            }
-            if says_the_same(&twin, draft, sources) {
-                draft.migration.since_base = SinceBase::Reformatted;
+            let after_edit = runner::tool(framework).after_edit;
+            let repeats = draft.migration.repeatable;
+            let is_same = match after_edit {
+                AfterEdit::RefusesOtherLines => has_the_lines(&twin, draft, sources),
+                // What keeps no checksum of a text has no reason to run it again.
+                _ => repeats && says_the_same(&twin, draft, sources),
+            };
+            if is_same || (!repeats && says_the_same(&twin, draft, sources)) {
+                draft.migration.since_base = if is_same { SinceBase::Same } else { SinceBase::Reformatted };
                 draft.migration.judged = self.changes[place] != Change::None;
                 continue;
             }
-            draft.migration.since_base = SinceBase::Edited;
+            draft.migration.since_base = if repeats { SinceBase::Repeated } else { SinceBase::Edited };
+            twin.migration.repeatable = repeats;
             twin.migration.since_base = SinceBase::Shipped;
             twin.migration.judged = false;
             self.twins.push((place, twin));
@@ -157,11 +161,8 @@ impl Compared<'_> {
         let mut twins = std::mem::take(&mut self.twins).into_iter().peekable();
         for (place, draft) in std::mem::take(&mut self.history.drafts).into_iter().enumerate() {
             let migration = &draft.migration;
-            let rank = match (migration.repeatable, migration.judged, migration.since_base) {
-                (true, true, _) => 2,
-                (_, _, SinceBase::Added) => 1,
-                _ => 0,
-            };
+            let runs_now = matches!(migration.since_base, SinceBase::Added | SinceBase::Repeated);
+            let rank = u8::from(runs_now);
             placed.push((rank, draft));
             if let Some((_, twin)) = twins.next_if(|(of, _)| *of == place) {
                 placed.push((0, twin));
@@ -208,8 +209,18 @@ fn says_the_same(before: &Draft, now: &Draft, sources: &Sources) -> bool {
     before.up.nodes.iter().zip(&now.up.nodes).all(|(before_node, now_node)| match (before_node, now_node) {
         (Node::Statement(one), Node::Statement(other)) => same_tokens(sources.text(one.span), sources.text(other.span)),
         (Node::Ruby(_), Node::Ruby(_)) => ruby_words(before, sources) == ruby_words(now, sources),
+        // Parts of a text that stand under a condition of `psql`.
+        (Node::Guard { .. }, Node::Guard { .. }) => {
+            same_tokens(&sources.get(before.source).text, &sources.get(now.source).text)
+        }
         _ => false,
     })
+}
+
+/// Lines that end otherwise, and empty ones, are all that differs.
+fn has_the_lines(before: &Draft, now: &Draft, sources: &Sources) -> bool {
+    let [before, now] = [before, now].map(|one| &sources.get(one.migration.source).text);
+    before.lines().flat_map(str::bytes).eq(now.lines().flat_map(str::bytes))
 }
 
 /// A file in Ruby without comments, blanks and the kind of its quotes.

@@ -6,6 +6,9 @@ use crate::history::{AfterEdit, Framework};
 use crate::schema::difference::{Change, ChangeKind, script};
 use crate::source::Span;
 
+/// Places of one finding that are named; the message counts all.
+const MOST_NAMED: usize = 50;
+
 /// A shipped migration whose text is another now.
 #[derive(Debug)]
 pub struct Edit<'a> {
@@ -13,6 +16,8 @@ pub struct Edit<'a> {
     /// Where its text begins to differ.
     pub place: Span,
     pub shipped: Option<Span>,
+    /// Where others begin to differ of which all of it can be said too.
+    pub also: &'a [Span],
     pub framework: Framework,
     pub after_edit: AfterEdit,
     pub only_format: bool,
@@ -26,15 +31,20 @@ pub struct Edit<'a> {
 /// `shipped-migration-edited`: `None` where nobody notices.
 pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
     let runner = edit.framework.name();
+    let (its, it_was) = match edit.also.len() {
+        0 => ("its text".to_owned(), "it was"),
+        1 => ("its text and that of another one".to_owned(), "they were"),
+        more => (format!("its text and those of {more} others"), "they were"),
+    };
     let of_runner = match edit.after_edit {
         AfterEdit::Nothing => None,
         AfterEdit::RefusesOtherWords if edit.only_format => None,
-        AfterEdit::Refuses | AfterEdit::RefusesOtherWords => Some(format!(
-            "its text changed after it was shipped: {runner} compares checksums, and runs nothing any more where it was \
+        AfterEdit::Refuses | AfterEdit::RefusesOtherLines | AfterEdit::RefusesOtherWords => Some(format!(
+            "{its} changed after {it_was} shipped: {runner} compares checksums, and runs nothing any more where {it_was} \
              applied"
         )),
         AfterEdit::RunsAgain => Some(format!(
-            "its text changed after it was shipped: where it was applied, {runner} runs the downs that it has kept, and \
+            "{its} changed after {it_was} shipped: where {it_was} applied, {runner} runs the downs that it has kept, and \
              then the new ups"
         )),
     };
@@ -62,6 +72,9 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
             if told { format!("databases that ran this text {differs}") } else { "the text as shipped".to_owned() };
         finding.because(shipped, text);
     }
+    for place in edit.also.iter().take(MOST_NAMED) {
+        finding.because(*place, "changed too");
+    }
     for change in &all {
         finding.object(&change.name);
     }
@@ -69,7 +82,10 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
         finding.stops.push(format!("{words}: such databases {}", differences(changes)));
     }
     finding.if_certain(edit.certain || of_runner.is_some());
-    finding.instead(way_out("-- bring back the shipped text, and say the rest in a new migration", &all));
+    finding.instead(match edit.only_format {
+        true => "-- bring back the shipped text: what differs does nothing".to_owned(),
+        false => way_out("-- bring back the shipped text, and say the rest in a new migration", &all),
+    });
     Some(finding)
 }
 

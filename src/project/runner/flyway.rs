@@ -27,7 +27,7 @@ pub const TOOL: Tool = Tool {
     also: &[(".java", "Java"), (".kt", "Kotlin")],
     templates: Style::Dollar,
     by_names: true,
-    after_edit: AfterEdit::Refuses,
+    after_edit: AfterEdit::RefusesOtherLines,
     late: Late::Skips,
     ..ORDINARY
 };
