@@ -44,6 +44,8 @@ struct Document<'a> {
     /// What the judged range changes of its own check.
     changes: &'a [String],
     unread: Vec<UnreadRow<'a>>,
+    /// What was noticed on the way: which runner was taken, which files were passed over and why.
+    remarks: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -202,6 +204,7 @@ impl<'a> Writer<'a> {
             facts: report.facts.iter().map(|fact| self.fact(fact)).collect(),
             changes: &report.changes,
             unread: self.unread(),
+            remarks: &report.remarks,
         }
     }
 

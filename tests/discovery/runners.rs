@@ -120,6 +120,24 @@ fn a_runner_that_is_a_guess_refuses_nothing() {
     assert!(history.migrations[2].down.is_some() && history.migrations[3].down.is_some());
     assert!(project.unread_files.is_empty());
 
+    // A runner of the project's own reads what golang-migrate would drop.
+    let mixed = [
+        ("m/201801_a.up.sql", SQL),
+        ("m/201802_b.down.sql", SQL),
+        ("m/201802_b.up.sql", SQL),
+        ("m/201803_c.sql", SQL),
+        ("m/readme.sql", SQL),
+    ];
+    let tree = Tree::new(&mixed);
+    let project = tree.load(&[]).unwrap();
+    let history = only(&project);
+    assert_eq!((history.framework, names(history)), (Framework::Plain, vec!["a", "b", "c"]));
+    assert!(
+        history.migrations[1].down.is_some() && says(&project, "`m/201803_c.sql` has a number and says no direction")
+    );
+    tree.write(&[("go.mod", "require github.com/golang-migrate/migrate/v4 v4.1.0\n")]);
+    assert_eq!(names(only(&tree.load(&[]).unwrap())), ["a", "b"], "it passes over the third");
+
     let tree = Tree::new(&[("m/V1__a.sql", SQL), ("m/V2__b.sql", SQL), ("m/V2__c.sql", SQL)]);
     let project = tree.load(&[]).unwrap();
     assert_eq!((only(&project).framework, only(&project).migrations.len()), (Framework::Flyway, 3));

@@ -35,12 +35,13 @@ fn json_has_exactly_the_fields_of_its_contract() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(
         keys(&document),
-        "allowed base changes facts findings histories migrations postgres summary tool unread version"
+        "allowed base changes facts findings histories migrations postgres remarks summary tool unread version"
     );
     assert_eq!(document["version"], 1);
     assert_eq!(document["tool"], json!({"name": "plimsoll", "version": env!("CARGO_PKG_VERSION")}));
     assert_eq!(document["postgres"], "14..18");
     assert_eq!(document["base"], json!({"revision": "origin/main", "commit": "c0ffee"}));
+    assert_eq!(document["remarks"], json!(["plain SQL files in db"]));
     assert_eq!(document["histories"], json!([{"root": "db", "framework": "plain", "database": "main"}]));
     assert_eq!(
         document["migrations"][1],

@@ -128,11 +128,10 @@ fn detect_golang_migrate(search: &mut Search<'_>) {
             continue;
         }
         if !search.is_named(&path, Framework::GolangMigrate) {
-            // It refuses to start with a number used twice: whoever runs these, it is another one.
-            if has_twins(search.files(&path)) {
-                let remark = "a number stands before several names, so that it is not golang-migrate: read in the order \
-                              of their names; `framework` names the runner";
-                search.remark(format!("{}: {remark}", named(&path)));
+            if let Some(why) = not_golang_migrate(search.files(&path)) {
+                let remark = "so that it is not golang-migrate: read in the order of their names; `framework` names the \
+                              runner";
+                search.remark(format!("{}: {why}, {remark}", named(&path)));
                 let files = search.take(&path);
                 search.add(path, Framework::Plain, files);
                 continue;
@@ -144,6 +143,21 @@ fn detect_golang_migrate(search: &mut Search<'_>) {
         let files = search.take(&path);
         search.add(path, Framework::GolangMigrate, files);
     }
+}
+
+/// What golang-migrate would make nothing of: whoever runs these, it is another one.
+fn not_golang_migrate(files: &[Found]) -> Option<String> {
+    // It refuses to start with a number used twice.
+    if has_twins(files) {
+        return Some("a number stands before several names".to_owned());
+    }
+    let forward = |file: &&Found| numbered(file.name()).is_some_and(|one| one.direction.is_none());
+    let mut dropped = files.iter().filter(|file| up_down(file.name()).is_none()).filter(forward);
+    let first = &dropped.next()?.path;
+    Some(match dropped.count() {
+        0 => format!("`{first}` has a number and says no direction"),
+        more => format!("{} files have a number and say no direction, such as `{first}`", more + 1),
+    })
 }
 
 /// Two files have one number and one direction.
