@@ -1,7 +1,7 @@
 //! Each further runner on a small tree: what it is known by, its order, its units, what undoes what.
 
 use plimsoll::error::Error;
-use plimsoll::history::{AfterFailure, Framework};
+use plimsoll::history::{AfterFailure, Framework, Late};
 use plimsoll::settings::Flags;
 
 use crate::tree::*;
@@ -288,6 +288,22 @@ fn names_with_up_and_down_belong_to_who_the_manifest_says() {
         Framework::Concourse,
     );
     assert_eq!((units(only(&project)), unread(&project).len()), (vec![FILE], 1));
+}
+
+#[test]
+fn concourse_runs_all_files_of_one_version() {
+    let own = [
+        ("go.mod", "module github.com/concourse/concourse\n"),
+        ("atc/db/migration/migrations/1_a.up.sql", SQL),
+        ("atc/db/migration/migrations/1_b.down.sql", SQL),
+        ("atc/db/migration/migrations/1_b.up.sql", SQL),
+        ("atc/db/migration/migrations/2_c.up.sql", SQL),
+    ];
+    let (_tree, project) = load_as(&own, Framework::Concourse);
+    let history = only(&project);
+    assert_eq!((names(history), unread(&project).len()), (vec!["a", "b", "c"], 0));
+    assert!(history.migrations[0].down.is_none() && history.migrations[1].down.is_some());
+    assert!(history.complete && history.runner.late == Late::Skips);
 }
 
 #[test]

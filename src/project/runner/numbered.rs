@@ -49,7 +49,8 @@ pub const RIVER: Tool = Tool {
     ..ORDINARY
 };
 
-/// Concourse's own: the names of golang-migrate, each in a transaction, Go among them.
+/// Concourse's own: the names of golang-migrate, each in a transaction, Go among them. Every file whose version is above
+/// the newest that ran is run, so that several may share one; which of them is first it does not say.
 pub const CONCOURSE: Tool = Tool {
     framework: Framework::Concourse,
     detect: |search| {
@@ -60,6 +61,8 @@ pub const CONCOURSE: Tool = Tool {
     list: |context| pair(context, up_down),
     fits: |name| up_down(name).is_some(),
     also: &[(".up.go", "Go")],
+    one_per_version: false,
+    late: Late::Skips,
     ..ORDINARY
 };
 
@@ -215,15 +218,15 @@ fn forward(context: &Context<'_>) -> Entries {
     found
 }
 
-/// Files of one version and direction.
-type Sides<'a> = (Option<(&'a Found, Numbered)>, Option<&'a Found>);
+/// Files of one version: those that run forward, and those that undo.
+type Sides<'a> = (Vec<(&'a Found, Numbered)>, Vec<(&'a Found, Numbered)>);
 
 /// Pairs ups with downs by version. None of these runners looks into folders below its own.
 pub(super) fn pair(context: &Context<'_>, take: fn(&str) -> Option<Numbered>) -> Entries {
     let layout = context.layout;
     let mut found = Entries::default();
     let mut ignored = BTreeSet::new();
-    let mut by_version: BTreeMap<String, Vec<Sides<'_>>> = BTreeMap::new();
+    let mut by_version: BTreeMap<String, Sides<'_>> = BTreeMap::new();
     for file in &layout.files {
         let own = (file.folder() == layout.root).then(|| take(file.name())).flatten();
         let Some(parts) = own else {
@@ -231,33 +234,29 @@ pub(super) fn pair(context: &Context<'_>, take: fn(&str) -> Option<Numbered>) ->
             continue;
         };
         let version = parts.version.trim_start_matches('0').to_owned();
-        add(by_version.entry(version).or_default(), file, parts);
+        let (ups, downs) = by_version.entry(version).or_default();
+        let side = if parts.direction == Some(Direction::Down) { downs } else { ups };
+        side.push((file, parts));
     }
-    for (up, down) in by_version.into_values().flatten() {
-        let Some((up, parts)) = up else {
-            found.remarks.extend(down.map(|down| format!("{}: no `up` has its version", down.path)));
-            continue;
-        };
-        found.has_down |= down.is_some();
-        let entry = Entry::new(parts.version, parts.name, up, TransactionUnit::File);
-        found.entries.push(Entry { down: down.cloned(), ..entry });
+    for (ups, mut downs) in by_version.into_values() {
+        let pairs: Vec<_> = ups.into_iter().map(|(up, parts)| (of_name(&mut downs, &parts.name), up, parts)).collect();
+        let mut rest = downs.into_iter().map(|(down, _)| down);
+        for (down, up, parts) in pairs {
+            let down = down.or_else(|| rest.next());
+            found.has_down |= down.is_some();
+            let entry = Entry::new(parts.version, parts.name, up, TransactionUnit::File);
+            // A second migration of one version is refused later, where the runner refuses it.
+            found.entries.push(Entry { down: down.cloned(), ..entry });
+        }
+        found.remarks.extend(rest.map(|down| format!("{}: no `up` has its version", down.path)));
     }
     sort(&mut found, super::tool(layout.framework).compare);
     found.remarks.extend(passed_over(layout, &ignored));
     found
 }
 
-/// A second file of one version and direction opens a second migration, which is refused later.
-fn add<'a>(sides: &mut Vec<Sides<'a>>, file: &'a Found, parts: Numbered) {
-    if parts.direction == Some(Direction::Down) {
-        match sides.iter_mut().find(|(_, down)| down.is_none()) {
-            Some(free) => free.1 = Some(file),
-            None => sides.push((None, Some(file))),
-        }
-        return;
-    }
-    match sides.iter_mut().find(|(up, _)| up.is_none()) {
-        Some(free) => free.0 = Some((file, parts)),
-        None => sides.push((Some((file, parts)), None)),
-    }
+/// A title tells which of several downs of one version is meant; the runner goes by the version alone.
+fn of_name<'a>(downs: &mut Vec<(&'a Found, Numbered)>, name: &str) -> Option<&'a Found> {
+    let place = downs.iter().position(|(_, down)| down.name == name)?;
+    Some(downs.remove(place).0)
 }
