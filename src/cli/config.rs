@@ -40,10 +40,15 @@ fn shown(settings: &Settings) -> String {
     if let Some(framework) = settings.framework {
         key("framework", string(framework.word()));
     }
+    if let Some(unit) = settings.transaction {
+        key("transaction", string(unit.word()));
+    }
     if let Some(baseline) = &settings.baseline {
         key("baseline", string(baseline));
     }
-    key("lock-timeout", settings.lock_timeout_set.to_string());
+    if let Some(set) = settings.lock_timeout_set {
+        key("lock-timeout", set.to_string());
+    }
     key("paths", list(&settings.paths));
     key("large-tables", list(&settings.large_tables));
     key("small-tables", list(&settings.small_tables));

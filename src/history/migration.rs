@@ -8,7 +8,7 @@ use crate::rails::Language;
 use crate::schema::Told;
 use crate::source::{SourceId, Span};
 
-pub use crate::settings::Framework;
+pub use crate::settings::{Framework, TransactionUnit};
 
 /// One ordered list of migrations for one set of schemas.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct History {
     pub complete: bool,
     /// How its migrations in Ruby are understood.
     pub language: Arc<Language>,
+    /// What the checkout shows of its runner ends waits for locks: each session begins with a lock_timeout.
+    pub limits_lock_waits: bool,
 }
 
 /// One migration: one or two files, or a section of a file.
@@ -53,6 +55,8 @@ pub struct Migration {
     pub up: Script,
     pub down: Option<Script>,
     pub transaction: TransactionUnit,
+    /// Nothing shows what holds its statements together: they are taken to stand alone.
+    pub unit_is_guess: bool,
     pub judged: bool,
     /// Which deploy brings it to production, where that is known.
     pub release: Option<String>,
@@ -83,6 +87,7 @@ impl History {
             application: Application::default(),
             complete: self.complete,
             language: Arc::clone(&self.language),
+            limits_lock_waits: self.limits_lock_waits,
         }
     }
 }
@@ -99,6 +104,7 @@ impl Migration {
             up,
             down: None,
             transaction: TransactionUnit::Statement,
+            unit_is_guess: false,
             judged: false,
             release: None,
             comments: Vec::new(),
@@ -182,20 +188,6 @@ fn day_of_date(year: u32, month: u32, day: u32) -> Option<u32> {
 pub enum Phase {
     BeforeDeploy,
     AfterDeploy,
-}
-
-/// What statements share a transaction, unless the script says BEGIN itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransactionUnit {
-    /// Each statement on its own, as `psql -f` does.
-    Statement,
-    /// The whole file is sent as one query: several statements are one implicit transaction, a single one
-    /// (CREATE INDEX CONCURRENTLY) is on its own.
-    SimpleQuery,
-    /// The runner wraps the file in BEGIN … COMMIT.
-    File,
-    /// All pending files share one transaction.
-    AllPending,
 }
 
 /// What a runner does beside running statements.

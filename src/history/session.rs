@@ -13,6 +13,10 @@ use crate::server::{SessionFacts, TimeZone};
 pub struct Session {
     /// By lower-case name: what SET gave, until RESET.
     settings: BTreeMap<Arc<str>, Setting>,
+    /// The runner's sessions begin with a lock_timeout that ends waits.
+    begins_limited: bool,
+    /// It is in force still, where no statement of the script has another.
+    limited: bool,
     pub transaction: Option<Box<OpenTransaction>>,
 }
 
@@ -105,10 +109,17 @@ impl OpenTransaction {
 }
 
 impl Session {
+    /// As the runner of a history opens it.
+    pub fn begin(limits_lock_waits: bool) -> Session {
+        Session { begins_limited: limits_lock_waits, limited: limits_lock_waits, ..Session::default() }
+    }
+
     pub fn set(&mut self, set: &Set, by: &Origin) {
         if set.scope == SetScope::Later {
             return;
         }
+        // What the runner said by SET is gone after RESET.
+        self.limited &= set.values.is_some() || !matches!(&*set.name, "all" | "lock_timeout");
         if &*set.name == "all" {
             self.settings.clear();
             return;
@@ -142,10 +153,9 @@ impl Session {
 
     /// A lock_timeout that ends a wait is in force.
     pub fn has_lock_timeout(&self) -> bool {
-        self.setting("lock_timeout").is_some_and(|(values, _)| {
-            let text = values.first().map_or("0", |value| &**value);
-            text.trim_start_matches('0').starts_with(|digit: char| digit.is_ascii_digit())
-        })
+        let Some((values, _)) = self.setting("lock_timeout") else { return self.limited };
+        let text = values.first().map_or("0", |value| &**value);
+        text.trim_start_matches('0').starts_with(|digit: char| digit.is_ascii_digit())
     }
 
     /// The search_path in force.
@@ -159,6 +169,7 @@ impl Session {
     /// settings of one file are not relied on in the next.
     pub fn end_script(&mut self) {
         self.settings.clear();
+        self.limited = self.begins_limited;
     }
 
     /// What `server` asks of the session.
@@ -214,5 +225,20 @@ mod tests {
         assert!(session.has_lock_timeout());
         session.set(&set(SetScope::Session, None), &at);
         assert!(!session.has_lock_timeout());
+    }
+
+    #[test]
+    fn a_script_takes_the_runner_s_timeout_away() {
+        let mut sources = Sources::default();
+        let id = sources.add("a.sql", "x");
+        let at = Origin::at(sources.piece(id).span(0..1));
+        for taken in [Some("0"), None] {
+            let mut session = Session::begin(true);
+            assert!(session.has_lock_timeout());
+            session.set(&set(SetScope::Session, taken), &at);
+            assert!(!session.has_lock_timeout(), "{taken:?}");
+            session.end_script();
+            assert!(session.has_lock_timeout(), "the next script begins anew");
+        }
     }
 }

@@ -198,6 +198,7 @@ impl Pending {
             // A section without a statement undoes nothing.
             down: down.filter(|down| entry.parts.is_none() || !down.nodes.is_empty()),
             transaction: if class.bare { TransactionUnit::Statement } else { entry.unit },
+            unit_is_guess: false,
             judged: true,
             release: class.milestone.map(|milestone| milestone.to_string()),
             comments,

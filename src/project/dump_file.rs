@@ -29,6 +29,7 @@ pub fn read_dump(path: &Path) -> Result<(History, Sources), Error> {
         late: Vec::new(),
         dump: None,
         complete: true,
+        limits_lock_waits: false,
     };
     Ok((history, sources))
 }

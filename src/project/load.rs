@@ -15,9 +15,10 @@ use super::template::Placeholders;
 use super::text;
 use super::texts::Texts;
 use super::walk::{Found, is_migration_file, walk};
-use super::{Project, Request, judge, runner, shipped};
+use super::{Project, Request, judge, lock_waits, runner, shipped, unit};
 use crate::error::Error;
 use crate::history::{Application, Framework, History, Migration, SinceBase, UnreadFile};
+use crate::rails::Language;
 use crate::settings::{Settings, SettingsFile};
 use crate::source::Sources;
 
@@ -60,6 +61,7 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
     }
     let is_change = request.since.is_some() || request.after.is_some();
     judge::release(&mut histories, request.settings, is_change);
+    histories.iter_mut().for_each(|history| unit::settle(history, request.settings));
     let none = !histories.iter().flat_map(|history| &history.drafts).any(|draft| draft.migration.judged);
     if none && is_change {
         project.remarks.push("no migration is judged: none comes after what is shipped".to_owned());
@@ -72,7 +74,7 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
         history.application = rails::application(history, &place, base, &mut project.sources)?;
     }
     for history in histories {
-        finish(history, request.settings, &mut project);
+        finish(history, request.settings, &place, &mut project);
     }
     if let Some(text) = request.stdin {
         stdin(text, request.settings, &mut project);
@@ -157,7 +159,7 @@ fn without_other_databases(
     Ok(kept)
 }
 
-fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
+fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut Project) {
     let DraftHistory { layout, has_down, has_gaps, drafts, unread, remarks, application, language, .. } = draft;
     let (newest_shipped, dump) = (draft.newest_shipped, draft.dump);
     let (root, framework) = (named(&layout.root).to_owned(), layout.framework);
@@ -176,6 +178,7 @@ fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
     let migrations = if count == 1 { "migration" } else { "migrations" };
     project.remarks.push(format!("{root}: {count} {migrations}, read as {word}"));
     project.remarks.extend(remarks);
+    let limits_lock_waits = limits_lock_waits(&layout, &language, settings, place, &mut project.remarks);
     let databases = settings.databases.iter();
     let runs_on = databases.filter(|database| {
         database.paths.is_empty() || database.paths.iter().any(|pattern| pattern.matches_path(&root))
@@ -194,10 +197,31 @@ fn finish(draft: DraftHistory, settings: &Settings, project: &mut Project) {
         late,
         dump,
         language,
+        limits_lock_waits,
         root,
         framework,
     });
     project.unread_files.extend(unread);
+}
+
+/// What the files around a history show of its sessions, unless the settings say it.
+fn limits_lock_waits(
+    layout: &Layout,
+    language: &Language,
+    settings: &Settings,
+    place: &Place,
+    remarks: &mut Vec<String>,
+) -> bool {
+    if let Some(stated) = settings.lock_timeout_set {
+        return stated;
+    }
+    // Rails has places of its own for it.
+    if layout.framework == Framework::Rails {
+        return language.limits_lock_waits;
+    }
+    let found = lock_waits::find(place, layout);
+    remarks.extend(found.as_ref().map(|found| found.remark(named(&layout.root))));
+    found.is_some()
 }
 
 /// Standard input comes after the one history that there is, or is one of its own.
@@ -212,7 +236,8 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
     project.remarks.extend(placeholders.remarks(STDIN));
     let migration = Migration {
         name: "stdin".to_owned(),
-        transaction: tool.unit,
+        transaction: settings.transaction.filter(|_| framework == Framework::Plain).unwrap_or(tool.unit),
+        unit_is_guess: framework == Framework::Plain && settings.transaction.is_none(),
         judged: true,
         release: Some(judge::THIS_CHANGE.to_owned()),
         comments,
@@ -236,6 +261,7 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
             dump: None,
             complete: false,
             language: Arc::default(),
+            limits_lock_waits: settings.lock_timeout_set == Some(true),
         }),
     }
 }

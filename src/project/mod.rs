@@ -9,6 +9,7 @@ mod git;
 mod judge;
 mod layout;
 mod load;
+mod lock_waits;
 mod manifest;
 mod names;
 mod order;
@@ -20,6 +21,7 @@ mod shipped;
 mod template;
 mod text;
 mod texts;
+mod unit;
 mod walk;
 
 use std::path::PathBuf;

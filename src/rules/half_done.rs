@@ -76,6 +76,7 @@ fn report(whole: &Whole, root: RelationId, stops: &[(&Stop, Vec<&Constraint>)], 
     if feed.is_none() && !partition {
         finding.severity = finding.severity.softened();
     }
+    stopped::soften_guess(finding, whole);
     for (_, rows) in stops {
         for row in rows {
             finding.object(format!(

@@ -10,9 +10,8 @@ use crate::schema::RelationId;
 /// Neither the settings, the script nor its runner end a wait for a lock.
 pub(super) fn waits_without_limit(step: &Step) -> bool {
     let context = &step.context;
-    !context.settings.lock_timeout_set
+    context.settings.lock_timeout_set != Some(true)
         && !step.session.has_lock_timeout()
-        && !context.plan.history.language.limits_lock_waits
         && !context.plan.retries_locks(context.at.migration)
 }
 

@@ -63,6 +63,7 @@ pub fn not_rerunnable(whole: &Whole, findings: &mut Findings) {
             finding.because(stop.step.origin.span, format!("can fail {}", stopped::reason(stop)));
             finding.stops.push(stopped::line(whole, stop));
             finding.instead(advice(whole, step));
+            stopped::soften_guess(finding, whole);
             stopped::tell_databases(finding, whole, stop);
             return;
         }
@@ -77,6 +78,7 @@ pub fn not_rerunnable(whole: &Whole, findings: &mut Findings) {
             finding.because(stop.step.origin.span, format!("can fail {}", stopped::reason(stop)));
             finding.stops.push(stopped::line(whole, stop));
             finding.instead("-- name the constraint: then it cannot be added twice");
+            stopped::soften_guess(finding, whole);
             return;
         }
     }
@@ -172,6 +174,7 @@ fn after_stop(whole: &Whole, findings: &mut Findings) {
                 finding.severity = finding.severity.min(Severity::Warning);
             }
             finding.object(&change.name);
+            stopped::soften_guess(finding, whole);
             // One hazard of one migration, however many indexes it builds so.
             finding.one_per(format!("left {what} {unique}"));
             finding.stops.push(stopped::line(whole, stop));

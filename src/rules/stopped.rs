@@ -60,6 +60,17 @@ pub fn reason(stop: &Stop) -> String {
     }
 }
 
+/// A stop between statements that one transaction may hold together: nothing shows that none does.
+pub fn soften_guess(finding: &mut Finding, whole: &Whole) {
+    if whole.context.migration.unit_is_guess {
+        finding.severity = finding.severity.softened();
+        finding.certain = false;
+        finding.message.push_str(
+            "; not where a transaction holds the file together, of which its text says nothing: `transaction` in plimsoll.toml does",
+        );
+    }
+}
+
 /// One stop as evidence: what fails, and what is left of the migration then.
 pub fn line(whole: &Whole, stop: &Stop) -> String {
     let left = left_over(whole, stop);

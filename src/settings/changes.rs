@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::{Allow, AllowScope, Fact, Settings};
+use super::{Allow, AllowScope, Fact, Settings, TransactionUnit};
 
 impl Settings {
     /// How these settings differ from older ones where it matters to what is found, a sentence each.
@@ -17,7 +17,10 @@ impl Settings {
         value("postgres", old.postgres.to_string(), self.postgres.to_string());
         value("fail-on", old.fail_on.to_string(), self.fail_on.to_string());
         value("preset", format!("{:?}", old.preset).to_lowercase(), format!("{:?}", self.preset).to_lowercase());
-        value("lock-timeout", old.lock_timeout_set.to_string(), self.lock_timeout_set.to_string());
+        let stated = |set: Option<bool>| set.map_or("what the checkout shows".to_owned(), |set| set.to_string());
+        value("lock-timeout", stated(old.lock_timeout_set), stated(self.lock_timeout_set));
+        let unit = |settings: &Settings| settings.transaction.map_or("not said", TransactionUnit::word).to_owned();
+        value("transaction", unit(old), unit(self));
         let named = |file: &Option<String>| file.clone().unwrap_or("none".to_owned());
         value("baseline", named(&old.baseline), named(&self.baseline));
         for rule in old.rules.keys().chain(self.rules.keys()).collect::<BTreeSet<_>>() {

@@ -7,6 +7,7 @@ mod framework;
 mod names;
 mod pattern;
 mod read;
+mod transaction;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub use framework::Framework;
 pub use names::{read_ident, read_name, take_name};
 pub use pattern::{PathPattern, TablePattern};
 pub use read::{KEYS, SettingsFile};
+pub use transaction::TransactionUnit;
 
 /// Settings of a run, all checked.
 #[derive(Debug, Clone)]
@@ -36,8 +38,8 @@ pub struct Settings {
     pub small_tables: Vec<Name>,
     /// Tables whose partitions are made at run time.
     pub dynamic_partitions: Vec<Name>,
-    /// The server or role sets a lock_timeout: `lock-timeout-missing` is silent.
-    pub lock_timeout_set: bool,
+    /// The server or role sets a lock_timeout: `lock-timeout-missing` is silent. Where nothing is said the checkout tells.
+    pub lock_timeout_set: Option<bool>,
     pub strict_reading: bool,
     /// Keep what each judged step does, for a report that shows it.
     pub details: bool,
@@ -46,6 +48,8 @@ pub struct Settings {
     pub unallowable: Vec<String>,
     /// The runner, where it was named; else `project` detects it.
     pub framework: Option<Framework>,
+    /// What holds the statements of plain files together, where a person says it.
+    pub transaction: Option<TransactionUnit>,
     /// Folders and files of migrations, relative to the repository root.
     pub paths: Vec<String>,
     /// What stands for the placeholders of templates, by name.
@@ -127,13 +131,14 @@ impl Default for Settings {
             large_tables: Vec::new(),
             small_tables: Vec::new(),
             dynamic_partitions: Vec::new(),
-            lock_timeout_set: false,
+            lock_timeout_set: None,
             strict_reading: false,
             details: false,
             facts: Vec::new(),
             allows: Vec::new(),
             unallowable: Vec::new(),
             framework: None,
+            transaction: None,
             paths: Vec::new(),
             placeholders: BTreeMap::new(),
             databases: Vec::new(),

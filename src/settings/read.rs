@@ -10,6 +10,7 @@ use super::document::{Fault, Faults, Value, choice};
 use super::names::{read_ident, read_name};
 use super::{
     Allow, AllowScope, Database, Fact, Framework, Override, PathPattern, Preset, Release, Settings, TablePattern,
+    TransactionUnit,
 };
 use crate::error::{Error, SettingsFault};
 use crate::finding::Severity;
@@ -18,7 +19,7 @@ use crate::source::{SourceId, Sources, Span};
 use crate::version::VersionRange;
 
 /// Every key of the settings file.
-pub const KEYS: [&str; 21] = [
+pub const KEYS: [&str; 22] = [
     "allow",
     "baseline",
     "databases",
@@ -37,6 +38,7 @@ pub const KEYS: [&str; 21] = [
     "releases",
     "rules",
     "small-tables",
+    "transaction",
     "unallowable",
     "upgrade-stops",
     "vocabularies",
@@ -120,6 +122,7 @@ impl Reader<'_> {
             "releases" => self.releases(value),
             "rules" => self.settings.rules = self.rules(key, value),
             "small-tables" => self.settings.small_tables = self.tables(key, value),
+            "transaction" => self.transaction(value),
             "unallowable" => self.unallowable(value),
             "upgrade-stops" => {
                 let texts = self.faults.strings(key, value);
@@ -162,6 +165,15 @@ impl Reader<'_> {
         }
     }
 
+    fn transaction(&mut self, value: &Value<'_>) {
+        let Some(word) = self.faults.string("transaction", value) else { return };
+        self.settings.transaction = TransactionUnit::ALL.into_iter().find(|unit| unit.word() == word);
+        if self.settings.transaction.is_none() {
+            let help = choice(word, &TransactionUnit::ALL.map(TransactionUnit::word));
+            self.faults.add(value.span(), format!("`{word}` holds no statements together"), Some(help));
+        }
+    }
+
     fn preset(&mut self, value: &Value<'_>) {
         match self.faults.string("preset", value) {
             Some("default") => self.settings.preset = Preset::Default,
@@ -176,12 +188,12 @@ impl Reader<'_> {
 
     fn lock_timeout(&mut self, value: &Value<'_>) {
         if let Some(set) = value.get_ref().as_bool() {
-            self.settings.lock_timeout_set = set;
+            self.settings.lock_timeout_set = Some(set);
             return;
         }
         let Some(text) = self.faults.string("lock-timeout", value) else { return };
         match duration(text) {
-            Some(set) => self.settings.lock_timeout_set = set,
+            Some(set) => self.settings.lock_timeout_set = Some(set),
             None => {
                 let help = "write what the server has, as PostgreSQL does: `\"5s\"`, `\"500ms\"`; or `true`".to_owned();
                 self.faults.add(value.span(), format!("`{text}` is no timeout"), Some(help));

@@ -196,3 +196,51 @@ fn flyway_orders_by_version_then_repeats() {
     tree.write(&[("flyway.conf", "flyway.group=true\n")]);
     assert_eq!(units(only(&tree.load(&[]).unwrap()))[0], TransactionUnit::AllPending);
 }
+
+#[test]
+fn what_holds_plain_files_together_is_shown_stated_or_a_guess() {
+    let two = "create table b (c int);\ncreate table d (e int);\n";
+    let of = |shipped: &str, settings: &str| {
+        let tree =
+            Tree::new(&[("migrations/001_a.sql", shipped), ("migrations/002_b.sql", two), ("plimsoll.toml", settings)]);
+        let project =
+            tree.load_with(&["migrations"], &Flags { after: Some("001".to_owned()), ..Flags::default() }).unwrap();
+        let last = only(&project).migrations.last().unwrap();
+        let told = project.remarks.iter().filter(|remark| remark.contains("transaction")).count();
+        (last.transaction, last.unit_is_guess, told)
+    };
+    let stand_alone = TransactionUnit::Statement;
+    assert_eq!(of(SQL, ""), (stand_alone, true, 1), "nothing shows it, and the run says so");
+    assert_eq!(of("begin;\ncreate table a (b int);\ncommit;", ""), (stand_alone, false, 0));
+    let concurrently = "create index concurrently on a (b)";
+    assert_eq!(of(&format!("create table a (b int);\n{concurrently};"), ""), (stand_alone, false, 0));
+    assert_eq!(of(concurrently, ""), (stand_alone, true, 1), "alone it may be sent as one query");
+    assert_eq!(of(SQL, "transaction = 'file'"), (TransactionUnit::File, false, 1));
+}
+
+#[test]
+fn a_lock_timeout_is_believed_where_the_runner_sets_it() {
+    let set = "client.query(`SET lock_timeout = '5s'`)\n";
+    let of = |more: &[(&str, &str)]| {
+        let mut files = vec![("db/package.json", "{}"), ("db/migrations/1_a.sql", SQL), ("db/migrations/2_b.sql", SQL)];
+        files.extend(more);
+        let tree = Tree::new(&files);
+        let project = tree.load(&[]).unwrap();
+        let limited = only(&project).limits_lock_waits;
+        let told = says(&project, "lock_timeout = 5s");
+        (limited, told)
+    };
+    assert_eq!(of(&[("db/scripts/migrate.js", set)]), (true, true));
+    assert_eq!(of(&[("db/scripts/migrate.js", set), ("plimsoll.toml", "lock-timeout = false")]), (false, false));
+    for other in [
+        // Another package, other people's code, a test, the application.
+        "other/scripts/migrate.js",
+        "db/inner/scripts/migrate.js",
+        "db/node_modules/migrate.js",
+        "db/scripts/migrate.test.js",
+        "db/src/pool.js",
+    ] {
+        let package = ("db/inner/package.json", "{}");
+        assert_eq!(of(&[(other, set), package]), (false, false), "{other}");
+    }
+}

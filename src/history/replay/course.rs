@@ -66,7 +66,7 @@ pub fn course(plan: &Plan, number: usize, script: &Script, start: &State, majors
         majors,
         tell: &mut |_| {},
         state: start.clone(),
-        session: Session::default(),
+        session: Session::begin(plan.history.limits_lock_waits),
         unit_start: start.clone(),
         unit_steps: Vec::new(),
         migration_steps: Vec::new(),

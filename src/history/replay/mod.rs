@@ -77,7 +77,7 @@ pub fn replay_shared(plan: &Plan, start: &Start, tell: &mut dyn FnMut(Event)) ->
         majors: &start.majors,
         tell,
         state: start.state.clone(),
-        session: Session::default(),
+        session: Session::begin(plan.history.limits_lock_waits),
         unit_start: start.unit_start.clone(),
         unit_steps: Vec::new(),
         migration_steps: Vec::new(),

@@ -71,7 +71,7 @@ fn every_key_is_read() {
     assert_eq!(settings.framework, Some(Framework::Flyway));
     assert_eq!(settings.paths, ["db", "more/db"]);
     assert_eq!(settings.large_tables[1].to_string(), "\"Users\"");
-    assert!(settings.lock_timeout_set && settings.preset == Preset::Strict);
+    assert!(settings.lock_timeout_set == Some(true) && settings.preset == Preset::Strict);
     assert_eq!(settings.fail_on, Severity::Warning);
     assert_eq!(settings.baseline.as_deref(), Some("plimsoll-baseline.json"));
     assert_eq!(settings.severity("drop-column", "db/V1__x.sql"), Some(Severity::Off));
@@ -125,7 +125,7 @@ fn each_wrong_value_is_a_fault() {
         let faults = read(wrong).unwrap_err();
         assert_eq!(faults.len(), 1, "{wrong}: {faults:?}");
     }
-    assert!(read("postgres = 16\nlock-timeout = '0'").is_ok_and(|settings| !settings.lock_timeout_set));
+    assert!(read("postgres = 16\nlock-timeout = '0'").is_ok_and(|settings| settings.lock_timeout_set == Some(false)));
 }
 
 #[test]
