@@ -24,6 +24,9 @@ impl fmt::Display for Major {
     }
 }
 
+/// The first major that keeps NOT NULL as rows of `pg_constraint`.
+pub const NOT_NULL_ROWS: Major = Major(18);
+
 /// Majors that one state stands for. It follows the rules of the oldest, as long as none of them tells them apart.
 #[derive(Debug)]
 pub struct Standing {
@@ -46,6 +49,17 @@ impl Standing {
             self.part(major);
         }
         self.oldest >= major
+    }
+
+    /// Each NOT NULL is a row of `pg_constraint`, as from 18 on. Majors with and without such rows go together as long
+    /// as nothing asks for one by its name.
+    pub fn has_not_null_rows(&self) -> bool {
+        self.oldest >= NOT_NULL_ROWS
+    }
+
+    /// A row of a NOT NULL is asked for, or given a name of its own: majors that have none part from those that do.
+    pub fn ask_not_null_rows(&self) {
+        self.since(NOT_NULL_ROWS);
     }
 
     /// What was seen does not hold from this major on.
@@ -126,16 +140,6 @@ fn version(text: &str) -> Result<(Major, Option<u8>), String> {
         return Err(format!("PostgreSQL {major} is not known: plimsoll knows {oldest} to {newest}"));
     }
     Ok((Major(major), minor))
-}
-
-impl VersionRange {
-    /// The majors of the range in groups whose states may well stay the same through a whole history: from 18 on each
-    /// NOT NULL is a row of the catalog, so that nearly every table differs.
-    pub fn groups(self) -> Vec<Vec<Major>> {
-        let majors: Vec<Major> = self.majors().collect();
-        let has_rows = |major: &Major| major.0 >= 18;
-        majors.chunk_by(|one, other| has_rows(one) == has_rows(other)).map(<[Major]>::to_vec).collect()
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,9 @@
 //! The dump that a change commits, beside what its migrations make.
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{Event, History, Migration, Plan, SchemaDump, SinceBase, Start, State, replay_shared};
+use crate::history::{
+    History, Migration, Plan, Replayed, SchemaDump, SinceBase, Start, Turns, UnreadStep, replay_shared,
+};
 use crate::project::Project;
 use crate::read::on_deep_stack;
 use crate::rules::{Rule, dump_differs};
@@ -15,23 +17,22 @@ pub fn replay_dump(dump: &History, other: &Schema, told: Told, settings: &Settin
     let plan = Plan::new(dump, 0, settings, Vec::new());
     let start = Start::of(&plan, &[major]).on(other.for_dump());
     // One major does not part from itself.
-    match on_deep_stack(|| replay_shared(&plan, &start, &mut |_| {})) {
-        Ok(state) => other.as_dumped(&state.schema, told),
+    match on_deep_stack(|| replay_shared(&plan, &start, &Turns::of(&plan), &mut |_| {})) {
+        Ok(replayed) => other.as_dumped(&replayed.end.schema, told),
         Err(_) => other.as_dumped(other, told),
     }
 }
 
 /// What a run must keep to compare its end with the dump.
+#[derive(Debug, Default)]
 pub(super) struct Base {
-    /// The first judged migration, where the dump is to be compared at all.
-    first: Option<usize>,
-    before: Option<State>,
     /// Something that a judged migration does is not known.
     unread: bool,
 }
 
 impl Base {
-    pub(super) fn of(plan: &Plan, start: &Start) -> Base {
+    /// `None` where the dump is not to be compared.
+    pub(super) fn of(plan: &Plan, start: &Start) -> Option<Base> {
         let migrations = &plan.history.migrations;
         // Where shipped texts changed, dump and databases differ for that reason, which is told.
         let is_plain = |one: &Migration| matches!(one.since_base, SinceBase::Same | SinceBase::Added);
@@ -39,22 +40,23 @@ impl Base {
         let asked = plan.history.dump.is_some()
             && start.majors.contains(&newest)
             && migrations.iter().filter(|one| one.dump.is_none()).all(is_plain);
-        let first = if asked { migrations.iter().position(|one| one.judged) } else { None };
-        Base { first, before: None, unread: false }
+        asked.then(Base::default)
     }
 
-    pub(super) fn note(&mut self, event: Event) {
-        let Some(first) = self.first else { return };
-        match event {
-            Event::Unread(unread) => self.unread |= unread.judged,
-            Event::Whole(whole) if self.before.is_none() => self.before = whole.past.before(first).cloned(),
-            Event::Whole(_) | Event::Step(_) | Event::Unit(_) | Event::Call(_) => {}
-        }
+    pub(super) fn note(&mut self, unread: &UnreadStep) {
+        self.unread |= unread.judged;
     }
 
     /// What the dump of the work tree says otherwise, of all that this change touches.
-    pub(super) fn check(self, project: &Project, plan: &Plan, end: &State, settings: &Settings) -> Option<Finding> {
-        let (before, dump) = (self.before?, plan.history.dump.as_ref()?);
+    pub(super) fn check(
+        self,
+        project: &Project,
+        plan: &Plan,
+        replayed: &Replayed,
+        settings: &Settings,
+    ) -> Option<Finding> {
+        let (before, end) = (replayed.before_judged.as_ref()?, &replayed.end);
+        let dump = plan.history.dump.as_ref()?;
         let path = project.sources.path(dump.source);
         let severity = Rule::find("schema-dump-differs").map_or(Severity::Off, |rule| rule.severity(settings, path));
         if severity == Severity::Off {
@@ -70,8 +72,12 @@ impl Base {
             changes.retain(|change| touched(change) && !dump_differs::is_made_name(change));
             changes
         };
-        // Both ways: each tells the places of what only its first side has.
-        let (lacks, has) = (told(&end.schema, &shown), told(&shown, &end.schema));
+        // Both ways: each tells the places of what only its first side has. Where one finds nothing, so does the other.
+        let lacks = told(&end.schema, &shown);
+        if lacks.is_empty() {
+            return None;
+        }
+        let has = told(&shown, &end.schema);
         let last = plan.history.migrations.iter().rposition(|one| one.judged)?;
         let at = MigrationRef { history: plan.index, migration: last };
         let top = project.sources.line(dump.source, 1);

@@ -166,6 +166,9 @@ impl Asked {
                 Some(relation) => schema.find_constraint(relation.id, name),
                 None => schema.constraints().find(|constraint| constraint.name == *name),
             };
+            if known.is_none() {
+                schema.tables().for_each(|(table, _)| schema.look_among_not_null_rows(table.id, name));
+            }
             let all_known = on.and_then(Relation::as_table).is_some_and(|table| table.columns_known);
             if known.is_none() && all_known {
                 return Some(false);

@@ -13,7 +13,9 @@ mod stop;
 pub use application::*;
 pub use migration::*;
 pub use plan::*;
-pub use replay::{Course, Event, Parted, Passage, Start, UnreadStep, course, replay, replay_shared};
+pub use replay::{
+    Course, Event, Follows, Parted, Passage, Replayed, Start, Turns, UnreadStep, course, replay, replay_shared,
+};
 pub use session::*;
 pub use step::*;
 pub use stop::*;

@@ -49,6 +49,7 @@ impl Schema {
         schema.gone_types =
             self.gone_types.iter().filter(|(name, _)| !schema.type_names.contains_key(*name)).cloned_pairs();
         schema.gone_parts = self.gone_parts.clone();
+        schema.not_null_names = self.not_null_names.clone();
         schema
     }
 }

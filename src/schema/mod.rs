@@ -13,6 +13,7 @@ mod few;
 mod join;
 mod kept;
 mod model;
+mod not_null;
 mod since;
 pub mod statement;
 
@@ -23,7 +24,7 @@ pub use since::Lost;
 
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
 use crate::operation::{Ident, Name, QualifiedName};
 use crate::version::{Major, Standing};
@@ -55,6 +56,7 @@ impl Schema {
             gone_schemas: OrdMap::new(),
             constraint_names: OrdMap::new(),
             statistics: OrdMap::new(),
+            not_null_names: OrdSet::new(),
         }
     }
 
@@ -159,7 +161,11 @@ impl Schema {
     }
 
     pub fn find_constraint(&self, table: RelationId, name: &Ident) -> Option<&Constraint> {
-        self.constraints_of(table).find(|constraint| constraint.name == *name)
+        let found = self.constraints_of(table).find(|constraint| constraint.name == *name);
+        if found.is_none() {
+            self.look_among_not_null_rows(table, name);
+        }
+        found
     }
 
     /// The triggers of a table, clones included, by name as PostgreSQL fires them.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 
 use super::kept::Kept;
 
@@ -72,6 +72,8 @@ pub struct Schema {
     pub(super) constraint_names: OrdMap<QualifiedName, u32>,
     /// Extended statistics, each with its table.
     pub(super) statistics: OrdMap<QualifiedName, RelationId>,
+    /// Names that statements gave to NOT NULL where some of the majors keep them as rows, and some do not.
+    pub(super) not_null_names: OrdSet<Ident>,
 }
 
 /// What a table is made of, and what can go away without it.

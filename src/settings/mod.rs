@@ -189,6 +189,11 @@ impl Settings {
         self
     }
 
+    /// How loud a rule is may depend on the file.
+    pub fn has_severities_by_path(&self) -> bool {
+        !self.overrides.is_empty()
+    }
+
     /// The severity that the settings give a rule in a file, where they give one.
     pub fn severity(&self, rule: &str, path: &str) -> Option<Severity> {
         let overridden = self.overrides.iter().rev().find_map(|entry| {

@@ -58,8 +58,22 @@ impl Record {
 /// Moments of a course are later than all that was before it.
 const LATER: u32 = u32::MAX / 2;
 
+/// What of a state a course takes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follows {
+    Schema,
+    SchemaAndData,
+}
+
 /// Runs a migration's up or down from a state that it may never have met, as its runner would.
-pub fn course(plan: &Plan, number: usize, script: &Script, start: &State, majors: &[Major]) -> Course {
+pub fn course(
+    plan: &Plan,
+    number: usize,
+    script: &Script,
+    start: &State,
+    majors: &[Major],
+    follows: Follows,
+) -> Course {
     let mut replay = Replay {
         plan,
         history: plan.history,
@@ -76,11 +90,12 @@ pub fn course(plan: &Plan, number: usize, script: &Script, start: &State, majors
         depth: Depth::default(),
         steps_left: STEP_BUDGET,
         past: super::Past::default(),
-        reads_dump: false,
+        follows,
         forks: Vec::new(),
         unread: None,
         made_text: None,
         record: Some(Box::default()),
+        tells: false,
     };
     let migration = &plan.history.migrations[number];
     replay.script(migration, &script.nodes, false);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Replay;
+use super::{Follows, Replay};
 use crate::history::Migration;
 use crate::read::dynamic::Variables;
 use crate::schema::Told;
@@ -13,12 +13,12 @@ impl Replay<'_> {
         let history = self.state.schema.clone();
         let session = std::mem::take(&mut self.session);
         self.state.schema = Arc::new(history.for_dump());
-        self.reads_dump = true;
+        self.follows = Follows::Schema;
         for node in &migration.up.nodes {
             self.node(node, &mut Variables::default());
         }
         self.commit();
-        self.reads_dump = false;
+        self.follows = Follows::SchemaAndData;
         let mut schema = history.as_dumped(&self.state.schema, told);
         self.session = session;
         schema.search_path = self.session.search_path();

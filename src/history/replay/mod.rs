@@ -5,10 +5,12 @@ mod dump;
 mod expand;
 mod ruby;
 mod start;
+mod turns;
 
 pub use start::{Parted, Start};
+pub use turns::Turns;
 
-pub use course::{Course, Passage, course};
+pub use course::{Course, Follows, Passage, course};
 
 use std::sync::Arc;
 
@@ -62,15 +64,29 @@ const STEP_BUDGET: usize = 200_000;
 
 /// Replays the up scripts of a history on the rules of one major, and tells what happens.
 pub fn replay(plan: &Plan, major: Major, tell: &mut dyn FnMut(Event)) -> State {
-    let end = replay_shared(plan, &Start::of(plan, &[major]), tell);
-    end.unwrap_or_else(|parted| {
-        let [_, only] = parted.groups;
-        only.state
-    })
+    let start = Start::of(plan, &[major]);
+    let begin = start.state.clone();
+    // One major does not part from itself.
+    replay_shared(plan, &start, &Turns::of(plan), tell).map_or(begin, |replayed| replayed.end)
 }
 
-/// Replays a history from a point on for several majors at once, as long as they follow the same rules.
-pub fn replay_shared(plan: &Plan, start: &Start, tell: &mut dyn FnMut(Event)) -> Result<State, Box<Parted>> {
+/// A history that was replayed to its end.
+#[derive(Debug)]
+pub struct Replayed {
+    pub end: State,
+    /// The state before the first judged migration.
+    pub before_judged: Option<State>,
+}
+
+/// Replays a history from a point on for several majors at once, as long as they follow the same rules; `Err(None)`
+/// where another replay of the same turns has seen them part before. Of the judged migrations those are told of that
+/// fall to this replay.
+pub fn replay_shared(
+    plan: &Plan,
+    start: &Start,
+    turns: &Turns,
+    tell: &mut dyn FnMut(Event),
+) -> Result<Replayed, Option<Box<Parted>>> {
     let mut replay = Replay {
         plan,
         history: plan.history,
@@ -86,32 +102,45 @@ pub fn replay_shared(plan: &Plan, start: &Start, tell: &mut dyn FnMut(Event)) ->
         frames: Vec::new(),
         depth: Depth::default(),
         steps_left: STEP_BUDGET,
-        reads_dump: false,
+        follows: Follows::SchemaAndData,
         forks: Vec::new(),
         unread: None,
         past: start.past.clone(),
         record: None,
         made_text: None,
+        tells: true,
     };
     let mut safe = start.clone();
+    let mut before_judged = start.before_judged.clone();
     for migration in start.migration..plan.history.migrations.len() {
+        if turns.are_over(migration) {
+            return Err(None);
+        }
+        let is_judged = plan.history.migrations[migration].judged;
+        if is_judged && before_judged.is_none() {
+            before_judged = Some(replay.state.clone());
+        }
         if replay.session.transaction.is_none() && replay.unit_steps.is_empty() {
             safe = Start {
                 majors: start.majors.clone(),
                 migration,
+                told_from: start.told_from,
                 state: replay.state.clone(),
                 unit_start: replay.unit_start.clone(),
+                before_judged: before_judged.clone(),
                 moment: replay.moment,
                 past: replay.past.clone(),
             };
+            replay.tells = turns.take(migration) && migration >= start.told_from;
         }
         replay.migration(migration);
         if let Some(major) = replay.parted() {
-            return Err(Box::new(safe.part(major)));
+            turns.part(migration);
+            return Err(Some(Box::new(safe.part(plan, major))));
         }
     }
     replay.end_unit();
-    Ok(replay.state)
+    Ok(Replayed { end: replay.state, before_judged })
 }
 
 struct Replay<'a> {
@@ -129,8 +158,8 @@ struct Replay<'a> {
     frames: Vec<Frame>,
     depth: Depth,
     steps_left: usize,
-    /// A dump is being read: it says nothing of rows.
-    reads_dump: bool,
+    /// A dump, for one, says nothing of rows.
+    follows: Follows,
     /// Conditions in Ruby whose branches are being gone.
     forks: Vec<ruby::Fork>,
     /// The unread step at hand is one of Ruby, with what would make it known.
@@ -140,6 +169,8 @@ struct Replay<'a> {
     record: Option<Box<course::Record>>,
     /// The step that is unread runs a text made at run time: whether its kind is known.
     made_text: Option<bool>,
+    /// The migrations at hand are told of, where they are judged.
+    tells: bool,
 }
 
 /// How sure and how often the statement at hand runs.
@@ -160,6 +191,11 @@ impl<'a> Replay<'a> {
             at: self.at,
             majors: self.majors,
         }
+    }
+
+    /// The migration is told of, step by step.
+    fn is_told(&self, migration: &Migration) -> bool {
+        self.tells && migration.judged
     }
 
     /// What was seen since holds for some of the majors only: nothing more is told.
@@ -184,11 +220,11 @@ impl<'a> Replay<'a> {
             && self.plan.same_release(number, number + 1);
         // What shares a transaction with others takes another course by itself.
         let alone = self.session.transaction.is_none() && !goes_on;
-        self.record = (migration.judged && alone).then(|| Box::new(course::Record::beside()));
+        self.record = (self.is_told(migration) && alone).then(|| Box::new(course::Record::beside()));
         self.script(migration, &migration.up.nodes, goes_on);
         let record = self.record.take();
         let steps = std::mem::take(&mut self.migration_steps);
-        if migration.judged && self.parted().is_none() {
+        if self.is_told(migration) && self.parted().is_none() {
             let up = record.and_then(|record| record.into_course(&self.state));
             let (context, ends) = (self.context(), Ends::of(up));
             let (past, after) = (&self.past, &self.state);
@@ -344,11 +380,11 @@ impl<'a> Replay<'a> {
         let fills = self.depth.guards == 0;
         let circumstances =
             Circumstances { moment: self.moment, certain: fills, in_loop: self.depth.loops > 0, job: None };
-        if applied.failure().is_none() && !self.reads_dump {
+        if applied.failure().is_none() && self.follows == Follows::SchemaAndData {
             let State { schema, data } = &mut self.state;
             Arc::make_mut(data).observe(operation, &origin, &before.schema, schema, circumstances);
         }
-        if (self.context().migration.judged || self.record.is_some()) && self.parted().is_none() {
+        if (self.is_told(self.context().migration) || self.record.is_some()) && self.parted().is_none() {
             self.judge(operation, &origin, &before, &applied, certain);
         }
         if self.session.transaction.is_none() {
@@ -416,7 +452,8 @@ impl<'a> Replay<'a> {
             known: &known,
         };
         (self.tell)(Event::Step(&step));
-        let held = self.session.transaction.as_ref().and_then(|_| self.locks_of(&step));
+        // Who asks what is held is told of the step.
+        let held = self.session.transaction.as_ref().filter(|_| self.tells).and_then(|_| self.locks_of(&step));
         let passed = step.passed();
         if let (Some(effects), Some(open)) = (held, &mut self.session.transaction) {
             for (relation, mode) in &effects.locks {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::{Past, Plan, State};
 use crate::data::Moment;
 use crate::schema::Schema;
-use crate::version::{Major, Standing};
+use crate::version::{Major, NOT_NULL_ROWS, Standing};
 
 /// The state of a replay between two migrations, with no transaction open.
 #[derive(Debug, Clone)]
@@ -14,8 +14,12 @@ pub struct Start {
     pub majors: Vec<Major>,
     /// The number of the migration that comes next.
     pub migration: usize,
+    /// The first migration that is told of: those before it were told of already.
+    pub(super) told_from: usize,
     pub(super) state: State,
     pub(super) unit_start: State,
+    /// The state before the first judged migration, once it is passed.
+    pub(super) before_judged: Option<State>,
     pub(super) moment: Moment,
     pub(super) past: Past,
 }
@@ -24,6 +28,8 @@ pub struct Start {
 /// there on holds for none of them.
 #[derive(Debug)]
 pub struct Parted {
+    /// The first migration that is to be told anew.
+    pub at: usize,
     pub groups: [Start; 2],
 }
 
@@ -38,6 +44,8 @@ impl Start {
         let start = Start {
             majors: majors.to_vec(),
             migration: 0,
+            told_from: 0,
+            before_judged: None,
             unit_start: state.clone(),
             state,
             moment: Moment::default(),
@@ -60,14 +68,23 @@ impl Start {
         self.majors = majors.to_vec();
         self.state.edit_schema().stand_for(&standing);
         self.unit_start.edit_schema().stand_for(&standing);
+        if let Some(before) = &mut self.before_judged {
+            before.edit_schema().stand_for(&standing);
+        }
         self.past.stand_for(&standing);
         self
     }
 
     /// What goes on for those before a major, and for the others.
-    pub(super) fn part(self, major: Major) -> Parted {
+    pub(super) fn part(self, plan: &Plan, major: Major) -> Parted {
         let majors = self.majors.clone();
         let (before, since) = majors.split_at(majors.partition_point(|one| *one < major));
-        Parted { groups: [self.clone().standing_for(before), self.standing_for(since)] }
+        let others = if major == NOT_NULL_ROWS {
+            // Their rows were not kept: they are made once more, from the beginning.
+            Start { told_from: self.migration, ..Start::of(plan, since) }
+        } else {
+            self.clone().standing_for(since)
+        };
+        Parted { at: self.migration, groups: [self.standing_for(before), others] }
     }
 }

@@ -76,7 +76,7 @@ impl Change<'_> {
             return Err(self.identity_cannot_recurse(table));
         }
         let not_null = column.not_null;
-        column.not_null = not_null && !self.since(18);
+        column.not_null = not_null && !self.has_not_null_rows();
         let name = definition.name.clone();
         self.schema.gone_parts.remove(&(table, Part::Column, name));
         let mut id = ColumnId(0);
@@ -92,7 +92,10 @@ impl Change<'_> {
         for child in children {
             self.add_column(child, &inherited, false, false, true)?;
         }
-        if !recursing && not_null && self.since(18) {
+        if let Some(written) = &definition.not_null {
+            self.schema.note_not_null(table, id, written.name.as_ref(), written.no_inherit);
+        }
+        if !recursing && not_null && self.has_not_null_rows() {
             let definition = crate::operation::ConstraintDefinition {
                 name: definition.not_null.as_ref().and_then(|one| one.name.clone()),
                 kind: ConstraintKind::NotNull(definition.name.clone()),

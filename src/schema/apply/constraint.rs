@@ -133,9 +133,13 @@ impl Change<'_> {
 
     /// A constraint of the table by name, PostgreSQL's own rows included.
     pub(super) fn find_row(&self, table: RelationId, name: &Ident) -> Option<&Constraint> {
-        let table = self.schema.table(table);
-        let ids = table.constraints.iter().chain(&table.derived);
-        ids.filter_map(|id| self.schema.get_constraint(*id)).find(|constraint| constraint.name == *name)
+        let own = self.schema.table(table);
+        let ids = own.constraints.iter().chain(&own.derived);
+        let found = ids.filter_map(|id| self.schema.get_constraint(*id)).find(|constraint| constraint.name == *name);
+        if found.is_none() {
+            self.schema.look_among_not_null_rows(table, name);
+        }
+        found
     }
 
     /// ADD CONSTRAINT of any kind.
@@ -170,8 +174,10 @@ impl Change<'_> {
                 let mut new = self.key_index(table, inline, definition)?;
                 new.only = only;
                 // ADD COLUMN … PRIMARY KEY has marked the new column; children that had one keep theirs.
-                if new.index.primary && (inline.is_none() || self.since(18)) {
-                    self.primary_columns_not_null(table, &key_columns(&new.index), only)?;
+                let columns = key_columns(&new.index);
+                let by_rows = || columns.iter().any(|column| self.goes_by_rows(table, *column, only));
+                if new.index.primary && (inline.is_none() || by_rows()) {
+                    self.primary_columns_not_null(table, &columns, only)?;
                 }
                 self.define_index(new)?;
                 Ok(())

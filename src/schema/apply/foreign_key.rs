@@ -482,10 +482,10 @@ impl Change<'_> {
     /// VALIDATE of a key: 18 goes down to the partitions' rows, before only this row changes.
     pub(super) fn validate_foreign(&mut self, id: ConstraintId) {
         self.mark_validated(id);
-        if !self.since(18) {
+        let children = self.schema.get_constraint(id).map(|row| row.children.clone()).unwrap_or_default();
+        if children.is_empty() || !self.since(18) {
             return;
         }
-        let children = self.schema.get_constraint(id).map(|row| row.children.clone()).unwrap_or_default();
         for child in children {
             self.validate_foreign(child);
         }

@@ -34,6 +34,8 @@ mod write;
 
 pub use residue::Phase;
 
+pub(super) use names::object_name;
+
 use super::{Applied, Failure, FailureKind, Notice, Schema};
 use crate::operation::{Ident, Operation, Origin, Set, SetScope};
 use crate::version::Major;
@@ -82,6 +84,11 @@ impl Change<'_> {
 
     fn since(&self, major: u8) -> bool {
         self.schema.majors.since(Major(major))
+    }
+
+    /// Each NOT NULL has a row; where only some of the majors have them, none is kept.
+    fn has_not_null_rows(&self) -> bool {
+        self.schema.majors.has_not_null_rows()
     }
 
     fn notice(&mut self, object: impl Into<String>, text: impl Into<String>) {

@@ -5,7 +5,7 @@ use crate::operation::{Expr, IDENT_BYTES, Ident, Output, QualifiedName, cut};
 use crate::schema::RelationId;
 
 /// `name1_name2_label` in 63 bytes; the longer of the two names is cut first.
-pub(super) fn object_name(first: &str, second: Option<&str>, label: Option<&str>) -> Ident {
+pub(in crate::schema) fn object_name(first: &str, second: Option<&str>, label: Option<&str>) -> Ident {
     let overhead = usize::from(second.is_some()) + label.map_or(0, |label| label.len() + 1);
     let room = IDENT_BYTES.saturating_sub(overhead);
     let (mut one, mut two) = (first.len(), second.map_or(0, str::len));
@@ -144,6 +144,9 @@ impl Change<'_> {
         numbered(label, |label| {
             let name = object_name(first, second, Some(label));
             let full = QualifiedName::new(schema.clone(), name.clone());
+            if self.schema.not_null_names.contains(&name) {
+                self.schema.majors.ask_not_null_rows();
+            }
             let used = others.contains(&name) || self.schema.constraint_names.contains_key(&full);
             (!used).then_some(name)
         })
@@ -151,13 +154,7 @@ impl Change<'_> {
 
     /// A constraint of that table has the name.
     pub(super) fn constraint_name_used(&self, table: RelationId, name: &Ident) -> bool {
-        let table = self.schema.table(table);
-        table
-            .constraints
-            .iter()
-            .chain(&table.derived)
-            .filter_map(|id| self.schema.get_constraint(*id))
-            .any(|constraint| constraint.name == *name)
+        self.find_row(table, name).is_some()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::resolve::quoted;
 use super::{Change, Outcome, duplicate, inherited, refused};
 use crate::operation::{ConstraintDefinition, ConstraintKind, CreateTable, Ident};
-use crate::schema::{ColumnId, Constraint, ConstraintRow, IndexKey, RelationId};
+use crate::schema::{Column, ColumnId, Constraint, ConstraintRow, IndexKey, RelationId, TableKind};
 
 impl Change<'_> {
     /// The NOT NULL row of a column (18).
@@ -21,7 +21,7 @@ impl Change<'_> {
     pub(super) fn columns_not_null(&mut self, table: RelationId, columns: &[ColumnId]) -> Outcome {
         for column in columns {
             self.schema.edit_column(table, *column, |column| column.not_null = true);
-            if self.since(18) && self.not_null_row(table, *column).is_none() {
+            if self.has_not_null_rows() && self.not_null_row(table, *column).is_none() {
                 let name = self.not_null_name(table, *column, &[]);
                 self.store_not_null(table, *column, name, 0, true, false, true);
             }
@@ -51,7 +51,14 @@ impl Change<'_> {
     /// (`AddRelationNotNullConstraints`).
     pub(super) fn create_not_null(&mut self, create: &CreateTable, id: RelationId, parents: &[RelationId]) -> Outcome {
         let written = self.written_not_null(create, id)?;
-        if !self.since(18) {
+        // What a partition says itself is its own, beside what its parent gives.
+        if create.partition_of.is_some() && !written.is_empty() {
+            self.schema.majors.ask_not_null_rows();
+        }
+        for (column, name, no_inherit) in &written {
+            self.schema.note_not_null(id, *column, name.as_ref(), *no_inherit);
+        }
+        if !self.has_not_null_rows() {
             for (column, _, _) in written {
                 self.schema.edit_column(id, column, |column| column.not_null = true);
             }
@@ -107,6 +114,9 @@ impl Change<'_> {
                 let Some(own) = self.map_column(source, column.id, id) else { continue };
                 let row = self.not_null_row(source, column.id);
                 let row = row.map(|row| (row.name.clone(), row.no_inherit));
+                if row.is_none() {
+                    self.schema.note_not_null_like(source, &column.name);
+                }
                 found.push((own, row.clone().map(|(name, _)| name), row.is_some_and(|(_, no)| no)));
             }
         }
@@ -144,10 +154,29 @@ impl Change<'_> {
         Ok(found)
     }
 
+    /// NOT NULL is set and dropped by rows: they know what a child has from its parent, and what is its own. Where no
+    /// child has both, it comes to the same without them.
+    pub(super) fn goes_by_rows(&self, table: RelationId, column: ColumnId, only: bool) -> bool {
+        if self.has_not_null_rows() {
+            return true;
+        }
+        let found = self.schema.table(table);
+        let name = self.schema.column_name(table, column);
+        let is_marked = |table: RelationId| self.schema.table(table).column(&name).map(|column| column.not_null);
+        let own = is_marked(table);
+        let from_above = found.partition_of.as_ref().is_some_and(|above| is_marked(above.parent) != Some(false));
+        let alike = found.children.is_empty()
+            || found.kind == TableKind::Partitioned
+                && !only
+                && self.schema.partitions(table).into_iter().all(|partition| is_marked(partition) == own);
+        let is_same = found.inherits.is_empty() && !from_above && alike;
+        !is_same && self.since(18)
+    }
+
     /// ALTER COLUMN … SET NOT NULL.
     pub(super) fn set_not_null(&mut self, table: RelationId, name: &Ident, only: bool) -> Outcome {
         let column = self.column(table, name)?;
-        if self.since(18) {
+        if self.goes_by_rows(table, column, only) {
             return self.set_not_null_row(table, column, None, only, false);
         }
         self.set_not_null_flag(table, column, only)
@@ -239,7 +268,12 @@ impl Change<'_> {
         definition: &ConstraintDefinition,
         only: bool,
     ) -> Outcome {
-        if !self.since(18) {
+        if !self.goes_by_rows(table, column, only) {
+            let already = self.schema.table(table).column_by_id(column).is_some_and(|column| column.not_null);
+            if definition.not_valid || already {
+                self.schema.majors.ask_not_null_rows();
+            }
+            self.schema.note_not_null(table, column, definition.name.as_ref(), definition.no_inherit);
             return self.set_not_null_flag(table, column, only);
         }
         let wanted = NotNullWanted {
@@ -329,13 +363,20 @@ impl Change<'_> {
         only: bool,
     ) -> Outcome {
         let ConstraintKind::Primary(key) = &definition.kind else { return Ok(()) };
-        if !only || !self.since(18) {
+        if !only {
             return Ok(());
         }
         for name in &key.columns {
-            let own = self.schema.table(table).column(name).map(|column| column.id);
-            if own.is_some_and(|own| self.not_null_row(table, own).is_some()) {
+            let own = self.schema.table(table).column(name);
+            let has_row = |column: &Column| match self.has_not_null_rows() {
+                true => self.not_null_row(table, column.id).is_some(),
+                false => column.not_null,
+            };
+            if own.is_some_and(has_row) {
                 continue;
+            }
+            if !self.since(18) {
+                return Ok(());
             }
             for child in self.children_in_order(table) {
                 let inner = self.schema.table(child).column(name).map(|column| column.id);
@@ -352,7 +393,14 @@ impl Change<'_> {
     /// ADD PRIMARY KEY marks its columns, partitions and children included.
     pub(super) fn primary_columns_not_null(&mut self, table: RelationId, columns: &[ColumnId], only: bool) -> Outcome {
         for column in columns {
-            if !self.since(18) {
+            let own = self.schema.table(table);
+            let already = own.column_by_id(*column).is_some_and(|column| column.not_null);
+            // Partitions are so too; children of old may not be.
+            let alike = own.children.is_empty() || own.kind == TableKind::Partitioned;
+            if already && alike && !self.has_not_null_rows() {
+                continue;
+            }
+            if !self.goes_by_rows(table, *column, only) {
                 self.set_not_null_flag(table, *column, only)?;
                 continue;
             }
@@ -403,7 +451,7 @@ impl Change<'_> {
     pub(super) fn drop_not_null(&mut self, table: RelationId, name: &Ident, only: bool) -> Outcome {
         let column = self.column(table, name)?;
         let children = self.children_in_order(table);
-        if !self.since(18) {
+        if !self.goes_by_rows(table, column, only) {
             if only && self.schema.relation(table).is_partitioned() && !children.is_empty() {
                 let message =
                     "cannot remove constraint from only the partitioned table when partitions exist".to_owned();

@@ -391,7 +391,7 @@ impl Change<'_> {
         column.not_null = definition.not_null.is_some()
             || definition.serial
             || definition.identity.is_some()
-            || primary && !self.since(18);
+            || primary && !self.has_not_null_rows();
         column.default = self.stored_default(definition.data_type.as_ref(), definition.default.as_ref());
         column.identity = definition
             .identity
