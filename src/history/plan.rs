@@ -5,7 +5,7 @@ use std::sync::{OnceLock, PoisonError, RwLock};
 
 use super::ahead::{ahead, names_lock_timeout};
 use super::{History, Migration};
-use crate::operation::{Node, Operation, Statement};
+use crate::operation::{BackgroundAction, Ident, Node, Operation, Rows, Statement, Write, WriteKind, writes_of};
 use crate::rails::Language;
 use crate::settings::{Fact, Settings};
 use crate::source::{SourceId, Span};
@@ -24,10 +24,21 @@ pub struct Plan<'a> {
     by_place: BTreeMap<(SourceId, u32), usize>,
     /// What migrations in Ruby would send on a schema that is not known, each worked out when it is first asked for.
     ahead: Vec<OnceLock<Vec<Statement>>>,
-    /// Files that migrations read and run: by the first that does.
-    read_by: RwLock<BTreeMap<SourceId, usize>>,
+    /// Files that migrations read and run, where any does: by the first of them.
+    read_by: OnceLock<RwLock<BTreeMap<SourceId, usize>>>,
+    fills: OnceLock<BTreeMap<Ident, Vec<LaterFill>>>,
     /// How many of the migrations before each set `lock_timeout`; one more entry than migrations.
     lock_timeouts_before: Vec<usize>,
+}
+
+/// A statement that fills a table from others.
+#[derive(Debug)]
+struct LaterFill {
+    migration: usize,
+    span: Span,
+    /// A job's, which begins when the deploy is over.
+    queued: bool,
+    reads: Vec<Ident>,
 }
 
 impl<'a> Plan<'a> {
@@ -51,23 +62,26 @@ impl<'a> Plan<'a> {
             by_place,
             ahead,
             lock_timeouts_before,
-            read_by: RwLock::default(),
+            read_by: OnceLock::new(),
+            fills: OnceLock::new(),
         }
     }
 
     /// A migration runs what stands in another file.
     pub fn note_read(&self, source: SourceId, migration: usize) {
-        let is_known = |known: &BTreeMap<SourceId, usize>| known.contains_key(&source);
-        if !is_known(&self.read_by.read().unwrap_or_else(PoisonError::into_inner)) {
-            self.read_by.write().unwrap_or_else(PoisonError::into_inner).entry(source).or_insert(migration);
+        let read_by = self.read_by.get_or_init(RwLock::default);
+        if !read_by.read().unwrap_or_else(PoisonError::into_inner).contains_key(&source) {
+            read_by.write().unwrap_or_else(PoisonError::into_inner).entry(source).or_insert(migration);
         }
     }
 
     /// The migration whose script holds a place, or that runs the file with it.
     pub fn migration_of(&self, span: Span) -> Option<usize> {
-        let other = self.read_by.read().unwrap_or_else(PoisonError::into_inner).get(&span.source).copied();
-        if other.is_some() {
-            return other;
+        let read = |known: &RwLock<BTreeMap<_, _>>| {
+            known.read().unwrap_or_else(PoisonError::into_inner).get(&span.source).copied()
+        };
+        if let Some(other) = self.read_by.get().and_then(read) {
+            return Some(other);
         }
         let before = self.by_place.range((span.source, 0)..=(span.source, span.start)).next_back();
         before.map(|(_, number)| *number)
@@ -110,28 +124,72 @@ impl<'a> Plan<'a> {
         after: Span,
         meets: &dyn Fn(&Statement) -> bool,
     ) -> Option<(usize, Span)> {
-        let rest = self.history.migrations.iter().enumerate().skip(migration);
-        rest.map(|(number, one)| {
+        (migration..self.history.migrations.len()).find_map(|number| {
             let mut found = None;
-            let mut visit = |statement: &Statement| {
+            self.statements(number, &mut |statement| {
                 let later = number != migration || statement.span.start >= after.end;
                 if found.is_none() && later && meets(statement) {
                     found = Some((number, statement.span));
                 }
-            };
-            for node in &one.up.nodes {
-                node.statements(&mut |statement| match &statement.operation {
-                    Operation::Do(block) => block.body.nodes.iter().for_each(|node| node.statements(&mut visit)),
-                    _ => visit(statement),
-                });
-                if let Node::Ruby(script) = node {
-                    let sent = self.ahead[number].get_or_init(|| ahead(script, &self.history.language));
-                    sent.iter().for_each(&mut visit);
-                }
-            }
+            });
             found
         })
-        .find_map(|found| found)
+    }
+
+    /// All statements of a migration, those of DO blocks and those that its Ruby sends.
+    fn statements(&self, number: usize, visit: &mut dyn FnMut(&Statement)) {
+        for node in &self.history.migrations[number].up.nodes {
+            node.statements(&mut |statement| match &statement.operation {
+                Operation::Do(block) => block.body.nodes.iter().for_each(|node| node.statements(visit)),
+                _ => visit(statement),
+            });
+            if let Node::Ruby(script) = node {
+                let sent = self.ahead[number].get_or_init(|| ahead(script, &self.history.language));
+                sent.iter().for_each(&mut *visit);
+            }
+        }
+    }
+
+    /// The first `INSERT INTO table SELECT …` after a place, as it stands or as a job that is queued; `from`: that
+    /// reads this table.
+    pub fn find_fill(
+        &self,
+        migration: usize,
+        after: Span,
+        table: &Ident,
+        from: Option<&Ident>,
+    ) -> Option<(usize, Span)> {
+        let fills = self.fills.get_or_init(|| self.all_fills()).get(table)?;
+        let is_later = |fill: &&LaterFill| {
+            fill.migration > migration || fill.migration == migration && fill.span.start >= after.end
+        };
+        let is_from = |fill: &&LaterFill| from.is_none_or(|from| !fill.queued && fill.reads.contains(from));
+        fills.iter().filter(is_later).find(is_from).map(|fill| (fill.migration, fill.span))
+    }
+
+    /// By the table's own name, in the order of the history.
+    fn all_fills(&self) -> BTreeMap<Ident, Vec<LaterFill>> {
+        let mut all: BTreeMap<Ident, Vec<LaterFill>> = BTreeMap::new();
+        for migration in 0..self.history.migrations.len() {
+            self.statements(migration, &mut |statement| {
+                let mut note = |write: &Write, queued: bool| {
+                    let (WriteKind::Insert, Rows::Query(query)) = (write.kind, &write.rows) else { return };
+                    let reads = query.reads().iter().map(|read| read.name.clone()).collect();
+                    let fill = LaterFill { migration, span: statement.span, queued, reads };
+                    all.entry(write.target.name.clone()).or_default().push(fill);
+                };
+                match &statement.operation {
+                    Operation::Write(write) => note(write, false),
+                    Operation::Background(background) => {
+                        if let BackgroundAction::Queue { .. } = background.action {
+                            writes_of(background.does()).for_each(|write| note(write, true));
+                        }
+                    }
+                    _ => {}
+                }
+            });
+        }
+        all
     }
 
     pub fn facts_of(&self, migration: usize) -> &[Fact] {

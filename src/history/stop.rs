@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::{Context, Course, Passage, Passed, Plan, State, Whole, course};
+use super::{Context, Course, Follows, Passage, Passed, Plan, State, Whole, course};
 use crate::operation::{Ident, LockMode, Operation, TableActionKind};
 use crate::schema::{Column, Phase, Relation, RelationId};
 use crate::server::{DataCheck, DataCheckKind, SessionFacts, effects};
@@ -83,7 +83,8 @@ impl<'a> Whole<'a> {
     pub fn course(&self) -> &'a Course {
         let context = &self.context;
         self.ends.up.get_or_init(|| {
-            course(context.plan, context.at.migration, &context.migration.up, self.before, context.majors)
+            let up = &context.migration.up;
+            course(context.plan, context.at.migration, up, self.before, context.majors, Follows::SchemaAndData)
         })
     }
 
@@ -97,7 +98,8 @@ impl<'a> Whole<'a> {
         let context = &self.context;
         let run = || {
             let down = context.migration.down.as_ref()?;
-            Some(course(context.plan, context.at.migration, down, self.after, context.majors))
+            // Whether it brings the schema back is asked of it, and nothing of rows.
+            Some(course(context.plan, context.at.migration, down, self.after, context.majors, Follows::Schema))
         };
         self.ends.down.get_or_init(run).as_ref()
     }
@@ -222,6 +224,6 @@ impl Stop {
 impl Plan<'_> {
     /// A migration's course from a state, on the first of these majors.
     pub fn run_from(&self, number: usize, state: &State, majors: &[Major]) -> Course {
-        course(self, number, &self.history.migrations[number].up, state, majors)
+        course(self, number, &self.history.migrations[number].up, state, majors, Follows::SchemaAndData)
     }
 }

@@ -24,8 +24,15 @@ impl Ident {
         Ident(cut(name, WRITTEN_BYTES).into())
     }
 
+    #[inline]
     pub fn as_str(&self) -> &str {
         cut(&self.0, IDENT_BYTES)
+    }
+
+    /// One in memory, as the schema's name is in nearly all full names.
+    #[inline]
+    fn is_same(&self, other: &Ident) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// As a statement has it: quoted where it must be, and whole where PostgreSQL cuts it.
@@ -41,8 +48,9 @@ impl Ident {
 
 /// What PostgreSQL makes of it counts.
 impl PartialEq for Ident {
+    #[inline]
     fn eq(&self, other: &Ident) -> bool {
-        self.as_str() == other.as_str()
+        self.is_same(other) || self.as_str() == other.as_str()
     }
 }
 
@@ -55,8 +63,9 @@ impl PartialOrd for Ident {
 }
 
 impl Ord for Ident {
+    #[inline]
     fn cmp(&self, other: &Ident) -> Ordering {
-        self.as_str().cmp(other.as_str())
+        if self.is_same(other) { Ordering::Equal } else { self.as_str().cmp(other.as_str()) }
     }
 }
 
@@ -67,6 +76,7 @@ impl Hash for Ident {
 }
 
 /// The longest start of `text` that has at most `bytes` bytes and ends between characters.
+#[inline]
 pub fn cut(text: &str, bytes: usize) -> &str {
     if text.len() <= bytes {
         return text;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Findings, backfill_before_sync, fk_before_backfill, say, sync};
 use crate::data::{Copy, Coverage, FeedKind, Fill};
 use crate::history::{Passed, Step, Unit};
-use crate::operation::{BackgroundAction, Expr, Ident, Operation, Rows, Statement, Write, WriteKind, writes_of};
+use crate::operation::{BackgroundAction, Expr, Ident, Operation, Rows, Write, WriteKind, writes_of};
 use crate::predicate::{Answer, filter_implies_filter};
 use crate::schema::{Constraint, RelationId};
 use crate::source::Span;
@@ -67,8 +67,8 @@ fn lacking(step: &Step, key: &Constraint, parent: RelationId) -> Option<Lacking>
     let name = say::name(schema, parent);
     // Reads the rest of the history: asked last.
     let later = || {
-        let is_fill = |statement: &Statement| fills(statement, &schema.relation(parent).name.name);
-        let later = step.context.plan.find_later(step.context.at.migration, step.origin.span, &is_fill);
+        let (at, own) = (step.context.at.migration, &schema.relation(parent).name.name);
+        let later = step.context.plan.find_fill(at, step.origin.span, own, None);
         // Checked at COMMIT: what the same transaction fills after it counts.
         let in_time = key.initially_deferred && later.is_some_and(|(number, _)| number == step.context.at.migration);
         (!in_time).then_some(later.map(|(_, span)| span))
@@ -101,21 +101,6 @@ fn lacking(step: &Step, key: &Constraint, parent: RelationId) -> Option<Lacking>
         later,
         certain: fresh || later.is_some(),
     })
-}
-
-/// `INSERT INTO table SELECT …`.
-fn fills(statement: &Statement, table: &Ident) -> bool {
-    let is_it = |write: &Write| {
-        write.kind == WriteKind::Insert && write.target.name == *table && matches!(write.rows, Rows::Query(_))
-    };
-    match &statement.operation {
-        Operation::Write(write) => is_it(write),
-        Operation::Background(background) => match &background.action {
-            BackgroundAction::Queue { .. } => writes_of(background.does()).any(is_it),
-            BackgroundAction::Finish | BackgroundAction::Delete => false,
-        },
-        _ => false,
-    }
 }
 
 fn report_before_parent(

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Findings, say};
 use crate::data::{Copy, Coverage, Fill};
 use crate::history::{Passed, Unit};
-use crate::operation::{Operation, Rows, Statement, Write, WriteKind};
+use crate::operation::Operation;
 use crate::schema::{RelationId, TriggerId};
 use crate::source::Span;
 
@@ -94,12 +94,8 @@ pub(super) fn is_filled_later(unit: &Unit, copy: &Copy) -> bool {
     let schema = &unit.after.schema;
     let names = (&schema.relation(copy.table).name.name, &schema.relation(copy.source).name.name);
     let Some(last) = unit.steps.last() else { return false };
-    let fills = |statement: &Statement| {
-        let Operation::Write(write) = &statement.operation else { return false };
-        let Write { kind: WriteKind::Insert, rows: Rows::Query(query), target, .. } = &**write else { return false };
-        target.name == *names.0 && query.reads().iter().any(|read| read.name == *names.1)
-    };
-    unit.context.plan.find_later(unit.context.at.migration, last.origin.span, &fills).is_some()
+    let found = unit.context.plan.find_fill(unit.context.at.migration, last.origin.span, names.0, Some(names.1));
+    found.is_some()
 }
 
 /// The trigger goes, and the copy takes over only later: what is written between is in the old table alone.

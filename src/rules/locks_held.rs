@@ -119,25 +119,23 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
         return;
     }
     let exclusive = |mode: LockMode| mode == LockMode::AccessExclusive;
-    let held = step.session.transaction.iter().flat_map(|open| &open.locks).map(|held| (held.relation, held.mode));
-    let held: BTreeSet<RelationId> = held.filter(|(_, mode)| exclusive(*mode)).map(|(relation, _)| relation).collect();
+    let held = || step.session.transaction.iter().flat_map(|open| &open.locks).filter(|held| exclusive(held.mode));
     // Whether others feel them is not asked where there are too few of any kind.
     let may_be_many = |effects: &Effects| {
-        let own = effects.locks.iter().filter(|(relation, mode)| exclusive(*mode) && !held.contains(relation)).count();
-        (own > 0 && held.len() + own >= MANY).then_some(())
+        let is_new = |relation: RelationId| held().all(|held| held.relation != relation);
+        let own = effects.locks.iter().filter(|(relation, mode)| exclusive(*mode) && is_new(*relation)).count();
+        (own > 0 && held().count() + own >= MANY).then_some(())
     };
     if found(step, may_be_many).is_none() {
         return;
     }
-    let before = match &step.session.transaction {
-        Some(open) => {
-            let named = open.locks.iter().filter(|held| held.named);
-            locked_roots(step, named.map(|held| (held.relation, held.mode)))
+    // Where they were many before, the statement that made them so has been told.
+    let mut before = BTreeSet::new();
+    for root in locked_roots(step, held().filter(|held| held.named).map(|held| (held.relation, held.mode))) {
+        before.insert(root);
+        if before.len() >= MANY {
+            return;
         }
-        None => BTreeSet::new(),
-    };
-    if before.len() >= MANY {
-        return;
     }
     let total = |effects: &Effects| {
         let mut all = before.clone();
@@ -187,13 +185,13 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
 }
 
 /// The tables in use that are locked against everybody; of a partition tree its root.
-fn locked_roots(step: &Step, locks: impl Iterator<Item = (RelationId, LockMode)>) -> BTreeSet<RelationId> {
+fn locked_roots(step: &Step, locks: impl Iterator<Item = (RelationId, LockMode)>) -> impl Iterator<Item = RelationId> {
     let strong = locks.filter(|(_, mode)| *mode == LockMode::AccessExclusive).map(|(relation, _)| relation);
-    let felt = strong.filter(|relation| {
+    let felt = strong.filter(move |relation| {
         is_costly(step, *relation)
             && !step.context.is_small(&step.before.schema, *relation)
             // What is dropped is out of use.
             && step.after.schema.get_relation(*relation).is_some_and(|relation| relation.as_table().is_some())
     });
-    felt.map(|relation| step.before.schema.partition_root(relation)).collect()
+    felt.map(|relation| step.before.schema.partition_root(relation))
 }

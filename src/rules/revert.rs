@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Findings, say};
-use crate::history::{SinceBase, State, Stop, Whole, course, stops};
+use crate::history::{Follows, SinceBase, State, Stop, Whole, course, stops};
 use crate::operation::{Ident, ObjectKind, Operation, Origin, TableActionKind};
 use crate::schema::difference::{Change, ChangeKind, Shared, script};
 use crate::schema::{Constraint, RelationId, Schema};
@@ -128,7 +128,7 @@ fn reached(whole: &Whole, earlier: usize) -> Vec<(String, State)> {
     let migration = &plan.history.migrations[earlier];
     let mut context = whole.context;
     (context.at.migration, context.migration) = (earlier, migration);
-    let ran = course(plan, earlier, &migration.up, before, majors);
+    let ran = course(plan, earlier, &migration.up, before, majors, Follows::SchemaAndData);
     let found = stops(&context, &ran);
     // Only where rows are in the way: a migration that was cancelled is run again.
     let likely: Vec<&Stop> = found.iter().filter(|stop| !stop.on_data().is_empty()).take(MOST_STOPS).collect();
