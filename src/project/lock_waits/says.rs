@@ -110,7 +110,8 @@ fn set_in(line: &str) -> Option<String> {
     }
     lower.match_indices("lock_timeout").find_map(|(at, word)| {
         let (before, after) = (&lower[..at], &line[at + word.len()..]);
-        let is_whole = !before.ends_with(|one: char| one.is_alphanumeric() || matches!(one, '_' | '-' | '.'));
+        let is_part = before.ends_with(|one: char| one.is_alphanumeric() || matches!(one, '_' | '-' | '.'));
+        let is_whole = !is_part || before.ends_with("%20");
         let is_local = before.trim_end().ends_with("set local");
         let is_reset = before.trim_end().ends_with("reset");
         if !is_whole || is_local || is_reset {

@@ -22,6 +22,7 @@ fn read_at(path: &str, text: &str) -> Result<Settings, Vec<(String, String, Opti
 const FULL: &str = r#"
 postgres = "14..17"
 framework = "flyway"
+transaction = "file"
 paths = ["db", "more/db"]
 large-tables = ["public.orders", "\"Users\""]
 small-tables = ["plans"]
@@ -68,7 +69,7 @@ reason = "run by hand"
 fn every_key_is_read() {
     let settings = read(FULL).unwrap();
     assert_eq!(settings.postgres.to_string(), "14..17");
-    assert_eq!(settings.framework, Some(Framework::Flyway));
+    assert_eq!((settings.framework, settings.transaction), (Some(Framework::Flyway), Some(TransactionUnit::File)));
     assert_eq!(settings.paths, ["db", "more/db"]);
     assert_eq!(settings.large_tables[1].to_string(), "\"Users\"");
     assert!(settings.lock_timeout_set == Some(true) && settings.preset == Preset::Strict);
