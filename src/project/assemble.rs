@@ -15,7 +15,9 @@ use super::template::Placeholders;
 use super::text::Text;
 use super::texts::Texts;
 use super::walk::Found;
-use crate::history::{Application, Framework, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile, day_of};
+use crate::history::{
+    Application, Framework, Late, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile, day_of,
+};
 use crate::operation::{Comment, Node, RubyScript, Script};
 use crate::rails::{self, Language};
 use crate::read::STACK;
@@ -42,6 +44,7 @@ pub struct DraftHistory {
     pub layout: Layout,
     pub has_down: bool,
     pub has_gaps: bool,
+    pub late: Late,
     pub drafts: Vec<Draft>,
     pub unread: Vec<UnreadFile>,
     pub remarks: Vec<String>,
@@ -69,13 +72,16 @@ pub fn assemble(
 ) -> DraftHistory {
     let context = runner::Context { layout: &layout, texts, root };
     let found = runner::entries(context);
-    let Entries { entries, unread, remarks, has_down, has_gaps, other_database, placeholders: mut values } = found;
+    let Entries { entries, unread, remarks, has_down, has_gaps, late, other_database, placeholders: mut values } =
+        found;
+    let late = late.unwrap_or(runner::tool(layout.framework).late);
     values.extend(settings.placeholders.clone());
     let unread = unread.into_iter().map(|(path, reason)| UnreadFile { path, span: None, reason, judged: true });
     let mut history = DraftHistory {
         layout,
         has_down,
         has_gaps,
+        late,
         drafts: Vec::with_capacity(entries.len()),
         unread: unread.collect(),
         remarks,
@@ -280,6 +286,7 @@ pub fn at_base(
         layout,
         has_down: found.has_down,
         has_gaps: false,
+        late: history.late,
         drafts: Vec::new(),
         unread: Vec::new(),
         remarks: Vec::new(),

@@ -17,7 +17,7 @@ use super::texts::Texts;
 use super::walk::{Found, is_migration_file, walk};
 use super::{Project, Request, judge, lock_waits, runner, shipped, unit};
 use crate::error::Error;
-use crate::history::{Application, Framework, History, Migration, SinceBase, UnreadFile};
+use crate::history::{Application, Framework, History, Migration, Runner, SinceBase, UnreadFile};
 use crate::rails::Language;
 use crate::settings::{Settings, SettingsFile};
 use crate::source::Sources;
@@ -160,7 +160,9 @@ fn without_other_databases(
 }
 
 fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut Project) {
-    let DraftHistory { layout, has_down, has_gaps, drafts, unread, remarks, application, language, .. } = draft;
+    let DraftHistory {
+        layout, has_down, has_gaps, late: if_late, drafts, unread, remarks, application, language, ..
+    } = draft;
     let (newest_shipped, dump) = (draft.newest_shipped, draft.dump);
     let (root, framework) = (named(&layout.root).to_owned(), layout.framework);
     let is_own = |draft: &Draft| draft.migration.dump.is_none() && !draft.migration.since_base.is_of_base();
@@ -185,7 +187,7 @@ fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut
     });
     project.histories.push(History {
         databases: runs_on.map(|database| database.name.clone()).collect(),
-        runner: runner::runner(framework, has_down),
+        runner: Runner { late: if_late, ..runner::runner(framework, has_down) },
         application,
         // A lone file may build on anything; a file that was not read may have made anything.
         complete: !has_gaps

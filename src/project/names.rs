@@ -1,5 +1,7 @@
 //! What file names say: versions, directions, kinds. Knows no disk.
 
+use std::sync::LazyLock;
+
 /// Which way a script runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Direction {
@@ -44,7 +46,7 @@ fn digits(text: &str) -> Option<(&str, &str)> {
     (end > 0).then(|| text.split_at(end))
 }
 
-/// What Flyway makes of a file, by its default prefixes.
+/// What Flyway makes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FlywayKind {
     Versioned,
@@ -53,25 +55,61 @@ pub enum FlywayKind {
     Repeatable,
 }
 
-/// `V1_1__title.sql`, `R__title.sql`: its kind, version (empty for repeatable ones) and description.
-pub fn flyway(file: &str) -> Option<(FlywayKind, &str, &str)> {
-    // Suffixes are compared without case, prefixes with it (`ResourceNameParser`).
-    let stem = file.len().checked_sub(4).filter(|at| file.is_char_boundary(*at))?;
-    let (stem, suffix) = file.split_at(stem);
-    if !suffix.eq_ignore_ascii_case(".sql") {
-        return None;
+/// How Flyway's files are named: prefix, version, separator, description, suffix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlywayNames {
+    /// The longest first: what two of them fit is of the longer one.
+    prefixes: Vec<(String, FlywayKind)>,
+    pub separator: String,
+    pub suffixes: Vec<String>,
+}
+
+impl Default for FlywayNames {
+    fn default() -> FlywayNames {
+        let prefixes = [
+            ("V", FlywayKind::Versioned),
+            ("U", FlywayKind::Undo),
+            ("B", FlywayKind::Baseline),
+            ("R", FlywayKind::Repeatable),
+        ];
+        FlywayNames {
+            prefixes: prefixes.map(|(prefix, kind)| (prefix.to_owned(), kind)).to_vec(),
+            separator: "__".to_owned(),
+            suffixes: vec![".sql".to_owned()],
+        }
     }
-    let kind = match stem.as_bytes().first()? {
-        b'V' => FlywayKind::Versioned,
-        b'U' => FlywayKind::Undo,
-        b'B' => FlywayKind::Baseline,
-        b'R' => FlywayKind::Repeatable,
-        _ => return None,
-    };
-    let (version, description) = stem[1..].split_once("__")?;
-    let is_version = version.split(['.', '_']).all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
-    let fits = if kind == FlywayKind::Repeatable { version.is_empty() } else { is_version };
-    fits.then_some((kind, version, description))
+}
+
+impl FlywayNames {
+    /// Gives a kind of file another prefix.
+    pub fn begin(&mut self, kind: FlywayKind, prefix: &str) {
+        self.prefixes.retain(|(_, own)| *own != kind);
+        self.prefixes.push((prefix.to_owned(), kind));
+        self.prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+    }
+
+    /// `V1_1__title.sql`, `R__title.sql`: its kind, version (empty for repeatable ones) and description.
+    pub fn parse<'a>(&self, file: &'a str) -> Option<(FlywayKind, &'a str, &'a str)> {
+        // Suffixes are compared without case, prefixes with it (`ResourceNameParser`).
+        let stem = self.suffixes.iter().find_map(|suffix| {
+            let at = file.len().checked_sub(suffix.len()).filter(|at| file.is_char_boundary(*at))?;
+            let (stem, end) = file.split_at(at);
+            end.eq_ignore_ascii_case(suffix).then_some(stem)
+        })?;
+        let (rest, kind) =
+            self.prefixes.iter().find_map(|(prefix, kind)| Some((stem.strip_prefix(prefix.as_str())?, *kind)))?;
+        let (version, description) = rest.split_once(self.separator.as_str())?;
+        let is_part = |part: &str| !part.is_empty() && part.bytes().all(|one| one.is_ascii_digit());
+        let is_version = version.split(['.', '_']).all(is_part);
+        let fits = if kind == FlywayKind::Repeatable { version.is_empty() } else { is_version };
+        fits.then_some((kind, version, description))
+    }
+}
+
+/// A file's name as Flyway takes it where nothing is set.
+pub fn flyway(file: &str) -> Option<(FlywayKind, &str, &str)> {
+    static USUAL: LazyLock<FlywayNames> = LazyLock::new(FlywayNames::default);
+    USUAL.parse(file)
 }
 
 /// A plain file's version (its first digits, after a `V` or a word such as `migration`), name and direction.

@@ -247,7 +247,7 @@ fn ruby_words(migration: &crate::history::Migration, sources: &Sources) -> Strin
 /// The newest version that is shipped, at the merge base or at the tip of what it was named by.
 fn newest(history: &mut DraftHistory, newer: &[String], git: &Git<'_>) {
     let framework = history.layout.framework;
-    if runner::tool(framework).late == crate::history::Late::Runs {
+    if history.late == crate::history::Late::Runs {
         return;
     }
     let mut layout = history.layout.bare();
@@ -264,7 +264,9 @@ fn newest(history: &mut DraftHistory, newer: &[String], git: &Git<'_>) {
 /// The version that a file's name begins with.
 fn version_in_name(framework: Framework, name: &str) -> Option<String> {
     if matches!(framework, Framework::Flyway | Framework::Refinery) {
-        return super::names::flyway(name).map(|(_, version, _)| version.to_owned());
+        let by_default = super::names::flyway(name).map(|(_, version, _)| version.to_owned());
+        // Its settings may give its files other names.
+        return by_default.or_else(|| Some(super::names::plain(name).version).filter(|version| !version.is_empty()));
     }
     Some(super::names::plain(name).version)
 }

@@ -1,6 +1,6 @@
 //! Plain folders, Diesel, sqlx, golang-migrate, goose, Flyway.
 
-use plimsoll::history::{AfterFailure, Framework, TransactionUnit};
+use plimsoll::history::{AfterFailure, Framework, Late, TransactionUnit};
 use plimsoll::settings::Flags;
 
 use crate::tree::*;
@@ -166,6 +166,37 @@ fn goose_sections_become_up_and_down() {
     let unread: Vec<&str> = project.unread_files.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(unread, ["m/00003_c.go", "m/00004_d.sql"]);
     assert!(first.comments.iter().any(|comment| comment.text.contains("allow-file")));
+}
+
+#[test]
+fn flyway_gives_its_files_the_names_that_are_set() {
+    let folder = "src/main/resources/db/migration";
+    let application = "spring:\n  flyway:\n    sql-migration-prefix: \"\"\n    repeatable-sql-migration-prefix: \"R\"\n    \
+                       out-of-order: true\n    locations: classpath:db/migration/all\n";
+    let tree = Tree::new(&[
+        ("build.gradle.kts", "implementation(\"org.flywaydb:flyway-core\")"),
+        ("src/main/resources/application.yml", application),
+        (&format!("{folder}/all/20220102__b.sql"), SQL),
+        (&format!("{folder}/all/20220101.1__a.sql"), SQL),
+        (&format!("{folder}/dev/R__z.sql"), SQL),
+        (&format!("{folder}/all/V1__bad.sql"), SQL),
+        ("script/01__other.sql", SQL),
+        ("script/02__other.sql", SQL),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    let [script, history] = project.histories.as_slice() else { panic!("{:?}", project.remarks) };
+    assert_eq!((history.framework, names(history)), (Framework::Flyway, vec!["a", "b"]));
+    assert!(says(&project, "1 file outside of the locations"));
+    assert!(
+        history.runner.late == Late::Runs && says(&project, "passes over `src/main/resources/db/migration/all/V1__")
+    );
+    assert_eq!(script.framework, Framework::Plain, "no location of Flyway's");
+
+    tree.write(&[("src/main/resources/application.yml", &application.replace("\"\"\n", "V\n"))]);
+    assert!(says(&tree.load(&[]).unwrap(), "passes over 2 files"));
+    tree.write(&[("flyway.toml", "[flyway]\nsqlMigrationSuffixes = [\".sql\", \".ddl\"]\n")]);
+    tree.write(&[("src/main/resources/application.yml", "")]);
+    assert!(says(&tree.load(&[]).unwrap(), "end in `.ddl` too: they are not read"));
 }
 
 #[test]

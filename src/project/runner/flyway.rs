@@ -1,18 +1,20 @@
 //! Flyway: `V1_1__title.sql` by version, then `R__title.sql` by description; `U…` undoes, `B…` starts anew.
 //! Refinery takes over the names, not their meaning.
 
+mod settings;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::layout::Search;
-use super::super::names::{FlywayKind, flyway};
+use super::super::names::{FlywayKind, FlywayNames, flyway};
 use super::super::order::dotted;
 use super::super::place::{is_below, named};
 use super::super::template::Style;
-use super::super::text::peek;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over, sort};
 use crate::history::{AfterEdit, AfterFailure, Framework, Late, TransactionUnit};
 use crate::read::sql::lexer::{Kind, Lexer};
+use settings::Options;
 
 pub const TOOL: Tool = Tool {
     framework: Framework::Flyway,
@@ -51,7 +53,7 @@ fn detect(search: &mut Search<'_>, framework: Framework) {
     let is_own = |name: &str| flyway(name).is_some();
     let mut paths: BTreeSet<String> = BTreeSet::new();
     for path in search.paths() {
-        let fits = search.mostly(&path, is_own);
+        let fits = search.mostly(&path, is_own) || is_renamed(search, &path, framework);
         if fits && (framework == Framework::Flyway || search.is_named(&path, framework)) {
             paths.insert(path);
         }
@@ -67,6 +69,18 @@ fn detect(search: &mut Search<'_>, framework: Framework) {
         let files = search.take_below(root);
         search.add(root, framework, files);
     }
+}
+
+/// Most files have the names that the settings around them give to Flyway's.
+fn is_renamed(search: &mut Search<'_>, path: &str, framework: Framework) -> bool {
+    if framework != Framework::Flyway || !search.is_named(path, framework) {
+        return false;
+    }
+    let root = &search.surroundings.place.root;
+    let options = Options::around(root, &root.join(path));
+    options.names != FlywayNames::default()
+        && options.is_location(path)
+        && search.mostly(path, |name| options.names.parse(name).is_some())
 }
 
 /// Refinery's `U` is a version too, which may come late; each runs in a transaction, its record in another one.
@@ -90,13 +104,24 @@ fn list_refinery(context: &mut Context<'_>) -> Entries {
 
 fn list(context: &mut Context<'_>) -> Entries {
     let layout = context.layout;
-    let options = Options::around(context);
-    let mut found = Entries::default();
+    let options = Options::around(context.root, &context.root.join(&layout.root));
+    let late = options.out_of_order.then_some(Late::Runs);
+    let mut found = Entries { late, ..Entries::default() };
     let mut ignored = BTreeSet::new();
     let mut undo: BTreeMap<Vec<String>, &Found> = BTreeMap::new();
     let mut files = Vec::new();
-    for file in &layout.files {
-        match flyway(file.name()) {
+    let is_inside = |file: &Found| options.is_location(file.folder());
+    let only_inside = options.has_locations() && layout.files.iter().any(is_inside);
+    let mut outside = layout.files.iter().filter(|file| only_inside && !is_inside(file)).peekable();
+    if let Some(first) = outside.peek().map(|file| file.path.clone()) {
+        let (root, count) = (named(&layout.root), outside.count());
+        let what = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+        found
+            .remarks
+            .push(format!("{root}: {what} outside of the locations that Flyway's settings name, not read: `{first}`"));
+    }
+    for file in layout.files.iter().filter(|file| !only_inside || is_inside(file)) {
+        match options.names.parse(file.name()) {
             Some((FlywayKind::Undo, version, _)) => {
                 undo.insert(parts(version), file);
             }
@@ -109,6 +134,17 @@ fn list(context: &mut Context<'_>) -> Entries {
                 ignored.insert(file.path.clone());
             }
         }
+    }
+    // The walk knows migrations by `.sql`.
+    let unseen: Vec<&str> =
+        options.names.suffixes.iter().map(String::as_str).filter(|suffix| !suffix.ends_with(".sql")).collect();
+    if !unseen.is_empty() {
+        found.has_gaps = true;
+        found.remarks.push(format!(
+            "{}: Flyway's settings name files that end in `{}` too: they are not read",
+            named(&layout.root),
+            unseen.join("`, `")
+        ));
     }
     found.has_down = !undo.is_empty();
     found.placeholders.clone_from(&options.placeholders);
@@ -139,51 +175,6 @@ fn parts(version: &str) -> Vec<String> {
         parts.pop();
     }
     parts
-}
-
-/// Flyway's own settings as far as they decide transactions.
-#[derive(Debug, Default)]
-struct Options {
-    group: bool,
-    mixed: bool,
-    outside_transaction: bool,
-    placeholders: BTreeMap<String, String>,
-}
-
-impl Options {
-    /// From the nearest of Flyway's settings files at or above the migrations.
-    fn around(context: &Context<'_>) -> Options {
-        const FILES: &[&str] = &["flyway.conf", "conf/flyway.conf", "flyway.toml", "application.properties"];
-        let start = context.root.join(&context.layout.root);
-        let folders = start.ancestors().take_while(|folder| folder.starts_with(context.root));
-        for folder in folders {
-            let texts: Vec<String> = FILES.iter().filter_map(|file| peek(&folder.join(file))).collect();
-            if !texts.is_empty() {
-                return Options::read(&texts.join("\n"));
-            }
-        }
-        Options::default()
-    }
-
-    fn read(text: &str) -> Options {
-        let mut options = Options::default();
-        for line in text.lines() {
-            let Some((key, value)) = line.split_once('=') else { continue };
-            let key = key.trim().trim_start_matches("spring.").trim_start_matches("flyway.");
-            let value = value.trim().trim_matches('"');
-            match key {
-                "group" => options.group = value == "true",
-                "mixed" => options.mixed = value == "true",
-                // A value that holds a placeholder itself is filled in elsewhere.
-                key if key.starts_with("placeholders.") && !value.contains("${") => {
-                    options.placeholders.insert(key["placeholders.".len()..].to_owned(), value.to_owned());
-                }
-                "executeInTransaction" | "execute-in-transaction" => options.outside_transaction = value == "false",
-                _ => {}
-            }
-        }
-        options
-    }
 }
 
 /// In one transaction, unless the file's `.conf` says otherwise or a statement cannot be (`ParserSqlScript`).
@@ -263,15 +254,6 @@ mod tests {
         assert_eq!(statements("create table a (b int); vacuum a"), (true, true));
         assert_eq!(statements("reindex index concurrently a; select ';vacuum'"), (true, false));
         assert_eq!(statements("/* vacuum */ ;"), (false, false));
-    }
-
-    #[test]
-    fn settings_are_read_from_each_of_its_files() {
-        assert!(Options::read("# x\nflyway.group = true").group);
-        let set = Options::read("flyway.placeholders.schema=app");
-        assert_eq!(set.placeholders.get("schema").map(String::as_str), Some("app"));
-        assert!(Options::read("spring.flyway.mixed=true").mixed);
-        assert!(Options::read("[flyway]\nexecuteInTransaction = false").outside_transaction);
     }
 
     #[test]

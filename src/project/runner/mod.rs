@@ -188,6 +188,8 @@ pub struct Entries {
     pub has_down: bool,
     /// Something that may run before these was left out.
     pub has_gaps: bool,
+    /// What the settings make of a version that comes late, where that is not what the runner does by itself.
+    pub late: Option<Late>,
     /// A database that a manifest says all files are for, where that is not PostgreSQL.
     pub other_database: Option<&'static str>,
     /// Values that the runner's own settings give to placeholders.
