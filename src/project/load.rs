@@ -421,7 +421,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The topmost folder of migrations by name at or above a folder; for a folder with `up.sql` the one above it.
+    /// The topmost folder of migrations by name at or above a folder; for a folder of one migration the one above it.
     fn start_of_history(&self, folder: &Path) -> Option<PathBuf> {
         let inside = || folder.ancestors().take_while(|above| above.starts_with(&self.place.root));
         let by_manifest = inside().find(|above| has_manifest(above));
@@ -430,7 +430,8 @@ impl<'a> Search<'a> {
             return Some(app);
         }
         let known = inside().filter(|above| is_well_known(&self.place.shown(above))).last();
-        let above = folder.join("up.sql").exists().then(|| folder.parent()).flatten();
+        let is_one = folder.join("up.sql").exists() || folder.join(runner::SNAPSHOT).exists();
+        let above = is_one.then(|| folder.parent()).flatten();
         by_manifest.or(known).or(above).map(Path::to_path_buf)
     }
 

@@ -21,6 +21,7 @@ const BESIDE: &[&str] = &[
     "sqitch.plan",
     "config.yaml",
     "_journal.json",
+    "snapshot.json",
     "migration_lock.toml",
     "atlas.sum",
     "manifest.json",

@@ -26,6 +26,27 @@ fn prisma_sends_each_file_at_once() {
 }
 
 #[test]
+fn drizzle_runs_folders_by_name() {
+    let (tree, project) = load_as(
+        &[
+            ("db/drizzle.config.ts", "export default defineConfig({ out: './drizzle' })"),
+            ("db/drizzle/20260102000000_b/migration.sql", "create table a (b int)--> statement-breakpoint\nselect 1"),
+            ("db/drizzle/20260102000000_b/snapshot.json", "{}"),
+            ("db/drizzle/20260101000000_a/migration.sql", SQL),
+            ("db/drizzle/20260101000000_a/snapshot.json", "{}"),
+            ("db/drizzle/20260103000000_by_hand/migration.sql", CONCURRENTLY),
+        ],
+        Framework::Drizzle,
+    );
+    let history = only(&project);
+    assert_eq!((history.root.as_str(), names(history)), ("db/drizzle", vec!["a", "b", "by_hand"]));
+    assert_eq!((units(history), history.migrations[1].up.nodes.len()), (vec![PENDING; 3], 2));
+    assert!(!history.runner.checksums && history.runner.late == Late::Runs);
+    let one = tree.load(&["db/drizzle/20260102000000_b/migration.sql"]).unwrap();
+    assert_eq!((only(&one).framework, only(&one).migrations.len()), (Framework::Drizzle, 3));
+}
+
+#[test]
 fn drizzle_follows_its_journal() {
     let journal = r#"{"version":"7","entries":[
         {"idx":0,"when":30,"tag":"0002_b","breakpoints":true}, {"idx":1,"when":20,"tag":"0001_a","breakpoints":true}]}"#;

@@ -1,15 +1,16 @@
-//! Drizzle: the files that `meta/_journal.json` names, in its order, all pending ones in one transaction.
+//! Drizzle: the files that `meta/_journal.json` names, in its order, or a folder for each migration in the order of
+//! their names, as drizzle-kit 1 writes them; all pending ones in one transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::super::layout::Search;
+use super::super::layout::{Layout, Search};
 use super::super::names::plain;
 use super::super::order::{by_text, natural_paths};
-use super::super::place::folder;
+use super::super::place::{file_name, folder};
 use super::super::walk::Found;
-use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over};
+use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over, sort};
 use crate::history::{Framework, TransactionUnit, day_of};
 
 pub const TOOL: Tool = Tool {
@@ -27,6 +28,10 @@ pub const TOOL: Tool = Tool {
 
 const JOURNAL: &str = "meta/_journal.json";
 
+/// What stands beside the SQL of a migration with a folder of its own: the schema after it.
+pub const SNAPSHOT: &str = "snapshot.json";
+const SQL: &str = "migration.sql";
+
 #[derive(Deserialize)]
 struct Journal {
     entries: Vec<Row>,
@@ -42,16 +47,53 @@ struct Row {
 fn detect(search: &mut Search<'_>) {
     for meta in search.folders_with("_journal.json") {
         let root = folder(&meta).to_owned();
-        if super::super::place::file_name(&meta) == "meta" && !search.files(&root).is_empty() {
+        if file_name(&meta) == "meta" && !search.files(&root).is_empty() {
             let files = search.take(&root);
             search.add(root, Framework::Drizzle, files);
         }
     }
+    let snapshots: BTreeSet<String> = search.folders_with(SNAPSHOT).into_iter().collect();
+    // Of each root: its migrations, and those with a snapshot. A migration by hand may have none.
+    let mut roots: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for path in search.paths().into_iter().filter(|path| path.len() > search.tree.start.len()) {
+        if search.files(&path).iter().any(|file| file.name() == SQL) {
+            let (all, with) = roots.entry(folder(&path).to_owned()).or_default();
+            *all += 1;
+            *with += usize::from(snapshots.contains(&path));
+        }
+    }
+    for (root, _) in roots.into_iter().filter(|(_, (all, with))| *with > 0 && with * 2 >= *all) {
+        let files = search.take_below(&root);
+        search.add(root, Framework::Drizzle, files);
+    }
+}
+
+/// Each folder below the root that holds a `migration.sql`, by its name: what the database has not recorded runs.
+fn list_folders(layout: &Layout) -> Entries {
+    let mut found = Entries::default();
+    let mut ignored = BTreeSet::new();
+    for file in &layout.files {
+        let above = file.folder();
+        if file.name() != SQL || folder(above) != layout.root {
+            ignored.insert(file.path.clone());
+            continue;
+        }
+        let parts = plain(&format!("{}.sql", file_name(above)));
+        found.entries.push(Entry::new(parts.version, parts.name, file, TransactionUnit::AllPending));
+    }
+    sort(&mut found, |_, _| std::cmp::Ordering::Equal);
+    found.remarks.extend(passed_over(layout, &ignored));
+    found
 }
 
 fn list(context: &mut Context<'_>) -> Entries {
-    let mut found = Entries::default();
     let path = context.inside(JOURNAL);
+    let layout = context.layout;
+    let has_own_folder = |file: &Found| file.name() == SQL && folder(file.folder()) == layout.root;
+    if !layout.beside.contains(&path) && layout.files.iter().any(has_own_folder) {
+        return list_folders(layout);
+    }
+    let mut found = Entries::default();
     let rows = match context.manifest(&path).map(|text| rows(&text?)) {
         Some(Ok(rows)) => rows,
         Some(Err(reason)) => {

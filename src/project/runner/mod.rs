@@ -20,6 +20,8 @@ mod sqitch;
 mod synapse;
 mod temporal;
 
+pub use drizzle::SNAPSHOT;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
