@@ -8,13 +8,13 @@ use super::assemble::{Draft, DraftHistory, assemble, script};
 use super::git::{Git, base_of_ci};
 use super::layout::{Layout, Layouts, Surroundings, find, has_manifest, is_well_known};
 use super::manifest::Manifests;
-use super::place::{Place, folder, is_below, named};
+use super::place::{Place, file_name, folder, is_below, named};
 use super::rails;
 use super::runner::compare_versions;
 use super::template::Placeholders;
 use super::text;
 use super::texts::Texts;
-use super::walk::{Found, is_migration_file, walk};
+use super::walk::{Found, Unlisted, is_migration_file, walk};
 use super::{Project, Request, judge, lock_waits, runner, shipped, unit};
 use crate::error::Error;
 use crate::history::{Application, Framework, History, Migration, Runner, SinceBase, UnreadFile};
@@ -357,9 +357,9 @@ impl<'a> Search<'a> {
         Err(Error::NothingFound { path, help })
     }
 
-    fn find(&mut self, start: &Path, named_by_user: bool) -> (Layouts, Vec<(String, String)>) {
+    fn find(&mut self, start: &Path, named_by_user: bool) -> (Layouts, Vec<Unlisted>) {
         let mut tree = walk(self.place, start);
-        let unread = std::mem::take(&mut tree.unread);
+        let mut unread = std::mem::take(&mut tree.unread);
         let surroundings = Surroundings {
             place: self.place,
             manifests: &mut self.manifests,
@@ -367,7 +367,11 @@ impl<'a> Search<'a> {
             wanted: self.settings.framework,
             named_by_user,
         };
-        (find(tree, surroundings), unread)
+        let found = find(tree, surroundings);
+        // A link that leads nowhere is told where it may be a migration.
+        let is_inside = |path: &str| found.layouts.iter().any(|layout| layout.holds(path));
+        unread.retain(|one| !one.leads_nowhere || is_migration_file(file_name(&one.path)) || is_inside(&one.path));
+        (found, unread)
     }
 
     /// Takes all histories below a folder; says how many SQL files lie there.
@@ -376,7 +380,12 @@ impl<'a> Search<'a> {
         let count = found.leftover.len() + found.layouts.iter().map(|layout| layout.files.len()).sum::<usize>();
         if named_by_user || !found.layouts.is_empty() {
             let unread = unread.into_iter();
-            self.unread.extend(unread.map(|(path, reason)| UnreadFile { path, span: None, reason, judged: true }));
+            self.unread.extend(unread.map(|Unlisted { path, reason, .. }| UnreadFile {
+                path,
+                span: None,
+                reason,
+                judged: true,
+            }));
             self.remarks.extend(found.remarks);
             self.leftover(&found.leftover);
         }

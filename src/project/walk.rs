@@ -66,8 +66,17 @@ pub struct Tree {
     pub other: Vec<Found>,
     /// Files that say how migrations run: `metadata.toml`, `V1__x.sql.conf`, `sqitch.plan`, `_journal.json`.
     pub beside: BTreeSet<String>,
-    /// Entries that could not be listed, with the reason.
-    pub unread: Vec<(String, String)>,
+    /// Entries that could not be listed.
+    pub unread: Vec<Unlisted>,
+}
+
+/// An entry that could not be listed.
+#[derive(Debug)]
+pub struct Unlisted {
+    pub path: String,
+    pub reason: String,
+    /// A link to something that is not there: nothing is hidden behind it but perhaps one file.
+    pub leads_nowhere: bool,
 }
 
 /// Lists what lies below a folder.
@@ -81,7 +90,8 @@ pub fn walk(place: &Place, start: &Path) -> Tree {
         seen += 1;
         if seen > ENTRY_CAP {
             let reason = format!("it holds more than {ENTRY_CAP} entries; name a folder inside it");
-            tree.unread.push((tree.start.clone(), reason));
+            let path = tree.start.clone();
+            tree.unread.push(Unlisted { path, reason, leads_nowhere: false });
             break;
         }
         match entry {
@@ -140,7 +150,8 @@ impl Tree {
         };
         // What is no SQL is none of our business, unless nothing below could be seen.
         if error.loop_ancestor().is_none() && (is_migration_file(file_name(&path)) || !file_name(&path).contains('.')) {
-            self.unread.push((path, reason));
+            let leads_nowhere = error.io_error().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+            self.unread.push(Unlisted { path, reason, leads_nowhere });
         }
     }
 }

@@ -151,6 +151,21 @@ fn links_and_special_files_do_no_harm() {
     assert!(unread[0].0.ends_with("3_c.sql") && unread[1].1.contains("no regular file"), "{unread:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_are_told_where_they_may_be_migrations() {
+    use std::os::unix::fs::symlink;
+    let tree = Tree::new(&[("db/migrations/1_a/up.sql", SQL), ("db/migrations/2_b/up.sql", SQL), ("lib/x", "")]);
+    for link in ["lib/openzeppelin", "db/migrations/3_c", "other/4_d.sql", "lib/y.txt"] {
+        let link = tree.0.join(link);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        symlink(tree.0.join("nowhere"), link).unwrap();
+    }
+    let project = tree.load(&["."]).unwrap();
+    let unread: Vec<&str> = project.unread_files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(unread, ["db/migrations/3_c", "other/4_d.sql"]);
+}
+
 #[test]
 fn settings_name_paths_databases_and_releases() {
     let settings = r#"
