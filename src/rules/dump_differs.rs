@@ -2,7 +2,7 @@
 
 use super::{bare, say, shipped};
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::schema::difference::{Change, ChangeKind, script};
+use crate::schema::difference::{Change, ChangeKind, statements};
 use crate::source::Span;
 
 /// Active Record leaves out of its dump the names that it made of a table's and its columns'.
@@ -44,7 +44,7 @@ pub fn finding(
     for (span, object, name) in in_dump.iter().skip(1).take(3) {
         finding.because(*span, format!("the dump has {object} `{}`", say::short(name)));
     }
-    let statements: Vec<String> = script(lacks).iter().map(|repair| format!("{};", repair.sql)).collect();
+    let statements: Vec<String> = statements(lacks).iter().map(|sql| format!("{sql};")).collect();
     finding.instead(match statements.is_empty() || !is_written {
         true => "run the migrations on a database that holds what is shipped, and commit the dump that they write"
             .to_owned(),

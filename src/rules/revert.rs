@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{Findings, say};
 use crate::history::{Follows, SinceBase, State, Stop, Whole, course, stops};
 use crate::operation::{Ident, ObjectKind, Operation, Origin, TableActionKind};
-use crate::schema::difference::{Change, ChangeKind, Shared, script};
+use crate::schema::difference::{Change, ChangeKind, Shared, statements};
 use crate::schema::{Constraint, RelationId, Schema};
 
 /// Migrations between the two that are run again from a stop.
@@ -202,7 +202,7 @@ fn report(undone: &Undone, left: &[(String, Vec<Change>)], findings: &mut Findin
         let names: Vec<String> = rest.iter().map(|change| say::short(&change.name).to_owned()).collect();
         finding.stops.push(format!("{words}: {} left", say::list(&names)));
     }
-    let statements: Vec<String> = script(&changes).iter().map(|repair| format!("{};", guarded(&repair.sql))).collect();
+    let statements: Vec<String> = statements(&changes).iter().map(|sql| format!("{};", guarded(sql))).collect();
     finding.instead(format!("SET lock_timeout = '5s';\n{}", statements.join("\n")));
 }
 

@@ -6,7 +6,7 @@ use super::{Findings, say, stopped};
 use crate::finding::Severity;
 use crate::history::{Course, Passed, Whole};
 use crate::operation::{ConstraintKind, Ident, Node, Operation, Origin, Ruby, RubyKind, TableActionKind, walk};
-use crate::schema::difference::{Change, ChangeKind, Shared, script};
+use crate::schema::difference::{Change, ChangeKind, Shared, statements};
 use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, RelationId, Schema, Table};
 use crate::source::Span;
 
@@ -58,7 +58,7 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
     if let Some(made) = first.made.as_ref().filter(|made| made.span != at.span) {
         finding.because(made.span, format!("`{}` comes from here", say::short(&first.name)));
     }
-    let missing: Vec<String> = script(&changes).iter().map(|repair| format!("{};", repair.sql)).collect();
+    let missing: Vec<String> = statements(&changes).iter().map(|sql| format!("{sql};")).collect();
     if decided.is_some() {
         // Nobody forgot a part of it.
         finding.severity = Severity::Note;

@@ -3,7 +3,7 @@
 use super::{bare, say};
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{AfterEdit, Framework};
-use crate::schema::difference::{Change, ChangeKind, script};
+use crate::schema::difference::{Change, ChangeKind, statements};
 use crate::source::Span;
 
 /// Places of one finding that are named; the message counts all.
@@ -125,7 +125,7 @@ pub fn renumbered(all: &[(MigrationRef, Span, String)], severity: Severity) -> O
 }
 
 fn way_out(words: &str, changes: &[Change]) -> String {
-    let statements: Vec<String> = script(changes).iter().map(|repair| format!("{};", repair.sql)).collect();
+    let statements: Vec<String> = statements(changes).iter().map(|sql| format!("{sql};")).collect();
     if statements.is_empty() { words.to_owned() } else { format!("{words}\n{}", statements.join("\n")) }
 }
 

@@ -87,7 +87,22 @@ impl Schema {
 
 /// The repairs of all changes, in an order in which they can run.
 pub fn script(changes: &[Change]) -> Vec<&Repair> {
-    let mut repairs: Vec<&Repair> = changes.iter().flat_map(|change| &change.repairs).collect();
+    in_order(changes.iter().flat_map(|change| &change.repairs).collect())
+}
+
+/// The same for a reader who knows where it starts: without what clears away an index that a build which failed may
+/// have left, where none is seen or it is dropped already.
+pub fn statements(changes: &[Change]) -> Vec<&str> {
+    let needed = changes.iter().flat_map(|change| {
+        let is_dropped = change.repairs.iter().any(|one| one.stage == Stage::DropIndex);
+        let may_stand = change.kind == ChangeKind::Differs && !is_dropped;
+        let clears = |one: &&Repair| one.guards.iter().any(|guard| matches!(guard, Guard::InvalidIndex { .. }));
+        change.repairs.iter().filter(move |one| may_stand || !clears(one))
+    });
+    in_order(needed.collect()).into_iter().map(|repair| repair.sql.as_str()).collect()
+}
+
+fn in_order(mut repairs: Vec<&Repair>) -> Vec<&Repair> {
     // A stable sort: within a stage they stay as they were found.
     repairs.sort_by_key(|repair| repair.stage);
     let mut seen = BTreeSet::new();
