@@ -1,7 +1,7 @@
 //! Each further runner on a small tree: what it is known by, its order, its units, what undoes what.
 
 use plimsoll::error::Error;
-use plimsoll::history::{AfterFailure, Framework, Late};
+use plimsoll::history::{AfterEdit, AfterFailure, Framework, Late};
 use plimsoll::settings::Flags;
 
 use crate::tree::*;
@@ -240,6 +240,7 @@ fn postgrator_is_known_by_its_names() {
     let history = only(&project);
     assert_eq!((names(history), units(history)), (vec!["table", "index"], vec![QUERY; 2]));
     assert!(history.migrations[0].down.is_some() && history.runner.checksums);
+    assert_eq!((history.runner.after_edit, history.runner.late), (AfterEdit::Refuses, Late::Skips));
     assert!(says(&project, "README.sql"));
     assert!(unread(&project).iter().any(|(path, _)| path.ends_with("0011.do.computed.js")), "{:?}", unread(&project));
     tree.write(&[("db/migrations/09.do.twin.sql", SQL)]);

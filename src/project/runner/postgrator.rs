@@ -3,7 +3,7 @@
 use super::super::names::{Direction, Numbered};
 use super::numbered::pair;
 use super::{ORDINARY, Tool};
-use crate::history::{Framework, TransactionUnit};
+use crate::history::{AfterEdit, Framework, Late, TransactionUnit};
 
 pub const TOOL: Tool = Tool {
     framework: Framework::Postgrator,
@@ -21,6 +21,8 @@ pub const TOOL: Tool = Tool {
     fits: |name| parts(name).is_some(),
     unit: TransactionUnit::SimpleQuery,
     checksums: true,
+    after_edit: AfterEdit::Refuses,
+    late: Late::Skips,
     also: &[(".js", "JavaScript"), (".mjs", "JavaScript"), (".cjs", "JavaScript")],
     ..ORDINARY
 };
