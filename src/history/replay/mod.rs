@@ -211,7 +211,10 @@ impl<'a> Replay<'a> {
         }
         self.moment.release = self.plan.release_number(number);
         self.steps_left = STEP_BUDGET;
-        self.state.edit_data().state_facts(self.plan.facts_of(number));
+        let facts = self.plan.facts_of(number);
+        if !facts.is_empty() {
+            self.state.edit_data().state_facts(facts);
+        }
         let before = self.state.clone();
         self.past.keep(number, &before);
         // What is pending is one deploy's: an earlier release has committed.
@@ -367,13 +370,18 @@ impl<'a> Replay<'a> {
         let statement = if self.steps_left == 0 { &cut } else { statement };
         let origin = self.origin(statement.span);
         let operation = &statement.operation;
-        self.state.edit_schema().assume(operation, &origin);
+        if self.state.schema.has_to_assume(operation) {
+            self.state.edit_schema().assume(operation, &origin);
+        }
         let before = self.state.clone();
         if let Operation::Set(set) = operation {
             self.session.set(set, &origin);
         }
         self.tell_unread(operation, &origin);
-        let applied = self.state.edit_schema().apply(operation, &origin);
+        let (after, applied) = before.schema.after(operation, &origin);
+        if let Some(after) = after {
+            self.state.schema = Arc::new(after);
+        }
         self.moment.step += 1;
         let certain = self.depth.undecided == 0;
         // A loop of batches runs as often as there are rows: what it fills is filled.

@@ -6,9 +6,16 @@ use super::resolve::Taken;
 use crate::operation::{
     AlterTable, ConstraintDefinition, ConstraintKind, CreateTable, Name, ObjectKind, Operation, Origin, TableActionKind,
 };
-use crate::schema::Schema;
+use crate::schema::{Existence, Schema};
 
 impl Schema {
+    /// A statement takes something for granted that is not known to be there.
+    pub fn has_to_assume(&self, operation: &Operation) -> bool {
+        let is_made =
+            |name: &Name| self.find(name).is_some_and(|one| matches!(one.existence, Existence::Created { .. }));
+        !self.complete && taken_for_granted(operation).iter().any(|(name, _)| !is_made(name))
+    }
+
     /// Assumes the tables that a statement takes for granted; what is gone, or cannot be, stays missing.
     pub fn assume(&mut self, operation: &Operation, at: &Origin) {
         if self.complete {

@@ -43,14 +43,25 @@ use crate::version::Major;
 impl Schema {
     /// Applies one statement, whole or not at all.
     pub fn apply(&mut self, operation: &Operation, at: &Origin) -> Applied {
-        let before = self.clone();
-        let mut change = Change::new(self, at);
+        let (after, applied) = self.after(operation, at);
+        if let Some(after) = after {
+            *self = after;
+        }
+        applied
+    }
+
+    /// The schema after one statement; `None` where that fails.
+    pub fn after(&self, operation: &Operation, at: &Origin) -> (Option<Schema>, Applied) {
+        let mut after = self.clone();
+        let mut change = Change::new(&mut after, at);
         match change.run(operation) {
-            Ok(()) => Applied::Done { notices: change.notices },
+            Ok(()) => {
+                let applied = Applied::Done { notices: change.notices };
+                (Some(after), applied)
+            }
             Err(mut failure) => {
                 failure.certain &= change.certain && !change.may_be_unseen(&failure);
-                *self = before;
-                Applied::Failed(*failure)
+                (None, Applied::Failed(*failure))
             }
         }
     }
