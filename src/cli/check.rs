@@ -33,7 +33,10 @@ pub(super) fn run(arguments: &Check, console: &mut Console<'_>) -> Outcome {
     if arguments.format == Format::Github {
         step_summary(&report, &project, options, console)?;
     }
-    Ok(if arguments.exit_zero { 0 } else { report.outcome().exit_code() })
+    let code = if arguments.exit_zero { 0 } else { report.outcome().exit_code() };
+    // The process ends with this: taking its trees apart would only keep the reader waiting.
+    std::mem::forget((project, report));
+    Ok(code)
 }
 
 fn judged(arguments: &Check, console: &mut Console<'_>) -> Result<(Project, Report), Error> {

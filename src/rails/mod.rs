@@ -39,7 +39,7 @@ pub struct Language {
 impl Default for Language {
     fn default() -> Language {
         Language {
-            vocabularies: Vocabularies::shipped(&[]),
+            vocabularies: Vocabularies::default(),
             dialect: Dialect::new(Release::OLDEST),
             jobs: Arc::default(),
             limits_lock_waits: false,

@@ -38,7 +38,7 @@ pub struct Vocabulary {
 }
 
 /// The vocabularies of a project, the first that knows a helper first: its own, then those that ship with plimsoll.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Vocabularies {
     known: Arc<Vec<Vocabulary>>,
     gems: Arc<[String]>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::run;
 use crate::operation::{Frame, FrameKind, Operation, RubyDirection, RubyScript, Unread};
-use crate::rails::vocabulary;
+use crate::rails::vocabulary::{self, Vocabularies};
 use crate::rails::{Language, World, migration};
 use crate::read::{ruby, sql};
 use crate::schema::Schema;
@@ -124,7 +124,7 @@ pub(super) fn told(text: &str, direction: RubyDirection, setup: &str, words: &st
         let file = ruby::read(&sources.piece(id));
         assert!(file.errors.is_empty(), "{:?}", file.errors);
         let found = migration::read(Arc::new(file), "A").unwrap();
-        let mut language = Language::default();
+        let mut language = Language { vocabularies: Vocabularies::shipped(&[]), ..Language::default() };
         if !words.is_empty() {
             language.vocabularies = language.vocabularies.with(vec![vocabulary::read(&words).unwrap()]);
         }
