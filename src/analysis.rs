@@ -2,6 +2,7 @@
 
 mod changes;
 pub mod dump;
+mod edited;
 mod known;
 mod shipped;
 
@@ -399,6 +400,7 @@ fn gather(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
             }
         }
     }
+    edited::keep_news(project, settings, told, &mut findings, &mut unread);
     // First of all: a finding that took others in stands at one of their places only.
     let over = |rule: &str| Rule::find_in(settings, rule).map_or(&[][..], |rule| &rule.page().over);
     most_specific(&mut findings, &over);

@@ -1,0 +1,124 @@
+//! A shipped migration that was edited is asked for what the edit brings: faults that its shipped text has too are no
+//! news of this change, and databases that ran it do not run it again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Words, run};
+use crate::finding::Finding;
+use crate::history::{History, Migration, Plan, SinceBase, Start, Turns, UnreadStep};
+use crate::operation::Script;
+use crate::project::Project;
+use crate::read::on_deep_stack;
+use crate::report::merge_majors;
+use crate::settings::Settings;
+use crate::version::Major;
+
+/// What tells two faults of a migration apart, wherever their lines stand.
+type Fault = (usize, &'static str, &'static str, Vec<String>);
+
+/// Takes out what was said of the shipped text already.
+pub(super) fn keep_news(
+    project: &Project,
+    settings: &Settings,
+    told: &Words,
+    findings: &mut Vec<Finding>,
+    unread: &mut [UnreadStep],
+) {
+    if project.base.is_none() {
+        return;
+    }
+    for (index, history) in project.histories.iter().enumerate() {
+        let place = |finding: &Finding| finding.migration.filter(|at| at.history == index).map(|at| at.migration);
+        // Only the way back was changed.
+        findings.retain(|finding| {
+            let Some(migration) = place(finding).and_then(|number| history.migrations.get(number)) else { return true };
+            let is_shipped = matches!(migration.since_base, SinceBase::Same | SinceBase::Reformatted);
+            !is_shipped || finding.operation.starts_with("down")
+        });
+        let edited = edited(history);
+        if edited.is_empty() {
+            continue;
+        }
+        know_unread(project, index, &edited, unread);
+        let is_of_edit = |finding: &Finding| place(finding).is_some_and(|number| edited.contains(&number));
+        if findings.iter().any(is_of_edit) {
+            let mut known = of_shipped(project, settings, told, (index, history), &edited);
+            findings.retain(|finding| !is_of_edit(finding) || !take(&mut known, finding));
+        }
+    }
+}
+
+/// Judged migrations right behind which their shipped text stands.
+fn edited(history: &History) -> BTreeSet<usize> {
+    let pairs = history.migrations.windows(2).enumerate();
+    let is_edit = |pair: &[Migration]| {
+        pair[0].judged && pair[0].since_base == SinceBase::Edited && pair[1].since_base == SinceBase::Shipped
+    };
+    pairs.filter(|(_, pair)| is_edit(pair)).map(|(number, _)| number).collect()
+}
+
+/// What is not understood in both texts is nothing that is judged now.
+fn know_unread(project: &Project, history: usize, edited: &BTreeSet<usize>, unread: &mut [UnreadStep]) {
+    let of = |step: &UnreadStep, number: usize| (number, step.reason.clone(), project.sources.text(step.origin.span));
+    let here = |step: &&UnreadStep| step.at.history == history && step.at.migration > 0;
+    let shipped = unread.iter().filter(here).filter(|step| edited.contains(&(step.at.migration - 1)));
+    let known: BTreeSet<_> = shipped.map(|step| of(step, step.at.migration - 1)).collect();
+    for step in unread.iter_mut().filter(|step| step.at.history == history && edited.contains(&step.at.migration)) {
+        step.judged &= !known.contains(&of(step, step.at.migration));
+    }
+}
+
+fn fault(finding: &Finding) -> Option<Fault> {
+    Some((finding.migration?.migration, finding.rule, finding.operation, finding.objects.clone()))
+}
+
+fn take(known: &mut BTreeMap<Fault, usize>, finding: &Finding) -> bool {
+    let Some(left) = fault(finding).and_then(|fault| known.get_mut(&fault)).filter(|left| **left > 0) else {
+        return false;
+    };
+    *left -= 1;
+    true
+}
+
+/// What the same rules say of the shipped texts at their places.
+fn of_shipped(
+    project: &Project,
+    settings: &Settings,
+    told: &Words,
+    (index, history): (usize, &History),
+    edited: &BTreeSet<usize>,
+) -> BTreeMap<Fault, usize> {
+    let mut shipped = history.clone();
+    let mut facts: Vec<_> = told.directives[index].iter().map(|one| one.facts.clone()).collect();
+    shipped.dump = None;
+    shipped.migrations.iter_mut().for_each(|one| one.judged = false);
+    for number in edited {
+        let twin = shipped.migrations[number + 1].clone();
+        shipped.migrations[*number] = Migration { judged: true, since_base: SinceBase::Same, ..twin.clone() };
+        // All keep their numbers: its own place is left with nothing.
+        let (up, comments) = (Script::default(), Vec::new());
+        shipped.migrations[number + 1] = Migration { up, down: None, comments, starts: u32::MAX, ..twin };
+        if facts.len() > number + 1 {
+            facts[*number] = std::mem::take(&mut facts[number + 1]);
+        }
+    }
+    let settings = Settings { details: false, ..settings.clone() };
+    let plan = Plan::new(&shipped, index, &settings, facts);
+    let findings = on_deep_stack(|| {
+        let mut findings = Vec::new();
+        let majors: Vec<Major> = settings.postgres.majors().collect();
+        let mut open = vec![Start::of(&plan, &majors)];
+        while let Some(start) = open.pop() {
+            let (mut found, parted) = run(project, &plan, &start, &Turns::of(&plan), 0);
+            parted.iter().for_each(|parted| found.keep_before(parted.at));
+            merge_majors(&mut findings, found.findings);
+            open.extend(parted.into_iter().flat_map(|parted| parted.groups));
+        }
+        findings
+    });
+    let mut known: BTreeMap<Fault, usize> = BTreeMap::new();
+    for fault in findings.iter().filter_map(fault) {
+        *known.entry(fault).or_default() += 1;
+    }
+    known
+}
