@@ -13,7 +13,7 @@ use std::thread;
 
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{
-    Ended, Event, History, Migration, Parted, Plan, Start, State, Turns, UnreadStep, replay, replay_shared,
+    Ended, Event, Framework, History, Migration, Parted, Plan, Start, State, Turns, UnreadStep, replay, replay_shared,
 };
 use crate::operation::Node;
 use crate::project::{Base, Project};
@@ -21,7 +21,7 @@ use crate::read::directives::{Directives, directives};
 use crate::read::{STACK, on_deep_stack};
 use crate::report::{
     BaseSummary, Detail, HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Recorder, Report,
-    UnreadStatement, fingerprint, merge_majors, most_specific, one_per_fault, said_inside, suppress,
+    UnreadStatement, fingerprint, first_failure, merge_majors, most_specific, one_per_fault, said_inside, suppress,
 };
 use crate::rules::{BUILT_IN, Check, Findings, Rule, reading, stated};
 use crate::settings::{Allow, Settings};
@@ -404,6 +404,8 @@ fn gather(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
     // First of all: a finding that took others in stands at one of their places only.
     let over = |rule: &str| Rule::find_in(settings, rule).map_or(&[][..], |rule| &rule.page().over);
     most_specific(&mut findings, &over);
+    // `psql -f` sends the next statement whatever became of the last.
+    first_failure(&mut findings, &|at| histories[at.history].framework == Framework::Plain);
     let mut findings = one_per_fault(findings);
     said_inside(&mut findings, "depends-on-data");
     let of = |id: &'static str| Rule::find(id).map_or(Severity::Off, |rule| rule.severity(settings, ""));

@@ -86,6 +86,9 @@ impl LinkKind {
 /// A fault that is told once in a whole run, at its first place.
 pub const ONCE: &str = "run";
 
+/// The fault of a statement that fails: what its script would do behind it is never reached.
+pub const FAILS: &str = "fails";
+
 /// Writes that fail: in words, and in which partitions where not in all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {

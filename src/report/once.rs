@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::finding::{Finding, MigrationRef, ONCE, Severity};
+use crate::finding::{FAILS, Finding, MigrationRef, ONCE, Severity};
 use crate::source::{SourceId, Span};
 use crate::version::Major;
 
@@ -26,6 +26,23 @@ pub fn merge_majors(findings: &mut Vec<Finding>, more: Vec<Finding>) {
             }
         }
     }
+}
+
+/// A script ends at its first statement that fails, on each major: what would fail behind it is never reached.
+/// `goes_on` knows whose statements are all sent, whatever became of those before.
+pub fn first_failure(findings: &mut Vec<Finding>, goes_on: &dyn Fn(MigrationRef) -> bool) {
+    let mut ended: BTreeMap<MigrationRef, BTreeSet<Major>> = BTreeMap::new();
+    findings.retain_mut(|finding| {
+        let Some(at) = finding.migration.filter(|_| finding.fault == FAILS) else { return true };
+        finding.fault.clear();
+        if goes_on(at) {
+            return true;
+        }
+        let ended = ended.entry(at).or_default();
+        finding.postgres.retain(|major| !ended.contains(major));
+        ended.extend(&finding.postgres);
+        !finding.postgres.is_empty()
+    });
 }
 
 /// Findings of one rule about one fault are one: the first stays, with the objects and the evidence of the others.

@@ -1,6 +1,7 @@
 //! A statement about something that this history dropped or renamed.
 
 use super::Findings;
+use crate::finding::FAILS;
 use crate::history::Step;
 use crate::schema::{Failure, FailureKind};
 
@@ -17,16 +18,23 @@ pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
     if !(step.certain && *certain) {
         return;
     }
+    let plan = step.context.plan;
+    let maker = because.as_ref().and_then(|because| plan.history.migrations.get(plan.migration_of(because.span)?));
+    // Nothing that was shipped makes it but the dump: whoever ran the migrations has it not.
+    let from_dump = kind == FailureKind::Duplicate && maker.is_some_and(|maker| maker.dump.is_some());
+    let where_it_fails = if from_dump { " on databases that were installed from the shipped dump" } else { "" };
     let finding = findings.report(
         step.origin,
         step.operation.word(),
         true,
-        format!("this statement fails: {message} (SQLSTATE {state})"),
+        format!("this statement fails{where_it_fails}: {message} (SQLSTATE {state})"),
     );
     finding.object(object);
+    finding.one_per(FAILS);
     if let Some(because) = because {
         let text = match kind {
             FailureKind::Missing => format!("`{object}` ends here"),
+            FailureKind::Duplicate if from_dump => format!("the dump has `{object}`, which no shipped migration makes"),
             FailureKind::Duplicate => format!("`{object}` is made here"),
             FailureKind::NotUnique
             | FailureKind::WithoutPartitionKey

@@ -2,7 +2,7 @@
 //! kind of refusal.
 
 use super::{Findings, missing_object, say};
-use crate::finding::Finding;
+use crate::finding::{FAILS, Finding};
 use crate::history::Step;
 use crate::operation::{
     ConstraintDefinition, ConstraintKind, Drop, ForeignKey, ObjectKind, Operation, TableActionKind,
@@ -23,6 +23,7 @@ fn report<'a>(step: &'a Step, kind: FailureKind, findings: &'a mut Findings) -> 
     let message = format!("this statement fails: {} (SQLSTATE {})", failure.message, failure.state);
     let finding = findings.report(step.origin, step.operation.word(), true, message);
     finding.object(&failure.object);
+    finding.one_per(FAILS);
     Some((failure, finding))
 }
 
