@@ -45,6 +45,7 @@ mod identifier_too_long;
 mod in_use;
 mod index_not_concurrent;
 mod index_overlap;
+mod inverse;
 mod key_builds_index;
 mod key_from_incomplete_table;
 mod key_indexes;
@@ -274,7 +275,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("revert-incomplete", Check::Whole(revert::incomplete)),
     rule!("rls-without-policy", Check::Whole(table_shape::row_security_without_policy)),
     rule!("rollback-loses-data", Check::Whole(rollback::loses_data)),
-    rule!("rollback-not-inverse", Check::Whole(rollback::not_inverse)),
+    rule!("rollback-not-inverse", Check::Whole(inverse::not_inverse)),
     rule!("rollback-restores-constraint", Check::Whole(rollback::restores_constraint)),
     rule!("rows-moved-under-sync", Check::Whole(clean_up::moved)),
     rule!("schema-dump-differs", Check::Analysis),

@@ -1,17 +1,16 @@
-//! A migration's own way back: whether it ends in the state before, what it may be refused, what it cannot bring back.
+//! A migration's own way back: what it may be refused, what it cannot bring back.
 
 use std::collections::BTreeSet;
 
 use super::{Findings, say, stopped};
 use crate::finding::Severity;
 use crate::history::{Course, Passed, Whole};
-use crate::operation::{ConstraintKind, Ident, Node, Operation, Origin, Ruby, RubyKind, TableActionKind, walk};
-use crate::schema::difference::{Change, ChangeKind, Shared, statements};
+use crate::operation::{ConstraintKind, Ident, Node, Operation, TableActionKind};
 use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, RelationId, Schema, Table};
 use crate::source::Span;
 
 /// The course of a down that does something, after an up that was understood.
-fn way_back<'a>(whole: &Whole<'a>) -> Option<&'a Course> {
+pub(super) fn way_back<'a>(whole: &Whole<'a>) -> Option<&'a Course> {
     // `SELECT 1;` alone says that no way back is meant.
     whole.context.migration.down.as_ref().filter(|down| down.nodes.iter().any(does_something))?;
     let course = whole.down()?;
@@ -24,161 +23,18 @@ fn does_something(node: &Node) -> bool {
     !matches!(statement.operation, Operation::Query(_) | Operation::Set(_) | Operation::Transaction(_))
 }
 
-pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
-    let Some(course) = way_back(whole) else { return };
-    if let Some((step, failure)) = &course.failed {
-        let message = format!("cannot be taken back: the down stops here, {}", failure.message);
-        let finding = findings.report(&step.origin, "down fails", true, message);
-        finding.object(&failure.object);
-        if let Some(because) = &failure.because {
-            finding.because(because.span, "makes it so");
-        }
-        finding.instead("-- let the down take back what the up of this migration does, in the opposite order");
-        return;
-    }
-    let before = &whole.before.schema;
-    let changes = course.end.schema.difference(before, Shared::Since(before));
-    let told = |change: &Change| is_told(change, before, &course.end.schema) && !is_beyond_history(whole, change);
-    let changes: Vec<Change> = changes.into_iter().filter(told).collect();
-    let Some(first) = changes.first() else { return };
-    let decided = empty_down(whole);
-    if decided == Some(Decision::Explained) {
-        return;
-    }
-    let told: Vec<String> = changes.iter().take(4).map(said).collect();
-    let more = changes.len().saturating_sub(4);
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let message = format!("down does not bring back the schema from before up: {}{more}", told.join("; "));
-    let at = place(whole, course, first);
-    let certain = changes.iter().any(|change| change.certain);
-    let finding = findings.report(&at, "down", certain, message);
-    for change in &changes {
-        finding.object(&change.name);
-    }
-    if let Some(made) = first.made.as_ref().filter(|made| made.span != at.span) {
-        finding.because(made.span, format!("`{}` comes from here", say::short(&first.name)));
-    }
-    let missing: Vec<String> = statements(&changes).iter().map(|sql| format!("{sql};")).collect();
-    if decided.is_some() {
-        // Nobody forgot a part of it.
-        finding.severity = Severity::Note;
-    }
-    if !missing.is_empty() {
-        finding.instead(format!("-- in the down, beside what it does\n{}", missing.join("\n")));
-    }
-}
-
-/// A down that does nothing, on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Decision {
-    /// A comment in it says why.
-    Explained,
-    Bare,
-}
-
-/// The down is written, and empty; or it says that there is no way back.
-fn empty_down(whole: &Whole) -> Option<Decision> {
-    let migration = whole.context.migration;
-    let file = migration.down.iter().flat_map(|down| &down.nodes).find_map(|node| match node {
-        Node::Ruby(script) => Some(&script.file),
-        _ => None,
-    })?;
-    let (mut empty, mut raises) = (None, false);
-    let is_raise = |node: &Ruby| match &node.kind {
-        RubyKind::Call(call) => call.receiver.is_none() && &*call.name == "raise",
-        _ => false,
-    };
-    walk(&file.body, &mut |node| {
-        if let RubyKind::Method(method) = &node.kind
-            && &*method.name == "down"
-        {
-            raises |= method.body.iter().any(is_raise);
-            empty = method.body.is_empty().then_some(method.span);
-        }
-    });
-    if raises {
-        return Some(Decision::Explained);
-    }
-    let span = empty?;
-    let explained = file.comments.iter().any(|comment| span.contains(comment.span));
-    Some(if explained { Decision::Explained } else { Decision::Bare })
-}
-
-/// What a down is expected to bring back: not extensions and schemas, which others may use by then, nor what nothing can.
-fn is_told(change: &Change, before: &Schema, end: &Schema) -> bool {
-    let stronger = change.object == "constraint" && change.text == "is validated";
-    // Rows come through the parent, with its defaults.
-    let in_partition = || {
-        end.tables().any(|(relation, table)| {
-            table.partition_of.is_some()
-                && change.name.strip_prefix(&relation.name.to_string()).is_some_and(|rest| rest.starts_with('.'))
-        })
-    };
-    // A table that is made anew has the same constraint under the name that PostgreSQL gives.
-    let named_anew = change.object == "constraint"
-        && change.text.starts_with("is called ")
-        && end.tables().any(|(relation, _)| {
-            before.get_relation(relation.id).is_none()
-                && change.name.strip_prefix(&relation.name.to_string()).is_some_and(|rest| rest.starts_with('.'))
-        });
-    let default = change.object == "column" && change.text.ends_with("default");
-    // Either takes what the other does.
-    let same_type = ["is text rather than character varying", "is character varying rather than text"]
-        .contains(&change.text.as_str());
-    let of_others = matches!(change.object, "extension" | "schema");
-    let passed_over =
-        stronger || same_type || of_others || named_anew || change.repairs.is_empty() || default && in_partition();
-    change.certain && !passed_over
-}
-
-/// What the history does not know for certain, or what no down can do otherwise.
-fn is_beyond_history(whole: &Whole, change: &Change) -> bool {
-    match (change.kind, change.object) {
-        // A dump prints a view as the server understood it, not as it was written.
-        (ChangeKind::Differs, "view") => {
-            let all = &whole.context.plan.history.migrations[..whole.context.at.migration];
-            change.text == "selects something else" && all.iter().any(|one| one.dump.is_some())
-        }
-        // Made by hand: the up drops it where it is.
-        (ChangeKind::Extra, "constraint") => whole.steps.iter().any(|step| match &step.operation {
-            Operation::AlterTable(alter) => alter.actions.iter().any(|action| match &action.kind {
-                TableActionKind::DropConstraint { name, if_exists: true, .. } => {
-                    change.name.ends_with(&format!(".{name}"))
-                }
-                _ => false,
-            }),
-            _ => false,
-        }),
-        // A column that comes back NOT NULL must fill the rows that are there.
-        (ChangeKind::Differs, "column") if change.text == "has a default" => {
-            let (table, column) = change.name.rsplit_once('.').unwrap_or_default();
-            let gone = |relation: &Relation| {
-                relation.as_table().is_some_and(|table| table.column(&Ident::from(column)).is_none())
-            };
-            whole.after.schema.tables().any(|(relation, _)| relation.name.to_string() == table && gone(relation))
-        }
-        _ => false,
-    }
-}
-
-fn said(change: &Change) -> String {
-    let name = say::changed(change);
-    match change.kind {
-        ChangeKind::Extra => format!("{} `{name}` stays", change.object),
-        ChangeKind::Missing => format!("{} `{name}` does not come back", change.object),
-        ChangeKind::Differs => format!("{} `{name}` {}", change.object, change.text),
-    }
-}
-
-/// The down's first statement, or where the object was changed.
-fn place(whole: &Whole, course: &Course, first: &Change) -> Origin {
-    let step = course.units.iter().flat_map(|unit| &unit.steps).next();
-    let up = whole.steps.first();
-    let made = first.made.clone();
-    step.or(up)
-        .map(|step| step.origin.clone())
-        .or(made)
-        .unwrap_or_else(|| Origin::at(Span { source: whole.context.migration.source, start: 0, end: 0 }))
+/// Right above a statement of the down a comment says that it may fail: whoever wrote it has weighed it.
+fn says_that_it_may_fail(whole: &Whole, course: &Course, step: &Passed) -> bool {
+    const WORDS: [&str; 8] = ["fail", "violat", "error", "cannot", "can't", "not fit", "irreversib", "impossible"];
+    let at = step.origin.span;
+    let others = course.units.iter().flat_map(|unit| &unit.steps).chain(whole.steps);
+    let ends = others.map(|one| one.origin.span).filter(|one| one.source == at.source && one.end <= at.start);
+    let from = ends.map(|one| one.end).max().unwrap_or(0);
+    let near = |span: Span| span.source == at.source && span.start >= from && span.end <= at.start;
+    whole.context.migration.comments.iter().filter(|comment| near(comment.span)).any(|comment| {
+        let text = comment.text.to_lowercase();
+        WORDS.iter().any(|word| text.contains(word))
+    })
 }
 
 /// The down adds a constraint for which rows written since the up may be wrong.
@@ -202,6 +58,9 @@ pub fn restores_constraint(whole: &Whole, findings: &mut Findings) {
             }
             // A table that the up made, or the down makes, has no rows of before.
             if before.get_relation(table.id).is_none() || whole.context.is_new(whole.before, table.id) {
+                continue;
+            }
+            if says_that_it_may_fail(whole, course, step) {
                 continue;
             }
             for action in &alter.actions {

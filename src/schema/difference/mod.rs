@@ -14,6 +14,7 @@ mod table;
 mod view;
 
 pub use repair::{Guard, Loss, Repair, Stage};
+pub use same::same_index;
 
 use std::collections::BTreeSet;
 
