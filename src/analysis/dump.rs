@@ -4,11 +4,12 @@ use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{
     History, Migration, Plan, Replayed, SchemaDump, SinceBase, Start, Turns, UnreadStep, replay_shared,
 };
+use crate::operation::Origin;
 use crate::project::Project;
 use crate::read::on_deep_stack;
 use crate::rules::{Rule, dump_differs};
-use crate::schema::difference::{Change, Shared};
-use crate::schema::{Schema, Told};
+use crate::schema::difference::{Change, ChangeKind, Shared};
+use crate::schema::{Relation, Schema, Told};
 use crate::settings::Settings;
 use crate::version::Major;
 
@@ -72,12 +73,19 @@ impl Base {
             changes.retain(|change| touched(change) && !dump_differs::is_made_name(change));
             changes
         };
+        let makers = Makers { plan, shown: &shown, end: &end.schema };
+        let of_another_server =
+            dump.told == Told::Tables && is_of_another_server(&project.sources.get(dump.source).text);
+        let is_type = |change: &Change| change.object == "column" && change.text.contains(" rather than ");
+        let counts = |change: &Change| !(makers.is_cleared(change) || of_another_server && is_type(change));
         // Both ways: each tells the places of what only its first side has. Where one finds nothing, so does the other.
-        let lacks = told(&end.schema, &shown);
+        let mut lacks = told(&end.schema, &shown);
+        lacks.retain(counts);
         if lacks.is_empty() {
             return None;
         }
-        let has = told(&shown, &end.schema);
+        let mut has = told(&shown, &end.schema);
+        has.retain(|change| !(of_another_server && is_type(change)));
         let last = plan.history.migrations.iter().rposition(|one| one.judged)?;
         let at = MigrationRef { history: plan.index, migration: last };
         let top = project.sources.line(dump.source, 1);
@@ -85,6 +93,48 @@ impl Base {
         finding.if_certain(!self.unread);
         Some(finding)
     }
+}
+
+/// Who made what a dump shows.
+struct Makers<'a> {
+    plan: &'a Plan<'a>,
+    shown: &'a Schema,
+    end: &'a Schema,
+}
+
+impl Makers<'_> {
+    fn is_migrations(&self, origin: &Origin) -> bool {
+        let number = self.plan.migration_of(origin.span);
+        number.and_then(|number| self.plan.history.migrations.get(number)).is_some_and(|one| one.dump.is_none())
+    }
+
+    /// The dump of the base alone had it, no migration makes it, and the new one has it no more: a dump that was
+    /// written on another branch's database is mended. Where migrations make no more than a part of the tables that stay,
+    /// older ones are gone, and no one can tell; a few come from gems, or under names that are worked out.
+    fn is_cleared(&self, change: &Change) -> bool {
+        if change.kind != ChangeKind::Extra || change.made.as_ref().is_none_or(|made| self.is_migrations(made)) {
+            return false;
+        }
+        let is_made = |relation: &Relation| self.is_migrations(relation.existence.origin());
+        let owner = self.end.tables().find(|(relation, _)| {
+            change.name.strip_prefix(&relation.name.to_string()).is_some_and(|rest| rest.starts_with('.'))
+        });
+        match owner {
+            Some((table, _)) => is_made(table),
+            None => {
+                let (made, others): (Vec<_>, Vec<_>) =
+                    self.shown.tables().map(|(relation, _)| relation).partition(|relation| is_made(relation));
+                others.len() * 5 <= made.len()
+            }
+        }
+    }
+}
+
+/// Active Record writes the extensions of a PostgreSQL database first, and none is without `plpgsql`; its references are
+/// `bigint`. SQLite has one type for all whole numbers.
+fn is_of_another_server(dump: &str) -> bool {
+    let is_reference = |line: &str| line.contains("t.bigint") && line.contains("_id\"");
+    !dump.contains("enable_extension") && !dump.lines().any(is_reference)
 }
 
 fn changes(from: &Schema, to: &Schema) -> Vec<Change> {

@@ -44,7 +44,9 @@ pub fn finding(
     for (span, object, name) in in_dump.iter().skip(1).take(3) {
         finding.because(*span, format!("the dump has {object} `{}`", say::short(name)));
     }
-    let statements: Vec<String> = statements(lacks).iter().map(|sql| format!("{sql};")).collect();
+    // What the migrations make and the dump forgot is to be written into it, not taken back.
+    let beyond: Vec<Change> = lacks.iter().filter(|change| change.kind != ChangeKind::Extra).cloned().collect();
+    let statements: Vec<String> = statements(&beyond).iter().map(|sql| format!("{sql};")).collect();
     finding.instead(match statements.is_empty() || !is_written {
         true => "run the migrations on a database that holds what is shipped, and commit the dump that they write"
             .to_owned(),
