@@ -57,6 +57,8 @@ pub enum Answer {
     NotMine,
     /// Statements, in order, each with its place; none: it is known to do nothing to the database.
     Sends(Vec<Piece>),
+    /// The same for a part of what it does; the rest is not worked out.
+    SendsPart { pieces: Vec<Piece>, reason: Arc<str>, touches: Vec<Name> },
     /// It is known, and what it does here is not worked out.
     Unread { reason: Arc<str>, touches: Vec<Name>, everything: bool },
 }

@@ -96,7 +96,7 @@ fn add_reference_to(work: &mut Work, table: &str, name: &str, options: &Options)
         let over = Value::Array(columns.into_iter().map(Value::text).collect::<Vec<_>>().into());
         index::add_to(work, table, &over, &options.without(&["if_exists"]), Naming::Short)?;
     }
-    if let Some((to_table, options)) = reference.foreign_key {
+    if let Some((to_table, options)) = reference.foreign_key? {
         foreign_key::add_to(work, table, &to_table, &options)?;
     }
     Ok(())

@@ -131,7 +131,13 @@ pub fn answer(call: &Call, dialect: &Dialect, schema: &Schema) -> Answer {
     let call = with_options(call);
     let mut work = Work::new(&call, dialect, schema);
     match run(&mut work) {
-        Ok(()) => Answer::Sends(work.finish()),
+        Ok(()) => match work.finish() {
+            (pieces, None) => Answer::Sends(pieces),
+            (pieces, Some(reason)) => {
+                let reason = format!("{}: {reason}", call.name).into();
+                Answer::SendsPart { pieces, reason, touches: touches(&call, dialect) }
+            }
+        },
         Err(reason) => {
             let touches = touches(&call, dialect);
             let everything = touches.is_empty();

@@ -9,8 +9,8 @@ pub struct Reference {
     /// Name, type, options.
     pub columns: Vec<(String, String, Options)>,
     pub index: Option<(Vec<String>, Options)>,
-    /// The table referred to, and what else was said.
-    pub foreign_key: Option<(String, Options)>,
+    /// The table referred to, and what else was said; where that cannot be worked out, the rest is as it is.
+    pub foreign_key: Asked<Option<(String, Options)>>,
 }
 
 const CONDITIONS: &[&str] = &["if_exists", "if_not_exists"];
@@ -34,7 +34,7 @@ impl Reference {
         }
         Ok(Reference {
             index: index(table, name, polymorphic, options, &columns, dialect)?,
-            foreign_key: foreign_key(name, &key, options, dialect)?,
+            foreign_key: foreign_key(name, &key, options, dialect),
             columns,
         })
     }

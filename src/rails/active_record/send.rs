@@ -1,7 +1,7 @@
 //! One call at work: what it may ask, and the statements it has sent so far.
 
 use super::dialect::Dialect;
-use super::given::Asked;
+use super::given::{Asked, Reason};
 use super::lookup::Catalog;
 use crate::rails::call::Call;
 use crate::schema::Schema;
@@ -12,11 +12,13 @@ pub struct Work<'a> {
     pub dialect: &'a Dialect,
     pub schema: &'a Schema,
     sent: Vec<Piece>,
+    /// Why something that the call does is not among it.
+    left_out: Option<Reason>,
 }
 
 impl<'a> Work<'a> {
     pub fn new(call: &'a Call, dialect: &'a Dialect, schema: &'a Schema) -> Work<'a> {
-        Work { call, dialect, schema, sent: Vec::new() }
+        Work { call, dialect, schema, sent: Vec::new(), left_out: None }
     }
 
     /// The same for a call inside this one; what it sends is added.
@@ -24,6 +26,7 @@ impl<'a> Work<'a> {
         let mut inner = Work::new(call, self.dialect, self.schema);
         run(&mut inner)?;
         self.sent.append(&mut inner.sent);
+        self.left_out = self.left_out.take().or(inner.left_out);
         Ok(())
     }
 
@@ -60,7 +63,13 @@ impl<'a> Work<'a> {
         self.sent.push(text.finish());
     }
 
-    pub fn finish(self) -> Vec<Piece> {
-        self.sent
+    /// A part of what the call does is not worked out; the rest is sent.
+    pub fn leave_out(&mut self, reason: Reason) {
+        self.left_out.get_or_insert(reason);
+    }
+
+    /// What is sent, and why a part of it is missing.
+    pub fn finish(self) -> (Vec<Piece>, Option<Reason>) {
+        (self.sent, self.left_out)
     }
 }

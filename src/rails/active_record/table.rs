@@ -2,7 +2,7 @@
 
 use super::column::{self, Column, Place};
 use super::constraint;
-use super::given::{Asked, name_of, options_of};
+use super::given::{Asked, Reason, name_of, options_of};
 use super::index::{self, Naming};
 use super::reference::Reference;
 use super::send::Work;
@@ -44,6 +44,8 @@ struct Definition {
     exclusions: Vec<(String, Span)>,
     uniques: Vec<(String, Span)>,
     indexes: Vec<(Value, Options, Span)>,
+    /// Keys of which it is not known what they refer to: the table is made without them, and it is said.
+    unknown: Vec<Reason>,
 }
 
 pub fn create(work: &mut Work) -> Asked<()> {
@@ -214,9 +216,13 @@ impl Definition {
                     let over = Value::Array(columns.into_iter().map(Value::text).collect::<Vec<_>>().into());
                     self.indexes.push((over, options, call.span));
                 }
-                if let Some((to_table, options)) = reference.foreign_key {
-                    let key = foreign_key::constraint(table, &to_table, &options, work.dialect)?;
-                    self.foreign_keys.push((key, call.span));
+                match reference.foreign_key {
+                    Ok(None) => {}
+                    Ok(Some((to_table, options))) => {
+                        let key = foreign_key::constraint(table, &to_table, &options, work.dialect)?;
+                        self.foreign_keys.push((key, call.span));
+                    }
+                    Err(reason) => self.unknown.push(format!("`t.{}`: {reason}", call.name).into()),
                 }
             }
         }
@@ -260,6 +266,7 @@ impl Definition {
             parts.push((format!(" AS {query}"), at));
         }
         work.send_parts(&parts);
+        self.unknown.iter().for_each(|reason| work.leave_out(reason.clone()));
         self.send_rest(work, table, options, if_not_exists)
     }
 

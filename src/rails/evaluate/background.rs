@@ -81,7 +81,7 @@ impl Evaluator<'_> {
                 let texts = pieces.iter().map(|piece| Value::Text(Text::placed(piece.clone())));
                 Value::Array(Arc::new(texts.collect()))
             }
-            Answer::Unread { reason, .. } => Value::Unknown(reason),
+            Answer::SendsPart { reason, .. } | Answer::Unread { reason, .. } => Value::Unknown(reason),
             Answer::NotMine => Value::unknown(format!("`{}` is not known here", call.name)),
         })
     }

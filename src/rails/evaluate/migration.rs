@@ -207,22 +207,25 @@ impl<'a> Evaluator<'a> {
                 Ok(Value::Nil)
             }));
         }
-        match active_record::answer(call, &self.dialect, self.world.schema()) {
-            Answer::NotMine => None,
-            Answer::Sends(pieces) => {
-                if let Err(spent) = self.budget.work(SENT * pieces.len(), call.span) {
-                    return Some(Err(spent));
-                }
-                self.counting(call.span, None, |evaluator| {
-                    pieces.iter().for_each(|piece| evaluator.world.send(piece));
-                });
-                Some(Ok(Value::Nil))
-            }
+        let (pieces, left_out) = match active_record::answer(call, &self.dialect, self.world.schema()) {
+            Answer::NotMine => return None,
+            Answer::Sends(pieces) => (pieces, None),
+            Answer::SendsPart { pieces, reason, touches } => (pieces, Some((reason, touches))),
             Answer::Unread { reason, touches, everything } => {
                 self.counting(call.span, None, |evaluator| evaluator.unread(reason, touches, everything, call.span));
-                Some(Ok(Value::Nil))
+                return Some(Ok(Value::Nil));
             }
+        };
+        if let Err(spent) = self.budget.work(SENT * pieces.len(), call.span) {
+            return Some(Err(spent));
         }
+        self.counting(call.span, None, |evaluator| {
+            pieces.iter().for_each(|piece| evaluator.world.send(piece));
+            if let Some((reason, touches)) = left_out {
+                evaluator.unread(reason, touches, false, call.span);
+            }
+        });
+        Some(Ok(Value::Nil))
     }
 
     /// Nobody knows it: it is said, and its block may run.
