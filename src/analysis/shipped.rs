@@ -1,12 +1,15 @@
 //! Databases that ran what the base ships, beside new ones that run the work tree: where their schemas end.
 
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{AfterFailure, Event, History, Migration, Plan, SinceBase, State, TransactionUnit, replay, stops};
 use crate::project::Project;
 use crate::read::on_deep_stack;
 use crate::rules::shipped::{self, Edit, deleted, renumbered};
 use crate::rules::stopped::doing;
-use crate::schema::difference::{Change, Shared};
+use crate::schema::difference::{Change, ChangeKind, Shared};
 use crate::settings::Settings;
 use crate::source::{Sources, Span};
 
@@ -36,7 +39,7 @@ pub(super) fn check(
         if !history.migrations.iter().any(is_told) {
             continue;
         }
-        let ships = Ships { history, index, settings, sources: &project.sources, severities };
+        let ships = Ships { history, index, settings, sources: &project.sources, severities, unread: OnceLock::new() };
         found.extend(on_deep_stack(|| ships.check()));
     }
     found
@@ -48,6 +51,8 @@ struct Ships<'a> {
     settings: &'a Settings,
     sources: &'a Sources,
     severities: [Severity; 2],
+    /// Tables that statements of the shipped texts, and of the new ones, touch in a way that is not known.
+    unread: OnceLock<[BTreeSet<String>; 2]>,
 }
 
 impl Ships<'_> {
@@ -66,10 +71,11 @@ impl Ships<'_> {
         }
         let mut found = Vec::new();
         if !edited.is_empty() || !gone.is_empty() {
-            let new = self.end(&fresh);
-            let shipped = self.end(&self.numbers(|one| one.since_base != SinceBase::Edited));
-            let all = differences(&shipped, &new);
-            found.extend(self.edited(&edited, &gone, &fresh, &new, &all));
+            let (new, unread_now) = self.end_of(&fresh);
+            let (shipped, unread_before) = self.end_of(&self.numbers(|one| one.since_base != SinceBase::Edited));
+            self.unread.get_or_init(|| [unread_before, unread_now]);
+            let all = self.differences(&shipped, &new);
+            found.extend(self.edited((&edited, &gone, &fresh), (&shipped, &new), &all));
             found.extend(self.deleted(&edited, &gone, &new, all));
         }
         found.extend(self.alike(&self.numbers(is(SinceBase::Reformatted)), true));
@@ -103,9 +109,41 @@ impl Ships<'_> {
 
     /// The state after some of the migrations.
     fn end(&self, numbers: &[usize]) -> State {
+        self.end_of(numbers).0
+    }
+
+    /// The same, with the tables that unread statements touch in what is not the same in both.
+    fn end_of(&self, numbers: &[usize]) -> (State, BTreeSet<String>) {
         let history = self.of(numbers);
         let plan = Plan::new(&history, 0, self.settings, Vec::new());
-        replay(&plan, self.settings.postgres.newest, &mut |_| {})
+        let mut unread = BTreeSet::new();
+        let end = replay(&plan, self.settings.postgres.newest, &mut |event| {
+            let Event::Unread(step) = event else { return };
+            let number = numbers.get(step.at.migration).and_then(|number| self.history.migrations.get(*number));
+            let is_common = |one: &Migration| matches!(one.since_base, SinceBase::Same | SinceBase::Reformatted);
+            if number.is_some_and(|one| !is_common(one)) {
+                unread.extend(step.touches.iter().cloned());
+            }
+        });
+        (end, unread)
+    }
+
+    /// What brings the one schema to the other, where that is certain: what is lacking may be made by a statement that
+    /// was not understood, and what is left may be taken away by one.
+    fn differences(&self, from: &State, to: &State) -> Vec<Change> {
+        let mut changes = differences(from, to);
+        let [before, now] = self.unread.get().map_or([None, None], |[before, now]| [Some(before), Some(now)]);
+        let touched = |change: &Change, tables: Option<&BTreeSet<String>>| {
+            let owner = change.name.rsplit_once('.').map_or("", |(table, _)| table);
+            let is = |table: &String| owner == table || owner.strip_prefix("public.") == Some(table);
+            tables.is_some_and(|tables| tables.iter().any(is))
+        };
+        changes.retain(|change| match change.kind {
+            ChangeKind::Missing => !touched(change, before),
+            ChangeKind::Extra => !touched(change, now),
+            ChangeKind::Differs => true,
+        });
+        changes
     }
 
     fn of(&self, numbers: &[usize]) -> History {
@@ -118,7 +156,12 @@ impl Ships<'_> {
         self.history.with(numbers.iter().map(one).collect())
     }
 
-    fn edited(&self, edited: &[usize], gone: &[usize], fresh: &[usize], new: &State, all: &[Change]) -> Vec<Finding> {
+    fn edited(
+        &self,
+        (edited, gone, fresh): (&[usize], &[usize], &[usize]),
+        (before, new): (&State, &State),
+        all: &[Change],
+    ) -> Vec<Finding> {
         let alone = edited.len() == 1 && gone.is_empty();
         // Together they may come to nothing: a statement that moved from one to another.
         let nothing = all.is_empty();
@@ -130,10 +173,10 @@ impl Ships<'_> {
                 _ => {
                     let shipped = self.shipped(*number).unwrap_or(*number);
                     let with: Vec<usize> = fresh.iter().map(|one| if one == number { shipped } else { *one }).collect();
-                    differences(&self.end(&with), new)
+                    self.differences(&self.end(&with), new)
                 }
             };
-            let stops = self.stops(*number, new, &changes);
+            let stops = self.stops(*number, (before, new), &changes);
             if changes.is_empty() && stops.is_empty() {
                 alike.push(*number);
             } else {
@@ -167,8 +210,9 @@ impl Ships<'_> {
         (behind.since_base == SinceBase::Shipped).then_some(edited + 1)
     }
 
-    /// Where databases on which the shipped text stopped half way come to with all that follows.
-    fn stops(&self, edited: usize, new: &State, known: &[Change]) -> Vec<(String, Vec<Change>)> {
+    /// Where databases on which the shipped text stopped half way come to with all that follows, and would not if it
+    /// stood as it was shipped.
+    fn stops(&self, edited: usize, (before, new): (&State, &State), known: &[Change]) -> Vec<(String, Vec<Change>)> {
         let Some(shipped) = self.shipped(edited) else { return Vec::new() };
         let numbers = self.numbers(|one| one.since_base != SinceBase::Edited);
         let Some(place) = numbers.iter().position(|number| *number == shipped) else { return Vec::new() };
@@ -191,20 +235,29 @@ impl Ships<'_> {
         });
         let mut found: Vec<(String, Vec<Change>)> = Vec::new();
         for stop in ends.iter().filter(|stop| !stop.on_data().is_empty()).take(MOST_STOPS) {
-            let mut state = stop.state.clone();
-            if self.history.runner.after_failure == AfterFailure::RunsAgain {
-                let again = plan.run_from(new_text, &state, &majors);
-                // It does not get on from here: that is another fault.
-                if again.failed.is_some() {
-                    continue;
+            let goes_on = |first: usize| {
+                let mut state = stop.state.clone();
+                if self.history.runner.after_failure == AfterFailure::RunsAgain {
+                    let again = plan.run_from(first, &state, &majors);
+                    if again.failed.is_some() {
+                        return None;
+                    }
+                    state = again.end;
                 }
-                state = again.end;
-            }
-            for number in place + 1..new_text {
-                state = plan.run_from(number, &state, &majors).end;
-            }
+                for number in place + 1..new_text {
+                    state = plan.run_from(number, &state, &majors).end;
+                }
+                Some(state)
+            };
+            // It does not get on from here: that is another fault.
+            let Some(state) = goes_on(new_text) else { continue };
+            let own = goes_on(place).map(|state| differences(&state, before)).unwrap_or_default();
+            let is_known = |change: &Change| {
+                let is = |one: &&Change| one.name == change.name && one.kind == change.kind;
+                known.iter().any(|one| is(&one)) || own.iter().any(|one| is(&one) && one.text == change.text)
+            };
             let mut changes = differences(&state, new);
-            changes.retain(|change| !known.iter().any(|one| one.name == change.name && one.kind == change.kind));
+            changes.retain(|change| !is_known(change));
             if !changes.is_empty() {
                 found.push((format!("from where {} fails", doing(&stop.step)), changes));
             }
@@ -213,7 +266,8 @@ impl Ships<'_> {
     }
 
     fn edit(&self, number: usize, changes: &[Change], stops: &[(String, Vec<Change>)]) -> Option<Finding> {
-        shipped::edited(&Edit { changes, stops, ..self.edit_of(number) }, self.severities[0])
+        let left_to_readers = stops.is_empty() && is_left_to_readers(&self.history.migrations[number], changes);
+        shipped::edited(&Edit { changes, stops, left_to_readers, ..self.edit_of(number) }, self.severities[0])
     }
 
     fn edit_of(&self, number: usize) -> Edit<'_> {
@@ -229,6 +283,7 @@ impl Ships<'_> {
             changes: &[],
             stops: &[],
             certain: true,
+            left_to_readers: false,
         }
     }
 
@@ -240,7 +295,7 @@ impl Ships<'_> {
             true => all,
             false => {
                 let is_edited = |one: &Migration| one.since_base == SinceBase::Shipped && !one.repeatable;
-                differences(&self.end(&self.numbers(|one| !is_edited(one))), new)
+                self.differences(&self.end(&self.numbers(|one| !is_edited(one))), new)
             }
         };
         let places: Vec<_> =
@@ -298,6 +353,17 @@ impl Ships<'_> {
         let last = now.lines().count().max(1) as u32;
         self.sources.line(migration.source, line.min(last))
     }
+}
+
+/// A comment names each index that only databases of the shipped text keep: making it is left to whoever wants it.
+fn is_left_to_readers(migration: &Migration, changes: &[Change]) -> bool {
+    let named = |change: &Change| {
+        let name = change.name.rsplit('.').next().unwrap_or(&change.name).trim_matches('"');
+        let says = |text: &str| text.to_uppercase().contains("INDEX") && text.contains(name);
+        migration.comments.iter().any(|comment| says(&comment.text))
+    };
+    let is_index = |change: &Change| change.kind == ChangeKind::Extra && change.object == "index";
+    !changes.is_empty() && changes.iter().all(|change| is_index(change) && named(change))
 }
 
 /// What brings the one schema to the other, where that is certain.

@@ -26,6 +26,8 @@ pub struct Edit<'a> {
     /// The same from where it had stopped, with where that is.
     pub stops: &'a [(String, Vec<Change>)],
     pub certain: bool,
+    /// All that databases keep are indexes, and a comment of the new text says how to make them.
+    pub left_to_readers: bool,
 }
 
 /// `shipped-migration-edited`: `None` where nobody notices.
@@ -82,10 +84,16 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
         finding.stops.push(format!("{words}: such databases {}", differences(changes)));
     }
     finding.if_certain(edit.certain || of_runner.is_some());
-    finding.instead(match edit.only_format {
-        true => "-- bring back the shipped text: what differs does nothing".to_owned(),
-        false => way_out("-- bring back the shipped text, and say the rest in a new migration", &all),
+    finding.instead(match (edit.only_format, of_runner.is_some() || all.is_empty()) {
+        (true, _) => "-- bring back the shipped text: what differs does nothing".to_owned(),
+        (_, true) => way_out("-- bring back the shipped text, and say the rest in a new migration", &all),
+        // A shipped text that failed where rows stood in its way is better mended than brought back.
+        (_, false) => way_out("-- for what has run the shipped text, in a new migration", &all),
     });
+    if edit.left_to_readers {
+        // Whoever wants it has it, and is told how.
+        finding.severity = finding.severity.min(Severity::Note);
+    }
     Some(finding)
 }
 
@@ -105,7 +113,7 @@ pub fn deleted(gone: &[(MigrationRef, Span)], changes: &[Change], severity: Seve
     for (_, place) in rest.iter().take(5) {
         finding.because(*place, "gone too");
     }
-    finding.instead(way_out("-- bring the files back, and take back what they made in a new migration", changes));
+    finding.instead(way_out("-- take back what they made in a new migration, or bring the files back", changes));
     Some(finding)
 }
 
@@ -120,7 +128,9 @@ pub fn renumbered(all: &[(MigrationRef, Span, String)], severity: Severity) -> O
     for (_, place, fails) in rest.iter().take(5) {
         finding.because(*place, format!("runs once more too, {fails}"));
     }
-    finding.instead("give the file its shipped version back");
+    finding.instead(
+        "give the file its shipped version back; where newer ones ran before it, guard what it does (IF NOT EXISTS)",
+    );
     Some(finding)
 }
 
@@ -144,9 +154,9 @@ pub fn differences(changes: &[Change]) -> String {
     }
     let other = changes.iter().filter(|change| change.kind == ChangeKind::Differs);
     let other: Vec<String> =
-        other.map(|change| format!("{} `{}` ({})", change.object, say::changed(change), change.text)).collect();
+        other.map(|change| format!("{} `{}` {}", change.object, say::changed(change), change.text)).collect();
     if !other.is_empty() {
-        parts.push(format!("have another {}", list(&other, TOLD)));
+        parts.push(format!("differ: in them {}", list(&other, TOLD)));
     }
     parts.join("; ")
 }
