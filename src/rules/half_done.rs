@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{Findings, say, stopped};
 use crate::history::{Stop, Whole};
-use crate::operation::Operation;
-use crate::schema::{Constraint, Phase, RelationId, Schema};
+use crate::operation::{Operation, WriteKind};
+use crate::schema::{Column, Constraint, Phase, Relation, RelationId, Schema};
 
 /// A constraint that stays enforced although the migration that adds it has failed.
 pub fn keeps_constraint(whole: &Whole, findings: &mut Findings) {
@@ -15,7 +15,12 @@ pub fn keeps_constraint(whole: &Whole, findings: &mut Findings) {
     for stop in whole.stops().iter().filter(|stop| !stop.on_data().is_empty() && stop.step.certain) {
         let schema = &stop.state.schema;
         for row in stopped::new_constraints(whole, stop) {
-            if !row.enforced || !row.is_standalone() || !is_half(whole, schema, row) || !may_hold_rows(whole, row) {
+            if !row.enforced
+                || !row.is_standalone()
+                || !is_half(whole, schema, row)
+                || !may_hold_rows(whole, row)
+                || is_expected(whole, stop, row)
+            {
                 continue;
             }
             let stops = hazards.entry(schema.partition_root(row.table)).or_default();
@@ -50,6 +55,31 @@ fn is_half(whole: &Whole, stopped: &Schema, row: &Constraint) -> bool {
 /// Others write the table: it was there before this release, or triggers feed it.
 fn may_hold_rows(whole: &Whole, row: &Constraint) -> bool {
     !whole.context.is_new(whole.before, row.table)
+}
+
+/// On a table of its own a NOT VALID constraint refuses what it is meant to refuse. Nobody is surprised where its columns
+/// came with this release, so that all they hold passes; nor where the migration mends the old rows before, and does so
+/// again when it runs again from there.
+fn is_expected(whole: &Whole, stop: &Stop, row: &Constraint) -> bool {
+    let schema = &stop.state.schema;
+    let is_part = schema.partition_root(row.table) != row.table;
+    if row.validated || is_part || stop.state.data.feeds_into(schema, row.table).any(|feed| feed.fires) {
+        return false;
+    }
+    let Some(table) = schema.get_relation(row.table).and_then(Relation::as_table) else { return false };
+    let columns: Vec<&Column> = row.columns.iter().filter_map(|id| table.column_by_id(*id)).collect();
+    let is_new = |column: &&Column| whole.context.is_of_this_release(&column.existence) && column.default.is_none();
+    // NULL refers to nothing, and is no duplicate.
+    if row.as_foreign().is_some() && !columns.is_empty() && columns.iter().all(is_new) {
+        return true;
+    }
+    let mends = whole.steps.iter().take_while(|step| step.origin != stop.step.origin).any(|step| {
+        let Operation::Write(write) = &step.operation else { return false };
+        let meant = schema.find(&write.target).is_some_and(|one| one.id == row.table);
+        let sets = |column: &&Column| write.assignments.iter().any(|(name, _)| *name == column.name);
+        meant && (write.kind == WriteKind::Delete || write.kind == WriteKind::Update && columns.iter().any(sets))
+    });
+    mends && whole.context.plan.run_from(whole.context.at.migration, &stop.state, whole.context.majors).failed.is_none()
 }
 
 fn report(whole: &Whole, root: RelationId, stops: &[(&Stop, Vec<&Constraint>)], findings: &mut Findings) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Findings, say};
 use crate::history::Whole;
 use crate::operation::Origin;
-use crate::schema::{Constraint, ConstraintRow, Schema};
+use crate::schema::{ColumnId, Constraint, ConstraintRow, Relation, Schema};
 
 /// Releases after which a VALIDATE is not to be expected any more.
 const RELEASES: usize = 3;
@@ -26,6 +26,18 @@ fn was_valid(then: &Schema, now: &Schema, row: &Constraint) -> bool {
     })
 }
 
+/// A key on columns that came with it: what older rows hold is NULL, and refers to nothing.
+fn is_as_old_as_its_columns(whole: &Whole, schema: &Schema, row: &Constraint, maker: usize) -> bool {
+    let Some(table) = schema.get_relation(row.table).and_then(Relation::as_table) else { return false };
+    let came_with_it = |id: &ColumnId| {
+        table.column_by_id(*id).is_some_and(|column| {
+            let by = whole.context.plan.migration_of(column.existence.origin().span);
+            by == Some(maker) && column.default.is_none()
+        })
+    };
+    row.as_foreign().is_some() && !row.columns.is_empty() && row.columns.iter().all(came_with_it)
+}
+
 pub fn check(whole: &Whole, findings: &mut Findings) {
     let plan = whole.context.plan;
     // At the end of the history it is known which were never validated.
@@ -41,7 +53,8 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
             .map(|number| plan.release_number(number))
             .filter(|release| *release > plan.release_number(maker))
             .collect();
-        if whole.past.before(maker).is_some_and(|then| was_valid(&then.schema, schema, row)) {
+        let was_valid = whole.past.before(maker).is_some_and(|then| was_valid(&then.schema, schema, row));
+        if was_valid || is_as_old_as_its_columns(whole, schema, row, maker) {
             continue;
         }
         // The release that makes it overdue hears of it, once: later ones have nothing to do with it.
