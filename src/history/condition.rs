@@ -79,6 +79,8 @@ struct Asked {
     schema: Option<Ident>,
     table: Option<Name>,
     column: Option<Ident>,
+    /// Whether that column may be NULL.
+    nullable: Option<bool>,
     object: Option<Ident>,
 }
 
@@ -126,6 +128,7 @@ impl Asked {
             "tablename" | "table_name" | "event_object_table" => self.table = Some(Name::bare(Ident::new(&*text))),
             "conrelid" | "attrelid" | "tgrelid" | "indrelid" => self.table = Some(name_of(&text)),
             "column_name" | "attname" => self.column = Some(Ident::new(&*text)),
+            "is_nullable" => self.nullable = Some(text.eq_ignore_ascii_case("yes")),
             "typname" | "conname" | "constraint_name" | "relname" | "indexname" | "tgname" | "trigger_name"
             | "proname" | "extname" | "schema_name" | "viewname" | "matviewname" | "sequence_name" | "routine_name"
             | "enumlabel" => self.object = Some(Ident::new(&*text)),
@@ -151,7 +154,9 @@ impl Asked {
             let relation = schema.find(&table.or_else(|| self.object.as_ref().map(|name| self.named(name)))?)?;
             let table = relation.as_table()?;
             return match table.column(column) {
-                Some(column) if column.existence.is_certain() => Some(true),
+                Some(column) if column.existence.is_certain() => {
+                    Some(self.nullable.is_none_or(|nullable| nullable != column.not_null))
+                }
                 Some(_) => None,
                 None => table.columns_known.then_some(false),
             };

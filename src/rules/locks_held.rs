@@ -7,8 +7,8 @@ use super::in_use::{found, is_costly, is_in_use};
 use super::validation::own_migration;
 use super::weight::{is_needed_below, on_purpose, young};
 use crate::history::{HeldLock, Step, TransactionUnit, is_named};
-use crate::operation::{Expr, LockMode, Operation, TableActionKind, Write, WriteKind};
-use crate::schema::RelationId;
+use crate::operation::{Expr, FromSource, Ident, LockMode, Operation, TableActionKind, Write, WriteKind};
+use crate::schema::{IndexKey, Relation, RelationId};
 use crate::server::Effects;
 
 /// A strong lock that an earlier statement took is held over work that takes as long as a table is large.
@@ -73,6 +73,9 @@ fn long_work(step: &Step, effects: &Effects) -> Option<Work> {
             if let Some(updated) = joined_whole(step, write) {
                 return Some(work("changes the rows of", updated));
             }
+            if let Some(source) = joined_unserved(step, write) {
+                return Some(work("reads all of", source));
+            }
             let table = scanned?;
             let own = schema.find(&write.target).is_some_and(|target| target.id == table);
             Some(match write.kind {
@@ -109,6 +112,43 @@ fn joined_whole(step: &Step, write: &Write) -> Option<RelationId> {
     let target = step.before.schema.find(&write.target)?;
     let large = is_costly(step, target.id) && !step.context.is_small(&step.before.schema, target.id);
     (large && !narrowed).then_some(target.id)
+}
+
+/// UPDATE … FROM with conditions that no index of its tables serves: they narrow what is changed, not what is read. One of
+/// the tables is read as a whole, by which the other is found; all of them are large.
+fn joined_unserved(step: &Step, write: &Write) -> Option<RelationId> {
+    let filter = write.filter.as_ref()?;
+    if !matches!(write.kind, WriteKind::Update | WriteKind::Delete) || write.from.is_empty() || !write.with.is_empty() {
+        return None;
+    }
+    let schema = &step.before.schema;
+    let sources = write.from.iter().map(|item| match &item.source {
+        FromSource::Relation { name, .. } => schema.find(name),
+        _ => None,
+    });
+    let mut tables = sources.collect::<Option<Vec<_>>>()?;
+    let source = tables.first()?.id;
+    tables.push(schema.find(&write.target)?);
+    if !tables.iter().all(|one| is_costly(step, one.id) && !step.context.is_small(schema, one.id)) {
+        return None;
+    }
+    let conjuncts: &[Expr] = if let Expr::And(list) = filter { list } else { std::slice::from_ref(filter) };
+    let mut narrowing: Vec<&Ident> = Vec::new();
+    for conjunct in conjuncts {
+        let mut fixed = false;
+        conjunct.walk(&mut |expr| fixed |= matches!(expr, Expr::Constant(_) | Expr::Parameter(_)));
+        narrowing.extend(conjunct.columns().into_iter().filter(|_| fixed));
+    }
+    let is_served = |relation: &&Relation| {
+        let indexes = relation.as_table().map(|table| (table, table.indexes.as_slice()));
+        let (table, indexes) = indexes?;
+        let mut leading = indexes.iter().filter_map(|id| schema.get_relation(*id)?.as_index()?.parts.first());
+        leading.find(|part| match &part.key {
+            IndexKey::Column(id) => table.column_by_id(*id).is_some_and(|column| narrowing.contains(&&column.name)),
+            IndexKey::Expression(_) => true,
+        })
+    };
+    tables.iter().all(|one| is_served(one).is_none()).then_some(source)
 }
 
 /// How many tables make a queue that the application is bound to meet from the other end.
