@@ -23,8 +23,10 @@ struct Reach {
     synced: Vec<String>,
     /// Tables into which a trigger writes what was deleted.
     tracked: Vec<String>,
-    /// Tables that are read whole for each row: no index serves the key.
+    /// Columns of keys that no index serves: their tables are read whole for each row.
     scanned: Vec<String>,
+    /// The same keys, those of the table itself apart.
+    unserved: Vec<(RelationId, Vec<Ident>)>,
 }
 
 impl Reach {
@@ -74,7 +76,10 @@ impl Reach {
             if columns_known.is_some_and(|one| one.columns_known)
                 && !key_indexes::is_served(schema, key.table, &key.columns)
             {
-                self.scanned.push(name.clone());
+                let columns: Vec<Ident> = key.columns.iter().map(|id| schema.column_name(key.table, *id)).collect();
+                let words: Vec<&str> = columns.iter().map(Ident::as_str).collect();
+                self.scanned.push(format!("{name}.{}", words.join(", ")));
+                self.unserved.push((key.table, columns));
             }
             match foreign.on_delete {
                 Action::Cascade if root != schema.partition_root(first) => {
@@ -92,13 +97,31 @@ impl Reach {
         [&self.deleted, &self.changed, &self.synced, &self.tracked, &self.scanned].iter().all(|list| list.is_empty())
     }
 
+    /// Only the table's own rows refer to it: nothing can be deleted first, an index is all there is to do.
+    fn is_its_own(&self, table: &str) -> bool {
+        let others = [&self.deleted, &self.changed, &self.synced, &self.tracked];
+        let own = |one: &String| one.rsplit_once('.').is_some_and(|(name, _)| name == table);
+        others.iter().all(|list| list.is_empty()) && self.scanned.iter().all(own)
+    }
+
+    fn indexes(&self, step: &Step) -> String {
+        let schema = &step.before.schema;
+        let each = self.unserved.iter().filter_map(|(table, columns)| {
+            let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
+            let table = &schema.get_relation(*table)?.name;
+            Some(format!("\nCREATE INDEX CONCURRENTLY ON {table} ({});", columns.join(", ")))
+        });
+        let outside = say::outside_transaction(step.context.plan.history.framework);
+        format!("{outside}\n-- and before this one{}", each.collect::<String>())
+    }
+
     fn words(&self) -> String {
         let parts = [
             (&self.deleted, "rows of", "go too (ON DELETE CASCADE)"),
             (&self.synced, "rows of", "go too (sync trigger)"),
             (&self.changed, "rows of", "are changed"),
             (&self.tracked, "a row is written to", "for each (trigger)"),
-            (&self.scanned, "all of", "is read for each (no index serves the key)"),
+            (&self.scanned, "no index serves the key", "so that the whole table is read for each row"),
         ];
         let told = parts.into_iter().filter(|(list, ..)| !list.is_empty());
         let told: Vec<String> =
@@ -131,7 +154,11 @@ pub fn cascades(step: &Step, findings: &mut Findings) {
         let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
         finding.one_per(&table);
         finding.object(&relation.name);
-        advise(finding, &table, is_queued);
+        if reach.is_its_own(&table) {
+            finding.instead(reach.indexes(step));
+        } else {
+            advise(finding, &table, is_queued);
+        }
         count(finding, schema, relation.id, write);
     }
 }

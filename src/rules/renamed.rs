@@ -7,6 +7,7 @@ use super::{Findings, say};
 use crate::history::{Passed, State, Whole};
 use crate::operation::{Ident, ObjectKind, Operation, Rename, SetSchema};
 use crate::schema::{Column, Relation, RelationId};
+use crate::source::Span;
 
 pub fn table(whole: &Whole, findings: &mut Findings) {
     for step in whole.steps {
@@ -138,9 +139,16 @@ fn renamed_columns(one: &Renamed, findings: &mut Findings) {
     let finding = findings.report(&step.origin, "rename-column", certain, message);
     finding.object(table);
     let (mut adds, mut drops) = (Vec::new(), Vec::new());
+    let mut made: BTreeMap<Span, Vec<String>> = BTreeMap::new();
+    for (column, _) in columns {
+        made.entry(column.existence.origin().span).or_default().push(column.name.to_string());
+    }
+    for (span, names) in made {
+        let are = if names.len() == 1 { "is" } else { "are" };
+        finding.because(span, format!("{} {are} older than this release", say::list(&names)));
+    }
     for (column, to) in columns {
         finding.object(format!("{table}.{}", column.name));
-        finding.because(column.existence.origin().span, format!("`{}` is older than this release", column.name));
         let data_type = column.data_type.as_ref().map_or_else(|| "…".to_owned(), ToString::to_string);
         adds.push(format!("ADD COLUMN {to} {data_type}"));
         drops.push(format!("DROP COLUMN {}", column.name));

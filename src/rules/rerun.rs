@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Findings, say, stopped};
 use crate::finding::Severity;
-use crate::history::{AfterFailure, Course, Framework, Passed, Stop, Whole, Why};
+use crate::history::{AfterFailure, Course, Framework, Passed, Stop, TransactionUnit, Whole, Why};
 use crate::operation::{AlterTable, CreateIndex, Ident, Operation, TableActionKind};
 use crate::schema::definition::{index_body, type_name};
 use crate::schema::difference::{ChangeKind, Shared};
@@ -179,11 +179,12 @@ fn after_stop(whole: &Whole, findings: &mut Findings) {
             finding.one_per(format!("left {what} {unique}"));
             finding.stops.push(stopped::line(whole, stop));
             if change.object == "index" {
-                finding.instead(format!(
-                    "{}\nDROP INDEX CONCURRENTLY IF EXISTS {};\n-- then CREATE INDEX CONCURRENTLY, without IF NOT EXISTS",
-                    say::outside_transaction(whole.context.plan.history.framework),
-                    change.name
-                ));
+                // Beside another statement of one simple query neither could run.
+                let place = match whole.context.migration.transaction {
+                    TransactionUnit::SimpleQuery => "-- in a migration of its own, just before this one",
+                    _ => "-- on the line before it, outside of a transaction as it is",
+                };
+                finding.instead(format!("{place}\nDROP INDEX CONCURRENTLY IF EXISTS {};", change.name));
             } else {
                 finding.instead("-- a guard that asks for `convalidated` too");
             }

@@ -180,7 +180,20 @@ fn report_restored(step: &Passed, table: &Relation, what: &Restored, findings: &
     if let Some(query) = &what.query {
         finding.verify(query);
     }
-    finding.instead("-- in the down: NOT VALID, and VALIDATE once the rows that do not fit are mended");
+    finding.instead(match what.kind {
+        // A NOT NULL can be NOT VALID from 18 on only, a key never.
+        "NOT NULL" => format!(
+            "-- in the down, in its place: new rows are refused, old ones are mended later\n\
+             ALTER TABLE {} ADD CONSTRAINT {} CHECK ({} IS NOT NULL) NOT VALID;",
+            table.name,
+            Ident::new(format!("{}_not_null", what.name.as_str())),
+            what.name
+        ),
+        "check" | "foreign key" => {
+            "-- in the down: NOT VALID, and VALIDATE once the rows that do not fit are mended".to_owned()
+        }
+        _ => "-- in the down, before it: mend the rows that do not fit, or leave the key out".to_owned(),
+    });
 }
 
 /// The down writes rows into the table itself.

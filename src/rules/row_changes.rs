@@ -58,7 +58,9 @@ pub fn unbatched(step: &Step, findings: &mut Findings) {
     finding.one_per(&table);
     tell(finding, relation);
     young(step, finding, relation.id);
-    if joined {
+    if let Some(advice) = at_once(step, write, relation) {
+        finding.instead(advice);
+    } else if joined {
         finding.instead(format!("-- the same, for one range of the key of {} at a time", relation.name));
     } else {
         finding.instead(batches(step, write, relation));
@@ -99,10 +101,13 @@ fn batches(step: &Step, write: &Write, relation: &Relation) -> String {
         Some(filter) => vec![filter.to_string()],
         None => {
             let open = texts.iter().map(|(column, value, text)| match is_steady(value) {
-                true => differs(relation, column, text),
-                false => format!("{column} IS NULL"),
+                true => Some(differs(relation, column, text)),
+                false => unfilled(relation, column),
             });
-            open.collect()
+            let Some(open) = open.collect::<Option<_>>() else {
+                return format!("-- the same, for one range of the key of {table} at a time");
+            };
+            open
         }
     };
     format!(
@@ -110,6 +115,39 @@ fn batches(step: &Step, write: &Write, relation: &Relation) -> String {
         set.join(", "),
         left.join(" OR ")
     )
+}
+
+/// A row that no batch has reached: its column is NULL, or what ADD COLUMN gave it where it cannot be NULL.
+fn unfilled(relation: &Relation, column: &Ident) -> Option<String> {
+    let found = relation.as_table()?.column(column)?;
+    if !found.not_null {
+        return Some(format!("{column} IS NULL"));
+    }
+    let default = found.default.as_ref().filter(|default| matches!(default.tree, Expr::Constant(_)))?;
+    Some(format!("{column} = {}", default.text))
+}
+
+/// A column that this release adds, filled with one constant: ADD COLUMN … NOT NULL DEFAULT gives it to every row without
+/// writing one (PG >= 11, ALTER TABLE, "Notes").
+fn at_once(step: &Step, write: &Write, relation: &Relation) -> Option<String> {
+    let [(column, Expr::Constant(_))] = write.assignments.as_slice() else { return None };
+    let to_do =
+        |filter: &Expr| matches!(filter, Expr::IsNull(one) if one.as_column().is_some_and(|(_, name)| name == column));
+    if !write.filter.as_ref().is_none_or(to_do) {
+        return None;
+    }
+    let found = relation.as_table()?.column(column)?;
+    let value = write.text_of(column)?;
+    if write.kind != WriteKind::Update || !write.from.is_empty() || !step.context.is_of_this_release(&found.existence) {
+        return None;
+    }
+    let kind = found.data_type.as_ref()?;
+    Some(format!(
+        "-- in place of ADD COLUMN, this UPDATE and SET NOT NULL: gives it to every row and writes none\n\
+         ALTER TABLE {} ADD COLUMN {column} {kind} NOT NULL DEFAULT {value};\n\
+         -- DROP DEFAULT one release later, where none is wanted",
+        relation.name
+    ))
 }
 
 /// `IS DISTINCT FROM`, also for the types that have no equality.
@@ -155,7 +193,7 @@ pub fn backfill_in_schema_transaction(step: &Step, findings: &mut Findings) {
         on_purpose(finding, held);
     }
     young(step, finding, relation.id);
-    finding.instead(apart(step, &[relation.id]));
+    finding.instead(at_once(step, write, relation).unwrap_or_else(|| apart(step, &[relation.id])));
 }
 
 /// Rows changed by a search over the table, and then a strong lock on it, in one transaction.

@@ -245,7 +245,8 @@ pub fn outside_transaction(framework: Framework) -> &'static str {
             "-- by hand before the deploy: Drizzle runs all pending files in one transaction; the migration then takes IF NOT EXISTS"
         }
         Framework::Flyway => {
-            "-- in a migration of its own, which Flyway then runs outside of a transaction (executeInTransaction=false in its .conf says so outright)"
+            "-- in a migration of its own, which Flyway then runs outside of a transaction (executeInTransaction=false in its .conf says so outright).\n\
+             -- Since 9.1 it waits for Flyway's own lock for ever, unless flyway.postgresql.transactional.lock=false"
         }
         Framework::GolangMigrate => "-- in a migration of its own: several statements of one file are one transaction",
         Framework::Goose => "-- in a migration of its own, below `-- +goose NO TRANSACTION`",

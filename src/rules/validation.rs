@@ -2,6 +2,7 @@
 
 use super::Findings;
 use super::in_use::Altered;
+use super::weight::held_alone;
 use crate::finding::Finding;
 use crate::history::{Step, TransactionUnit};
 use crate::operation::{Ident, LockMode, TableActionKind};
@@ -12,7 +13,9 @@ use crate::version::Major;
 pub fn in_same_transaction(step: &Step, findings: &mut Findings) {
     for Validation { altered, at, name, majors } in validations(step) {
         let Some(constraint) = added_in_transaction(&altered, name) else { continue };
-        let waits = if constraint.as_foreign().is_some() { "writes wait" } else { "reads and writes wait" };
+        // An earlier statement may hold more than the ADD takes.
+        let alone = constraint.as_foreign().is_none() || held_alone(step, altered.relation.id).is_some();
+        let waits = if alone { "reads and writes wait" } else { "writes wait" };
         let message = format!(
             "reads all of `{}` while {waits}: this transaction still holds the lock of its ADD CONSTRAINT `{name}`",
             altered.name()
@@ -20,6 +23,11 @@ pub fn in_same_transaction(step: &Step, findings: &mut Findings) {
         let finding = altered.report(findings, at, &majors, true, message);
         finding.object(name);
         finding.because(constraint.existence.origin().span, "takes the lock, which is held until the transaction ends");
+        if let Some(held) =
+            held_alone(step, altered.relation.id).filter(|held| held.by.span != constraint.existence.origin().span)
+        {
+            finding.because(held.by.span, format!("takes {}, which is held as long", held.mode));
+        }
         apart(finding, &altered, name);
     }
 }

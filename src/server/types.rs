@@ -212,7 +212,8 @@ fn base(name: &TypeName, schema: &Schema) -> Option<TypeName> {
                 at = domain.data_type.clone();
                 at.array |= array;
             }
-            TypeKind::Unknown => return None,
+            // Named before, never seen made: by an extension, where its name says so.
+            TypeKind::Unknown => return extension_type(&at.name).then_some(at),
             TypeKind::Enum { .. } | TypeKind::Composite { .. } | TypeKind::Range | TypeKind::Base => return Some(at),
         }
     }
