@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{Findings, say};
+use crate::finding::Severity;
 use crate::history::Whole;
 use crate::operation::Origin;
-use crate::schema::{ColumnId, Constraint, ConstraintRow, Relation, Schema};
+use crate::schema::{Constraint, ConstraintRow, Relation, Schema};
 
 /// Releases after which a VALIDATE is not to be expected any more.
 const RELEASES: usize = 3;
@@ -26,16 +27,15 @@ fn was_valid(then: &Schema, now: &Schema, row: &Constraint) -> bool {
     })
 }
 
-/// A key on columns that came with it: what older rows hold is NULL, and refers to nothing.
-fn is_as_old_as_its_columns(whole: &Whole, schema: &Schema, row: &Constraint, maker: usize) -> bool {
-    let Some(table) = schema.get_relation(row.table).and_then(Relation::as_table) else { return false };
-    let came_with_it = |id: &ColumnId| {
-        table.column_by_id(*id).is_some_and(|column| {
-            let by = whole.context.plan.migration_of(column.existence.origin().span);
-            by == Some(maker) && column.default.is_none()
-        })
-    };
-    row.as_foreign().is_some() && !row.columns.is_empty() && row.columns.iter().all(came_with_it)
+/// Of a constraint's columns those that came with it, without a default: older rows hold NULL there.
+fn came_with_it(whole: &Whole, schema: &Schema, row: &Constraint, maker: usize) -> usize {
+    let Some(table) = schema.get_relation(row.table).and_then(Relation::as_table) else { return 0 };
+    let columns = row.columns.iter().filter_map(|id| table.column_by_id(*id));
+    let new = columns.filter(|column| {
+        let by = whole.context.plan.migration_of(column.existence.origin().span);
+        by == Some(maker) && column.default.is_none()
+    });
+    new.count()
 }
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
@@ -54,7 +54,9 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
             .filter(|release| *release > plan.release_number(maker))
             .collect();
         let was_valid = whole.past.before(maker).is_some_and(|then| was_valid(&then.schema, schema, row));
-        if was_valid || is_as_old_as_its_columns(whole, schema, row, maker) {
+        // NULL refers to nothing.
+        let new = came_with_it(whole, schema, row, maker);
+        if was_valid || row.as_foreign().is_some() && new > 0 && new == row.columns.len() {
             continue;
         }
         // The release that makes it overdue hears of it, once: later ones have nothing to do with it.
@@ -77,6 +79,10 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
             finding.migration = Some(crate::finding::MigrationRef { migration: maker, ..whole.context.at });
         } else {
             finding.because(origin.span, format!("adds `{}` NOT VALID", row.name));
+        }
+        // A condition over columns that came with it was written with the older rows in mind.
+        if new > 0 {
+            finding.severity = finding.severity.min(Severity::Note);
         }
         let full = schema.get_relation(row.table).map_or_else(String::new, |relation| relation.name.to_string());
         finding.object(format!("{full}.{}", row.name));
