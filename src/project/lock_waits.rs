@@ -50,7 +50,7 @@ const SKIPPED: &[&str] = &[
 /// Entries looked at, folders' depth, files opened and their size: a package is known by its nearest files.
 const ENTRY_CAP: usize = 4_000;
 const DEPTH_CAP: usize = 6;
-const OPEN_CAP: usize = 150;
+const OPEN_CAP: usize = 100;
 const SIZE_CAP: u64 = 128 * 1024;
 
 /// A setting with the file that it stands in.
@@ -81,7 +81,8 @@ fn place_in(package: &Path, file: &Path) -> String {
     file.strip_prefix(package).unwrap_or(file).to_string_lossy().replace('\\', "/")
 }
 
-/// Files of a package that may say something, the topmost first; nested packages are others' business.
+/// Files of a package that may say something, those named for migrations first, then the topmost; nested packages are
+/// others' business.
 fn files(package: &Path, own: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
     let mut folders = VecDeque::from([(package.to_path_buf(), 0)]);
     let (mut found, mut seen) = (Vec::new(), 0);
@@ -113,6 +114,7 @@ fn files(package: &Path, own: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
             }
         }
     }
+    found.sort_by_cached_key(|file| !says::is_about(&place_in(package, file)));
     found
 }
 

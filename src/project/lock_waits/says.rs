@@ -26,7 +26,8 @@ const ABOUT: &[&str] = &["migrat", "flyway", "liquibase", "dbmate", "goose", "sq
 /// Lines around a setting in code that may say what it is for.
 const NEAR: usize = 15;
 
-fn is_about(text: &str) -> bool {
+/// A path or line is about migrations.
+pub fn is_about(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ABOUT.iter().any(|word| text.contains(word))
 }
