@@ -2,16 +2,16 @@
 //! news of this change, and databases that ran it do not run it again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 
-use super::{Words, run};
+use super::Words;
+use super::replays::replay_all;
 use crate::finding::Finding;
-use crate::history::{History, Migration, Plan, SinceBase, Start, Turns, UnreadStep};
+use crate::history::{History, Migration, Plan, SinceBase, UnreadStep};
 use crate::operation::Script;
 use crate::project::Project;
-use crate::read::on_deep_stack;
 use crate::report::merge_majors;
 use crate::settings::Settings;
-use crate::version::Major;
 
 /// What tells two faults of a migration apart, wherever their lines stand.
 type Fault = (usize, &'static str, &'static str, Vec<String>);
@@ -104,18 +104,10 @@ fn of_shipped(
     }
     let settings = Settings { details: false, ..settings.clone() };
     let plan = Plan::new(&shipped, index, &settings, facts);
-    let findings = on_deep_stack(|| {
-        let mut findings = Vec::new();
-        let majors: Vec<Major> = settings.postgres.majors().collect();
-        let mut open = vec![Start::of(&plan, &majors)];
-        while let Some(start) = open.pop() {
-            let (mut found, parted) = run(project, &plan, &start, &Turns::of(&plan), 0);
-            parted.iter().for_each(|parted| found.keep_before(parted.at));
-            merge_majors(&mut findings, found.findings);
-            open.extend(parted.into_iter().flat_map(|parted| parted.groups));
-        }
-        findings
-    });
+    let mut findings = Vec::new();
+    for run in replay_all(project, slice::from_ref(&plan), &settings) {
+        merge_majors(&mut findings, run.findings);
+    }
     let mut known: BTreeMap<Fault, usize> = BTreeMap::new();
     for fault in findings.iter().filter_map(fault) {
         *known.entry(fault).or_default() += 1;
