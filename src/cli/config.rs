@@ -49,6 +49,9 @@ fn shown(settings: &Settings) -> String {
     if let Some(set) = settings.lock_timeout_set {
         key("lock-timeout", set.to_string());
     }
+    if settings.application_stopped {
+        key("application-stopped", "true".to_owned());
+    }
     key("paths", list(&settings.paths));
     key("large-tables", list(&settings.large_tables));
     key("small-tables", list(&settings.small_tables));

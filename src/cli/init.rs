@@ -119,6 +119,9 @@ const REST: &str = "\
 # lock_timeout is set by the role or the server, so that migrations need not.
 # lock-timeout = \"5s\"
 
+# Deploys stop the application before migrations run: nobody waits, and no older code fails.
+# application-stopped = true
+
 # Rules that no comment and no entry here may allow.
 # unallowable = [\"fk-before-backfill\"]
 

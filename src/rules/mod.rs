@@ -397,12 +397,20 @@ impl<'a> Findings<'a> {
 impl Rule {
     /// The severity in a file: settings first, then the preset, then the page.
     pub fn severity(&self, settings: &Settings, path: &str) -> Severity {
-        let page = self.page().severity;
-        settings.severity(self.id, path).unwrap_or(match page {
+        if let Some(stated) = settings.severity(self.id, path) {
+            return stated;
+        }
+        let own = match self.page().severity {
             // Off by default: the strict preset has these warn.
             Severity::Off if settings.preset == Preset::Strict => Severity::Warning,
             severity => severity,
-        })
+        };
+        if settings.application_stopped && self.is_about_others() { own.min(Severity::Note) } else { own }
+    }
+
+    /// Speaks of who waits for a lock, or of code that still runs.
+    fn is_about_others(&self) -> bool {
+        self.page().tags.iter().any(|tag| tag == "lock" || tag == "application")
     }
 
     /// Asks the page's `[match]`.

@@ -19,6 +19,7 @@ impl Settings {
         value("preset", format!("{:?}", old.preset).to_lowercase(), format!("{:?}", self.preset).to_lowercase());
         let stated = |set: Option<bool>| set.map_or("what the checkout shows".to_owned(), |set| set.to_string());
         value("lock-timeout", stated(old.lock_timeout_set), stated(self.lock_timeout_set));
+        value("application-stopped", old.application_stopped.to_string(), self.application_stopped.to_string());
         let unit = |settings: &Settings| settings.transaction.map_or("not said", TransactionUnit::word).to_owned();
         value("transaction", unit(old), unit(self));
         let named = |file: &Option<String>| file.clone().unwrap_or("none".to_owned());

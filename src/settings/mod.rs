@@ -40,6 +40,8 @@ pub struct Settings {
     pub dynamic_partitions: Vec<Name>,
     /// The server or role sets a lock_timeout: `lock-timeout-missing` is silent. Where nothing is said the checkout tells.
     pub lock_timeout_set: Option<bool>,
+    /// Deploys stop the application before migrations run: nobody waits for their locks, no older code meets their schema.
+    pub application_stopped: bool,
     pub strict_reading: bool,
     /// Keep what each judged step does, for a report that shows it.
     pub details: bool,
@@ -132,6 +134,7 @@ impl Default for Settings {
             small_tables: Vec::new(),
             dynamic_partitions: Vec::new(),
             lock_timeout_set: None,
+            application_stopped: false,
             strict_reading: false,
             details: false,
             facts: Vec::new(),

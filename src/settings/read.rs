@@ -19,8 +19,9 @@ use crate::source::{SourceId, Sources, Span};
 use crate::version::VersionRange;
 
 /// Every key of the settings file.
-pub const KEYS: [&str; 22] = [
+pub const KEYS: [&str; 23] = [
     "allow",
+    "application-stopped",
     "baseline",
     "databases",
     "dynamic-partitions",
@@ -114,6 +115,10 @@ impl Reader<'_> {
             "framework" => self.framework(value),
             "large-tables" => self.settings.large_tables = self.tables(key, value),
             "lock-timeout" => self.lock_timeout(value),
+            "application-stopped" => match value.get_ref().as_bool() {
+                Some(stopped) => self.settings.application_stopped = stopped,
+                None => self.faults.add(value.span(), "`application-stopped` is `true` or `false`".to_owned(), None),
+            },
             "overrides" => self.overrides(value),
             "paths" => self.settings.paths = self.paths(key, value),
             "placeholders" => self.placeholders(value),

@@ -161,7 +161,9 @@ pub fn sql_files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry can be read").path()).collect();
     files.retain(|path| path.extension().is_some_and(|ending| ending == "sql"));
     files.retain(|path| !path.to_string_lossy().ends_with(".down.sql"));
-    files.sort();
+    // Flyway runs its repeatable migrations after all others.
+    let is_repeatable = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("R__"));
+    files.sort_by_key(|path| (is_repeatable(path), path.clone()));
     files
 }
 

@@ -28,6 +28,7 @@ large-tables = ["public.orders", "\"Users\""]
 small-tables = ["plans"]
 dynamic-partitions = ["events"]
 lock-timeout = "5s"
+application-stopped = true
 extra-rules = ["db/rules"]
 vocabularies = ["db/words.toml"]
 upgrade-stops = ["17.5", "17.8"]
@@ -73,6 +74,7 @@ fn every_key_is_read() {
     assert_eq!(settings.paths, ["db", "more/db"]);
     assert_eq!(settings.large_tables[1].to_string(), "\"Users\"");
     assert!(settings.lock_timeout_set == Some(true) && settings.preset == Preset::Strict);
+    assert!(settings.application_stopped);
     assert_eq!(settings.fail_on, Severity::Warning);
     assert_eq!(settings.baseline.as_deref(), Some("plimsoll-baseline.json"));
     assert_eq!(settings.severity("drop-column", "db/V1__x.sql"), Some(Severity::Off));
