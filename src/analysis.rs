@@ -70,11 +70,7 @@ impl Words {
             }
             let mut statements = Vec::new();
             for node in migration.up.nodes.iter().chain(migration.down.iter().flat_map(|down| &down.nodes)) {
-                match node {
-                    Node::Statement(statement) => statements.push(statement.span),
-                    Node::Ruby(script) => script.file.statements(&mut |span| statements.push(span)),
-                    _ => {}
-                }
+                node.places(&mut |span| statements.push(span));
             }
             directives(&migration.comments, &statements, &project.sources)
         };

@@ -13,6 +13,7 @@ use crate::read::STACK;
 use crate::report::{Detail, Recorder};
 use crate::rules::{BUILT_IN, Check, Findings, Rule};
 use crate::settings::Settings;
+use crate::source::Span;
 use crate::version::Major;
 
 /// What the replays of all histories find, history by history.
@@ -72,8 +73,11 @@ impl Run {
     }
 }
 
-/// The rules that speak of a migration, and how loud.
-type Asked = Vec<(&'static Rule, Severity)>;
+/// The rules that speak of a migration, and how loud; true where its comment makes them quieter.
+type Asked = Vec<(&'static Rule, Severity, bool)>;
+
+/// What a finding says that a comment at the head of its migration makes a note.
+const STOPPED: &str = "says that the application is stopped meanwhile: nobody waits, and no older code runs";
 
 /// Replays a history from a point on, and asks the rules until its majors part.
 fn run(project: &Project, plan: &Plan, start: &Start, turns: &Turns, number: usize) -> Ran {
@@ -85,6 +89,7 @@ fn run(project: &Project, plan: &Plan, start: &Start, turns: &Turns, number: usi
     let mut recorder = (settings.details && start.majors.contains(&newest)).then(Recorder::default);
     // The same for all of a migration, and for most of them.
     let (mut asked, mut asked_at): (Asked, Option<MigrationRef>) = (Vec::new(), None);
+    let mut stopped: Option<Span> = None;
     let extra = Rule::extra(settings);
     let mut base = dump::Base::of(plan, start).filter(|_| number == 0);
     let mut tell = |event: Event| {
@@ -105,14 +110,21 @@ fn run(project: &Project, plan: &Plan, start: &Start, turns: &Turns, number: usi
         if let Some(recorder) = &mut recorder {
             recorder.note(event, newest);
         }
-        if asked_at.is_none() || asked_at != Some(context.at) && settings.has_severities_by_path() {
-            let path = project.sources.path(context.migration.source);
-            let rules = BUILT_IN.iter().chain(extra.iter().copied());
-            asked = rules.map(|rule| (rule, rule.severity(settings, path))).collect();
-            asked.retain(|(_, severity)| *severity > Severity::Off);
+        if asked_at != Some(context.at) {
+            let was_stopped = stopped.is_some();
+            stopped = context.migration.is_said_to_stop();
+            if asked_at.is_none() || was_stopped || stopped.is_some() || settings.has_severities_by_path() {
+                let path = project.sources.path(context.migration.source);
+                let rules = BUILT_IN.iter().chain(extra.iter().copied());
+                let loud = |rule: &'static Rule| {
+                    let (severity, is_lowered) = rule.severity_in(settings, path, stopped.is_some());
+                    (rule, severity, is_lowered)
+                };
+                asked = rules.map(loud).filter(|(_, severity, _)| *severity > Severity::Off).collect();
+            }
             asked_at = Some(context.at);
         }
-        for (rule, severity) in &asked {
+        for (rule, severity, is_lowered) in &asked {
             let mut findings = Findings::new(rule.id, *severity, context);
             match (rule.check, event) {
                 (Check::Step(check), Event::Step(step)) => check(step, &mut findings),
@@ -121,7 +133,11 @@ fn run(project: &Project, plan: &Plan, start: &Start, turns: &Turns, number: usi
                 (Check::Pattern, Event::Step(step)) => rule.match_page(step, &mut findings),
                 _ => continue,
             }
-            run.findings.extend(findings.into_found());
+            let mut found = findings.into_found();
+            if let Some(comment) = stopped.filter(|_| *is_lowered) {
+                found.iter_mut().for_each(|finding| _ = finding.because(comment, STOPPED));
+            }
+            run.findings.extend(found);
         }
     };
     let replayed = replay_shared(plan, start, turns, &mut tell);

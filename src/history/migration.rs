@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Application;
 use crate::operation::{Comment, Script};
 use crate::rails::Language;
+use crate::read::stopped;
 use crate::schema::Told;
 use crate::source::{SourceId, Span};
 
@@ -93,6 +94,16 @@ impl History {
 }
 
 impl Migration {
+    /// The comment above its first statement that says that the application is stopped while it runs.
+    pub fn is_said_to_stop(&self) -> Option<Span> {
+        let source = self.source;
+        let mut first = None;
+        for node in &self.up.nodes {
+            node.places(&mut |span| first = first.or(Some(span).filter(|span| span.source == source)));
+        }
+        stopped::said(&self.comments, first?)
+    }
+
     /// A script that stands for itself: shipped, without a name, a version or a way back, each statement on its own.
     pub fn of_script(source: SourceId, up: Script) -> Migration {
         Migration {

@@ -154,6 +154,15 @@ pub enum FrameKind {
 }
 
 impl Node {
+    /// Calls `visit` on the places of whole statements, as they stand in the file.
+    pub fn places(&self, visit: &mut dyn FnMut(Span)) {
+        match self {
+            Node::Statement(statement) => visit(statement.span),
+            Node::Ruby(script) => script.file.statements(visit),
+            _ => {}
+        }
+    }
+
     /// Calls `visit` on every statement in this node, in order, all branches included.
     pub fn statements<'a>(&'a self, visit: &mut dyn FnMut(&'a Statement)) {
         match self {

@@ -8,6 +8,7 @@ pub mod holes;
 pub mod plpgsql;
 pub mod ruby;
 pub mod sql;
+pub mod stopped;
 
 /// Trees of expressions are walked by recursion: threads that read or replay have stacks for the deepest that is read.
 pub const STACK: usize = 256 << 20;

@@ -395,6 +395,17 @@ impl<'a> Findings<'a> {
 }
 
 impl Rule {
+    /// How loud it is in a migration, where its comment says that the application is stopped: a rule that speaks of others
+    /// is a note then, unless the settings give it a severity. True where that is why.
+    pub fn severity_in(&self, settings: &Settings, path: &str, is_stopped: bool) -> (Severity, bool) {
+        let severity = self.severity(settings, path);
+        let is_lowered = is_stopped
+            && self.is_about_others()
+            && severity > Severity::Note
+            && settings.severity(self.id, path).is_none();
+        (if is_lowered { Severity::Note } else { severity }, is_lowered)
+    }
+
     /// The severity in a file: settings first, then the preset, then the page.
     pub fn severity(&self, settings: &Settings, path: &str) -> Severity {
         if let Some(stated) = settings.severity(self.id, path) {
