@@ -18,7 +18,7 @@ use crate::read::directives::{Directives, directives};
 use crate::read::on_deep_stack;
 use crate::report::{
     BaseSummary, HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Report, UnreadStatement, fingerprint,
-    first_failure, merge_majors, most_specific, one_per_fault, said_inside, suppress,
+    first_failure, gather, merge_majors, most_specific, one_per_fault, said_inside, suppress, told_inside,
 };
 use crate::rules::{Rule, reading, stated};
 use crate::settings::{Allow, Settings};
@@ -29,7 +29,7 @@ pub fn analyze(project: &Project, settings: &Settings) -> Report {
     let told = Words::read(project);
     let plans: Vec<Plan> = told.plans(project, settings);
     let runs = replay_all(project, &plans, settings);
-    gather(project, settings, &told, runs)
+    judged(project, settings, &told, runs)
 }
 
 /// The state at the end of a history on one major: what `schema` and `graph` print.
@@ -175,7 +175,7 @@ fn unread_statement(unread: &UnreadStep) -> UnreadStatement {
     }
 }
 
-fn gather(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) -> Report {
+fn judged(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) -> Report {
     let histories = &project.histories;
     let mut findings = Vec::new();
     let mut unread: Vec<UnreadStep> = Vec::new();
@@ -219,6 +219,12 @@ fn gather(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
     findings.extend(unknown.map(|(fact, _)| stated::unknown_in_settings(fact, of("fact-unknown-object"))));
     let allowed = told.judge(project, settings, &mut findings, &of);
     findings.retain(|finding| finding.severity > Severity::Off);
+    // Comes last, so that an allow is about one place only.
+    let order = order(project);
+    findings.sort_by_cached_key(&order);
+    let page = |rule: &str| Rule::find_in(settings, rule).map(Rule::page);
+    told_inside(&mut findings, &|rule| page(rule).map_or(&[][..], |page| &page.tells));
+    let findings = gather(findings, &|rule| page(rule).is_some_and(|page| page.gathers));
     let mut facts = settings.facts.clone();
     facts.extend(told.all().flat_map(|(_, directives)| directives.facts.iter().cloned()));
     let mut report = Report {
@@ -239,7 +245,6 @@ fn gather(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
         remarks: project.remarks.clone(),
     };
     report.details.sort_by_key(|detail| detail.at);
-    let order = order(project);
     report.findings.sort_by_cached_key(&order);
     report.allowed.sort_by_cached_key(|(finding, _)| order(finding));
     let allowed = report.allowed.iter_mut().map(|(finding, _)| finding);

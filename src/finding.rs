@@ -125,6 +125,10 @@ pub struct Finding {
     pub databases: Vec<String>,
     /// What the fault is about: findings of one rule and one migration about the same are one.
     pub fault: String,
+    /// How much rests on what it is about: of equally grave findings of one fault the greater tells it.
+    pub rank: usize,
+    /// What to run instead is for all of its fault so far: the last one said holds.
+    pub for_all: bool,
     /// The kind of operation (`alter-table add-constraint`): part of the fingerprint.
     pub operation: &'static str,
     /// 16 hexadecimal digits, set when the report is made.
@@ -190,6 +194,12 @@ impl Finding {
         self
     }
 
+    /// What to run instead of all of the fault: later findings about it know more.
+    pub fn instead_of_all(&mut self, text: impl Into<String>) -> &mut Finding {
+        self.for_all = true;
+        self.instead(text)
+    }
+
     pub fn verify(&mut self, query: impl Into<String>) -> &mut Finding {
         self.verify = Some(query.into());
         self
@@ -204,8 +214,14 @@ impl Finding {
 
     /// Takes over what another finding about the same fault knows.
     pub fn absorb(&mut self, mut other: Finding) {
+        if other.for_all {
+            self.instead = other.instead.clone();
+        }
         // The graver of the two tells it.
-        if other.severity > self.severity {
+        if (other.severity, other.rank) > (self.severity, self.rank) {
+            if other.for_all {
+                other.instead = self.instead.clone();
+            }
             std::mem::swap(self, &mut other);
         }
         self.also_at(&other);
@@ -240,7 +256,8 @@ impl Finding {
 
     /// What to run instead, and the query that counts, are for both; a statement for each, one query for all.
     fn join_advice(&mut self, other: &Finding) {
-        if let (Some(own), Some(more)) = (&mut self.instead, &other.instead)
+        if !self.for_all
+            && let (Some(own), Some(more)) = (&mut self.instead, &other.instead)
             && !own.contains(more.as_str())
         {
             // What is said above each statement is said once.

@@ -79,10 +79,9 @@ fn every_page_is_complete() {
             (count(Verdict::Bad) > 0, "a bad example"),
             (count(Verdict::Good) > 0, "a good example"),
         ];
-        let unknown = page.over.iter().filter(|general| *general == rule.id || !ids().contains(*general));
-        faults.extend(
-            unknown.map(|general| format!("rules/{}.md stands over {general}, which is no other rule", rule.id)),
-        );
+        let unknown =
+            page.over.iter().chain(&page.tells).filter(|general| *general == rule.id || !ids().contains(*general));
+        faults.extend(unknown.map(|general| format!("rules/{}.md names {general}, which is no other rule", rule.id)));
         faults.extend(
             wanted.iter().filter(|(there, _)| !there).map(|(_, what)| format!("rules/{}.md lacks {what}", rule.id)),
         );

@@ -2,11 +2,13 @@
 
 mod baseline;
 mod detail;
+mod gather;
 mod once;
 mod suppress;
 
 pub use baseline::{Baseline, HeldBack, Known, Migrations};
 pub use detail::{Detail, InTransaction, Recorder, StepDetail, Work, WorkKind};
+pub use gather::{gather, told_inside};
 pub use once::{first_failure, merge_majors, most_specific, one_per_fault, said_inside};
 pub use suppress::{NamedMigration, PlacedAllow, suppress};
 

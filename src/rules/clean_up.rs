@@ -111,7 +111,7 @@ impl Reach {
             let table = &schema.get_relation(*table)?.name;
             Some(format!("\nCREATE INDEX CONCURRENTLY ON {table} ({});", columns.join(", ")))
         });
-        let outside = say::outside_transaction(step.context.plan.history.framework);
+        let outside = say::outside_transaction(&step.context);
         format!("{outside}\n-- and before this one{}", each.collect::<String>())
     }
 

@@ -5,7 +5,7 @@ use super::{Findings, recipe, say};
 use crate::finding::Finding;
 use crate::history::Step;
 use crate::operation::{ColumnDefinition, ConstraintDefinition, ConstraintKind, Ident, Key, TableActionKind};
-use crate::schema::{Schema, TypeKind};
+use crate::schema::{ConstraintRow, RelationId, Schema, TypeKind};
 use crate::server::{DataCheckKind, is_constrained_domain};
 use crate::version::Major;
 
@@ -153,6 +153,7 @@ pub fn domain(step: &Step, findings: &mut Findings) {
             "-- the domain's conditions as checks of the table, which can be NOT VALID at first\n\
              ALTER TABLE {table} ADD COLUMN {column} {base};\n{}",
             recipe::validated_later(
+                found.altered.step,
                 &found.altered.full_name(),
                 &Ident::new(format!(
                     "{}_{}_check",
@@ -206,6 +207,11 @@ pub fn check(step: &Step, findings: &mut Findings) {
         let statement = format!("{} {}", step.origin.span.start, found.altered.relation.name);
         found.report(findings, message).one_per(statement).instead(instead);
     });
+}
+
+fn is_primary(schema: &Schema, table: RelationId, name: &Ident) -> bool {
+    let found = schema.find_constraint(table, name);
+    found.is_some_and(|constraint| matches!(constraint.kind, ConstraintRow::Primary { .. }))
 }
 
 /// A new column with its fault.
@@ -307,21 +313,26 @@ impl Found<'_, '_> {
     /// One inline constraint, in the way that makes nobody wait.
     fn added_later(&self, definition: &ConstraintDefinition) -> String {
         let (schema, relation) = (&self.altered.step.before.schema, self.altered.relation);
-        let framework = self.altered.step.context.plan.history.framework;
+        let context = &self.altered.step.context;
         let own = vec![self.column.name.clone()];
         match &definition.kind {
             ConstraintKind::Check(expression) => {
                 let name = recipe::name_of(definition, schema, relation.id);
-                recipe::validated_later(&self.altered.full_name(), &name, &format!("CHECK ({})", expression.text))
+                recipe::validated_later(
+                    self.altered.step,
+                    &self.altered.full_name(),
+                    &name,
+                    &format!("CHECK ({})", expression.text),
+                )
             }
             ConstraintKind::Foreign(key) => {
                 let key = crate::operation::ForeignKey { columns: own, ..key.clone() };
                 let kind = ConstraintKind::Foreign(key.clone());
                 let name = recipe::name_of(&ConstraintDefinition { kind, ..definition.clone() }, schema, relation.id);
                 if relation.is_partitioned() {
-                    return say::partition_by_partition(schema, relation.id, &name.to_string(), &key, framework);
+                    return say::partition_by_partition(schema, relation.id, &name.to_string(), &key, context);
                 }
-                recipe::validated_later(&self.altered.full_name(), &name, &say::foreign_key(&key))
+                recipe::validated_later(self.altered.step, &self.altered.full_name(), &name, &say::foreign_key(&key))
             }
             ConstraintKind::Unique(key) | ConstraintKind::Primary(key) => {
                 let key = Key { columns: own, ..key.clone() };
@@ -329,7 +340,11 @@ impl Found<'_, '_> {
                 let kind =
                     if primary { ConstraintKind::Primary(key.clone()) } else { ConstraintKind::Unique(key.clone()) };
                 let definition = ConstraintDefinition { kind, ..definition.clone() };
-                recipe::key_from_index(schema, relation.id, &definition, &key, &[], say::outside_transaction(framework))
+                // Only the old key makes way for it; the first of several takes it along.
+                let mut dropped = recipe::dropped_constraints(self.altered);
+                dropped.retain(|name| primary && is_primary(schema, relation.id, name));
+                let outside = say::outside_transaction(context);
+                recipe::key_from_index(schema, relation.id, &definition, &key, &dropped, outside)
             }
             ConstraintKind::NotNull(_) | ConstraintKind::Exclude { .. } => String::new(),
         }

@@ -47,7 +47,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
         "ALTER TABLE {table} {}{};\n{}{}",
         dropped(&altered),
         adds.join(", "),
-        recipe::OWN_TRANSACTION,
+        recipe::meanwhile(step),
         validates.concat()
     ));
     if !wrong.is_empty() {

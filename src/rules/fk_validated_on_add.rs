@@ -2,7 +2,7 @@
 
 use super::in_use::{is_emptied, may_be_large};
 use super::weight::{held_alone, is_unseen, soften};
-use super::{Findings, say};
+use super::{Findings, recipe, say};
 use crate::history::Step;
 use crate::operation::Ident;
 use crate::schema::TableKind;
@@ -58,13 +58,14 @@ pub fn check(step: &Step, findings: &mut Findings) {
         }
         let partitioned = relation.as_table().is_some_and(|table| table.kind == TableKind::Partitioned);
         let instead = if partitioned {
-            say::partition_by_partition(schema, relation.id, &key, added.key, step.context.plan.history.framework)
+            say::partition_by_partition(schema, relation.id, &key, added.key, &step.context)
         } else {
             format!(
                 "ALTER TABLE {table} ADD CONSTRAINT {key} {definition} NOT VALID;\n\
-                 -- in a transaction of its own: writes go on meanwhile\n\
+                 {own}: writes go on meanwhile\n\
                  ALTER TABLE {table} VALIDATE CONSTRAINT {key};",
                 table = relation.name,
+                own = recipe::own_transaction(step),
                 definition = say::foreign_key(added.key),
             )
         };

@@ -174,7 +174,7 @@ pub fn invalid_index(whole: &Whole, findings: &mut Findings) {
         finding.stops.push(stopped::line(whole, stop));
         finding.instead(format!(
             "{}\nDROP INDEX CONCURRENTLY IF EXISTS {name};\n-- before the CREATE INDEX CONCURRENTLY",
-            say::outside_transaction(whole.context.plan.history.framework)
+            say::outside_transaction(&whole.context)
         ));
         let query = stop.on_data().first().and_then(|check| stopped::verify(before, &stop.step, check));
         if let Some(query) = query {

@@ -4,8 +4,10 @@ use super::in_use::is_costly;
 use super::weight::{held_alone, soften};
 use super::{Findings, say};
 use crate::history::Step;
-use crate::operation::{CreateIndex, Ident, IndexPart, KeyPart, Operation};
+use crate::operation::{CreateIndex, Ident, IndexPart, KeyPart, Operation, QualifiedName};
 use crate::schema::Relation;
+
+const OTHERS_SHOWN: usize = 3;
 
 pub fn check(step: &Step, findings: &mut Findings) {
     let Operation::CreateIndex(create) = step.operation else { return };
@@ -45,6 +47,17 @@ pub fn check(step: &Step, findings: &mut Findings) {
         finding.because(held.by.span, format!("takes ACCESS EXCLUSIVE on `{table}` until the transaction ends"));
     }
     soften(step, finding, relation.id);
+    // What else stands still all that time.
+    let others = step.session.transaction.iter().flat_map(|open| &open.locks).filter(|other| {
+        other.relation != relation.id && other.mode.blocks_reads() && other.named && is_costly(step, other.relation)
+    });
+    for other in others.take(OTHERS_SHOWN) {
+        let name = say::name(schema, other.relation);
+        finding.because(
+            other.by.span,
+            format!("`{name}` stays locked meanwhile: {} until the transaction ends", other.mode),
+        );
+    }
     finding
         .because(relation.existence.origin().span, format!("`{table}` is older than this release and may hold rows"));
     finding.object(&relation.name);
@@ -56,11 +69,30 @@ pub fn check(step: &Step, findings: &mut Findings) {
     } else {
         let columns: Vec<&Ident> = create.parts.iter().filter_map(column_of).chain(&create.include).collect();
         let outside = say::outside_after(step, relation, &columns, create.unique);
-        finding.instead(format!(
-            "{outside}\n{};",
-            definition(create, create.name.clone(), &relation.name, "CONCURRENTLY ")
-        ));
+        finding.instead(match create.name.as_ref().filter(|name| is_replaced(step, relation, name)) {
+            Some(name) => beside_the_old(create, name, relation, outside),
+            None => format!("{outside}\n{};", definition(create, create.name.clone(), &relation.name, "CONCURRENTLY ")),
+        });
     }
+}
+
+/// The transaction has dropped an index of that name: without it, the old one is there still.
+fn is_replaced(step: &Step, relation: &Relation, name: &Ident) -> bool {
+    let name = QualifiedName::new(relation.name.schema.clone(), name.clone()).as_name();
+    let before = step.session.transaction.as_ref().map(|open| &open.before.schema);
+    before.and_then(|schema| schema.find(&name)?.as_index()).is_some_and(|index| index.table == relation.id)
+}
+
+/// The new index under a name of its own, so that one of the two always serves.
+fn beside_the_old(create: &CreateIndex, name: &Ident, relation: &Relation, outside: &str) -> String {
+    let own = Ident::new(format!("{}_new", name.as_str()));
+    let schema = &relation.name.schema;
+    let (old, new) =
+        (QualifiedName::new(schema.clone(), name.clone()), QualifiedName::new(schema.clone(), own.clone()));
+    format!(
+        "{outside}\n{};\nDROP INDEX CONCURRENTLY {old};\nALTER INDEX {new} RENAME TO {name};",
+        definition(create, Some(own), &relation.name, "CONCURRENTLY ")
+    )
 }
 
 fn column_of(part: &IndexPart) -> Option<&Ident> {
@@ -81,7 +113,7 @@ pub(super) fn partition_by_partition(step: &Step, create: &CreateIndex, relation
         steps.push(format!("{};", definition(create, Some(name.clone()), partition, "CONCURRENTLY ")));
         steps.push(format!("ALTER INDEX {own} ATTACH PARTITION {name};"));
     }
-    format!("{}\n{}", say::outside_transaction(step.context.plan.history.framework), steps.join("\n"))
+    format!("{}\n{}", say::outside_transaction(&step.context), steps.join("\n"))
 }
 
 /// The statement again, for another name and table.

@@ -94,7 +94,7 @@ fn report(
     finding.object(&narrow.name).object(&wide.name).object(&table.name);
     let other = if young.id == narrow.id { wide } else { narrow };
     finding.because(other.existence.origin().span, format!("`{}` is made here", other.name.short()));
-    let outside = say::outside_transaction(whole.context.plan.history.framework);
+    let outside = say::outside_transaction(&whole.context);
     finding.instead(if young.id == narrow.id {
         "-- leave it out".to_owned()
     } else {

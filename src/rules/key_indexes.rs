@@ -93,7 +93,7 @@ pub fn without_index(whole: &Whole, findings: &mut Findings) {
         let concurrently = if new { "" } else { "CONCURRENTLY " };
         let indexes: Vec<String> =
             columns.iter().map(|list| format!("CREATE INDEX {concurrently}ON {} ({list});", relation.name)).collect();
-        let outside = say::outside_transaction(whole.context.plan.history.framework);
+        let outside = say::outside_transaction(&whole.context);
         let indexes = indexes.join("\n");
         finding.instead(if new { indexes } else { format!("{outside}\n{indexes}") });
     }

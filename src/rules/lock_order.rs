@@ -1,11 +1,13 @@
 //! Two locks in the order in which the application does not take them: one side is killed as a deadlock.
 
+use std::collections::BTreeSet;
+
 use super::Findings;
 use super::in_use::{found, is_costly};
-use super::weight::{held, young};
+use super::weight::{goes_below, held, rests_on, young};
 use crate::history::{HeldLock, Step, is_named};
 use crate::operation::LockMode;
-use crate::schema::{Relation, RelationId};
+use crate::schema::{Relation, RelationId, Schema};
 use crate::server::Effects;
 
 /// The transaction holds the referenced table and asks for the referencing one. An INSERT there has its own lock by
@@ -35,10 +37,36 @@ pub fn inversion(step: &Step, findings: &mut Findings) {
     finding.object(&child.name).object(&parent.name);
     finding.because(first.by.span, format!("takes {} on `{to}`, held until the transaction ends", first.mode));
     young(step, finding, child.id);
-    finding.instead(format!(
-        "-- transactions of their own; where they belong together, first of all\nLOCK TABLE {}, {} IN ACCESS EXCLUSIVE MODE;",
-        child.name, parent.name
+    finding.rank = rests_on(schema, child.id);
+    finding.instead_of_all(format!(
+        "-- transactions of their own; where they belong together, one LOCK before all else, referencing tables first\n\
+         LOCK TABLE {} IN ACCESS EXCLUSIVE MODE;",
+        locked_at_once(step, &open.locks, child.id).join(", "),
     ));
+}
+
+/// The tables that this transaction has locked so far in that order, each before those that it refers to: the order in
+/// which an INSERT takes them.
+fn locked_at_once(step: &Step, locks: &[HeldLock], child: RelationId) -> Vec<String> {
+    let schema = &step.before.schema;
+    let mut open: BTreeSet<RelationId> = BTreeSet::new();
+    for (at, lock) in locks.iter().enumerate() {
+        let is_felt = lock.named && lock.mode.blocks_writes() && is_costly(step, lock.relation);
+        if let Some(first) = is_felt.then(|| inverted(step, &locks[..at], lock.relation)).flatten() {
+            open.extend([lock.relation, first.relation]);
+        }
+    }
+    open.insert(child);
+    open.extend(locks.iter().filter(|lock| is_target(step, lock, child)).map(|lock| lock.relation));
+    let mut ordered = Vec::new();
+    while let Some(any) = open.first().copied() {
+        let is_referenced = |table: RelationId| open.iter().any(|other| targets(schema, *other).contains(&table));
+        // Tables that refer to each other have no such order.
+        let next = open.iter().copied().find(|table| !is_referenced(*table)).unwrap_or(any);
+        open.remove(&next);
+        ordered.push(schema.relation(next).name.to_string());
+    }
+    ordered
 }
 
 /// Others write it, and nothing of this transaction keeps them away yet.
@@ -47,24 +75,27 @@ fn is_felt(step: &Step, table: RelationId) -> bool {
     let is_table = before.get_relation(table).is_some_and(|one| one.as_table().is_some());
     // Nobody writes what goes. What a key refers to is locked on its behalf: drop-fk-locks-both.
     let stays = after.get_relation(table).is_some() && is_named(step.operation, before, table);
-    is_table && stays && is_costly(step, table) && held(step, table).is_none()
+    is_table && stays && is_costly(step, table) && held(step, table).is_none() && !goes_below(step, table)
 }
 
 /// The lock on a table to which `child` has a foreign key: looking there is a lock too (FOR KEY SHARE: ROW SHARE).
 fn inverted<'a>(step: &Step, locks: &'a [HeldLock], child: RelationId) -> Option<&'a HeldLock> {
+    locks.iter().find(|lock| is_target(step, lock, child))
+}
+
+/// What an INSERT into the child has to look into, kept from it by this lock.
+fn is_target(step: &Step, lock: &HeldLock, child: RelationId) -> bool {
     let schema = &step.before.schema;
-    let targets: Vec<RelationId> = schema
-        .constraints_of(child)
-        .filter(|key| key.enforced)
-        .filter_map(|key| key.as_foreign())
-        .filter(|key| !key.referenced_side && key.references != child)
-        .map(|key| key.references)
-        .collect();
-    locks.iter().find(|lock| {
-        lock.mode >= LockMode::Exclusive
-            && lock.named
-            && targets.contains(&lock.relation)
-            && is_costly(step, lock.relation)
-            && schema.get_relation(lock.relation).is_some_and(|one: &Relation| one.as_table().is_some())
-    })
+    lock.mode >= LockMode::Exclusive
+        && lock.named
+        && targets(schema, child).contains(&lock.relation)
+        && is_costly(step, lock.relation)
+        && schema.get_relation(lock.relation).is_some_and(|one: &Relation| one.as_table().is_some())
+}
+
+/// The other tables that it refers to.
+fn targets(schema: &Schema, child: RelationId) -> BTreeSet<RelationId> {
+    let keys = schema.constraints_of(child).filter(|key| key.enforced).filter_map(|key| key.as_foreign());
+    let others = keys.filter(|key| !key.referenced_side && key.references != child);
+    others.map(|key| key.references).collect()
 }

@@ -1,15 +1,17 @@
 //! What a transaction does to others by the locks it keeps: long work after a strong lock, many tables at once.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use super::Findings;
 use super::in_use::{found, is_costly, is_in_use};
 use super::validation::own_migration;
-use super::weight::{is_needed_below, on_purpose, young};
+use super::weight::{gone_below, is_needed_below, later, on_purpose, rests_on, young};
 use crate::history::{HeldLock, Step, TransactionUnit, is_named};
 use crate::operation::{Expr, FromSource, Ident, LockMode, Operation, TableActionKind, Write, WriteKind};
 use crate::schema::{IndexKey, Relation, RelationId};
-use crate::server::Effects;
+use crate::server::{Effects, effects};
+use crate::version::Major;
 
 /// A strong lock that an earlier statement took is held over work that takes as long as a table is large.
 pub fn while_scanning(step: &Step, findings: &mut Findings) {
@@ -170,8 +172,11 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
         return;
     }
     // Where they were many before, the statement that made them so has been told.
+    let gone = gone_below(step);
+    let stays = |relation: RelationId| !gone.contains(&relation);
     let mut before = BTreeSet::new();
-    for root in locked_roots(step, held().filter(|held| held.named).map(|held| (held.relation, held.mode))) {
+    let named = held().filter(|held| held.named && stays(held.relation)).map(|held| (held.relation, held.mode));
+    for root in locked_roots(step, named) {
         before.insert(root);
         if before.len() >= MANY {
             return;
@@ -180,13 +185,17 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
     let total = |effects: &Effects| {
         let mut all = before.clone();
         // What keys refer to is locked for a moment at the end, and cannot be left out: drop-fk-locks-both.
-        let named = effects.locks.iter().filter(|(one, _)| is_named(step.operation, &step.before.schema, *one));
-        all.extend(locked_roots(step, named.copied()));
+        all.extend(locked_roots(step, named_locks(step, step.operation, effects).filter(|(one, _)| stays(*one))));
         all
     };
     let many = |effects: &Effects| Some(total(effects)).filter(|all| all.len() >= MANY);
     let Some((majors, locked)) = found(step, many) else { return };
     let schema = &step.before.schema;
+    let mut all = locked;
+    all.extend(locked_below(step, majors[0]).filter(|root| stays(*root)));
+    // The busiest first.
+    let mut locked: Vec<RelationId> = all.into_iter().collect();
+    locked.sort_by_key(|table| Reverse(rests_on(schema, *table)));
     let names: Vec<String> = locked.iter().map(|table| schema.relation(*table).name.short()).collect();
     let message = format!(
         "reads and writes of {} wait until the last of them is done: one transaction locks them all",
@@ -222,6 +231,29 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
             TransactionUnit::AllPending => "a release of its own, as all that is pending shares one transaction",
         }
     ));
+}
+
+/// What a statement locks that it names.
+fn named_locks<'a>(
+    step: &'a Step,
+    operation: &'a Operation,
+    effects: &'a Effects,
+) -> impl Iterator<Item = (RelationId, LockMode)> + 'a {
+    effects.locks.iter().copied().filter(|(one, _)| is_named(operation, &step.before.schema, *one))
+}
+
+/// The tables that statements below lock likewise, as far as the schema at this one tells.
+fn locked_below(step: &Step, major: Major) -> impl Iterator<Item = RelationId> {
+    const LOOKED_AT: usize = 200;
+    let mut found = BTreeSet::new();
+    for statement in later(step).into_iter().take(LOOKED_AT) {
+        if let Operation::AlterTable(_) = &statement.operation {
+            let facts = step.session.server_facts();
+            let effects = effects(&statement.operation, &step.before.schema, major, &facts);
+            found.extend(locked_roots(step, named_locks(step, &statement.operation, &effects)));
+        }
+    }
+    found.into_iter()
 }
 
 /// The tables in use that are locked against everybody; of a partition tree its root.

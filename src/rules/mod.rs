@@ -464,6 +464,8 @@ pub fn bare(
         postgres: Vec::new(),
         databases: Vec::new(),
         fault: String::new(),
+        rank: 0,
+        for_all: false,
         operation,
         fingerprint: String::new(),
     }

@@ -31,12 +31,6 @@ pub fn check(step: &Step, findings: &mut Findings) {
         finding.because(relation.existence.origin().span, format!("`{name}` is made as a partitioned table"));
         finding.object(&relation.name);
         let key = added.constraint.name.as_ref().map_or_else(|| "<name>".to_owned(), ToString::to_string);
-        finding.instead(say::partition_by_partition(
-            &step.before.schema,
-            relation.id,
-            &key,
-            added.key,
-            step.context.plan.history.framework,
-        ));
+        finding.instead(say::partition_by_partition(&step.before.schema, relation.id, &key, added.key, &step.context));
     }
 }

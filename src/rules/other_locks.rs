@@ -58,7 +58,7 @@ fn is_droppable(step: &Step, index: &Relation) -> bool {
 }
 
 fn outside(step: &Step, text: &str) -> String {
-    format!("{}\n{text}", say::outside_transaction(step.context.plan.history.framework))
+    format!("{}\n{text}", say::outside_transaction(&step.context))
 }
 
 pub fn reindex(step: &Step, findings: &mut Findings) {

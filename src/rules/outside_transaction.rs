@@ -57,7 +57,7 @@ fn report(step: &Step, what: &str, findings: &mut Findings) {
     objects(step, finding);
     let outside = match place {
         Place::Block => "-- as a statement of its own, outside of DO blocks and functions",
-        Place::Implied | Place::Written => say::outside_transaction(step.context.plan.history.framework),
+        Place::Implied | Place::Written => say::outside_transaction(&step.context),
     };
     let statement = alone(step).map(|statement| format!("\n{statement};")).unwrap_or_default();
     finding.instead(format!("{outside}{statement}"));

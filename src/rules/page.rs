@@ -20,6 +20,10 @@ pub struct Page {
     pub tags: Vec<String>,
     /// More general rules that stay silent where this one sees the same fault.
     pub over: Vec<String>,
+    /// Other rules whose findings about the same objects its fix mends, too: the graver tells both.
+    pub tells: Vec<String>,
+    /// Its findings in one migration have one fix: they are one finding with several places.
+    pub gathers: bool,
     /// What it finds, where the page says all of it.
     pub pattern: Option<Pattern>,
     /// Why it hurts: the prose between the settings and "Instead", without examples.
@@ -66,6 +70,10 @@ struct Head {
     tags: Vec<String>,
     #[serde(default)]
     over: Vec<String>,
+    #[serde(default)]
+    tells: Vec<String>,
+    #[serde(default)]
+    gathers: bool,
     #[serde(rename = "match")]
     pattern: Option<Match>,
 }
@@ -92,6 +100,8 @@ impl Page {
             since: head.since,
             tags: head.tags,
             over: head.over,
+            tells: head.tells,
+            gathers: head.gathers,
             pattern,
             why: String::new(),
             instead: String::new(),

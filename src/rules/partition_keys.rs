@@ -237,7 +237,7 @@ pub fn unattached_index(whole: &Whole, findings: &mut Findings) {
         });
         finding.instead(format!(
             "{}\n{}",
-            say::outside_transaction(whole.context.plan.history.framework),
+            say::outside_transaction(&whole.context),
             each.collect::<Vec<_>>().join("\n")
         ));
         finding.verify(format!(

@@ -143,7 +143,7 @@ fn proven(altered: &Altered, table: &str, bound: &Bound, inside: bool, attach: &
     let name = Ident::new("partition_bound");
     format!(
         "{}\n-- the valid CHECK proves it: no row is read\n{attach}\nALTER TABLE {table} DROP CONSTRAINT {name};",
-        recipe::validated_later(table, &name, &format!("CHECK ({condition})"))
+        recipe::validated_later(altered.step, table, &name, &format!("CHECK ({condition})"))
     )
 }
 
@@ -199,7 +199,7 @@ pub fn detach(step: &Step, findings: &mut Findings) {
         finding.object(&part.name);
         finding.instead(format!(
             "{}\nALTER TABLE {} DETACH PARTITION {} CONCURRENTLY;",
-            say::outside_transaction(step.context.plan.history.framework),
+            say::outside_transaction(&step.context),
             parent.name,
             part.name
         ));

@@ -1,14 +1,33 @@
 //! SQL that is ready to be pasted: the safe sequences that several rules give as the way out.
 
-use crate::history::Step;
+use super::in_use::Altered;
+use crate::history::{Step, TransactionUnit};
 use crate::operation::{
     Bound, BoundValue, ColumnDefinition, ConstraintDefinition, ConstraintKind, Expr, Ident, Key, KeyPart, PartitionKey,
-    PartitionStrategy, TypeName, quoted,
+    PartitionStrategy, QualifiedName, TableActionKind, TypeName, quoted,
 };
 use crate::schema::{ConstraintRow, RelationId, Schema, TypeKind};
 use crate::version::Major;
 
-pub const OWN_TRANSACTION: &str = "-- in a transaction of its own: reads and writes go on meanwhile";
+/// How a statement is kept out of the transaction of those around it, as this runner makes transactions.
+pub fn own_transaction(step: &Step) -> &'static str {
+    own_transaction_in(step.context.migration.transaction)
+}
+
+pub fn own_transaction_in(unit: TransactionUnit) -> &'static str {
+    match unit {
+        TransactionUnit::Statement => "-- in a transaction of its own",
+        TransactionUnit::SimpleQuery | TransactionUnit::File => "-- in a migration of its own",
+        TransactionUnit::AllPending => {
+            "-- in a migration of the next release, as all that are pending share one transaction"
+        }
+    }
+}
+
+/// Likewise for what others need not wait for.
+pub fn meanwhile(step: &Step) -> String {
+    format!("{}: reads and writes go on meanwhile", own_transaction(step))
+}
 
 /// The name PostgreSQL gives where none is written.
 pub fn name_of(definition: &ConstraintDefinition, schema: &Schema, table: RelationId) -> Ident {
@@ -33,11 +52,12 @@ pub fn name_of(definition: &ConstraintDefinition, schema: &Schema, table: Relati
 }
 
 /// NOT VALID, then VALIDATE.
-pub fn validated_later(table: &str, name: &Ident, definition: &str) -> String {
+pub fn validated_later(step: &Step, table: &str, name: &Ident, definition: &str) -> String {
     format!(
         "ALTER TABLE {table} ADD CONSTRAINT {name} {definition} NOT VALID;\n\
-         {OWN_TRANSACTION}\n\
-         ALTER TABLE {table} VALIDATE CONSTRAINT {name};"
+         {}\n\
+         ALTER TABLE {table} VALIDATE CONSTRAINT {name};",
+        meanwhile(step)
     )
 }
 
@@ -50,7 +70,7 @@ pub fn not_null(step: &Step, table: RelationId, columns: &[&Ident]) -> String {
         let name = |column: &Ident| Ident::new(format!("{base}_{}_not_null", column.as_str()));
         let each = columns
             .iter()
-            .map(|column| validated_later(&relation.to_string(), &name(column), &format!("NOT NULL {column}")));
+            .map(|column| validated_later(step, &relation.to_string(), &name(column), &format!("NOT NULL {column}")));
         return each.collect::<Vec<_>>().join("\n");
     }
     let there: Vec<Option<Ident>> =
@@ -64,7 +84,7 @@ pub fn not_null(step: &Step, table: RelationId, columns: &[&Ident]) -> String {
         let check = format!("CHECK ({column} IS NOT NULL)");
         steps.push(format!("ALTER TABLE {relation} ADD CONSTRAINT {} {check} NOT VALID;", name(at)));
     }
-    steps.push(OWN_TRANSACTION.to_owned());
+    steps.push(meanwhile(step));
     let all = || 0..columns.len();
     steps.extend(all().map(|at| format!("ALTER TABLE {relation} VALIDATE CONSTRAINT {};", name(at))));
     steps.push("-- the valid CHECK proves it: no row is read".to_owned());
@@ -122,8 +142,11 @@ pub fn key_from_index(
     let relation = schema.relation(table);
     let drops: String = dropped.iter().map(|name| format!("DROP CONSTRAINT {name}, ")).collect();
     if !relation.is_partitioned() {
-        // The old key's index still has the name.
-        let index = if dropped.contains(&&name) { Ident::new(format!("{}_new", name.as_str())) } else { name.clone() };
+        // The old key's index, or another's, still has the name.
+        let of_schema =
+            |name: &Ident| schema.find(&QualifiedName::new(relation.name.schema.clone(), name.clone()).as_name());
+        let is_taken = dropped.contains(&&name) || of_schema(&name).is_some();
+        let index = if is_taken { Ident::new(format!("{}_new", name.as_str())) } else { name.clone() };
         return format!(
             "{outside}\n{}\nALTER TABLE {table} {drops}ADD CONSTRAINT {name} {word} USING INDEX {index}{deferrable};",
             build(&relation.name, &index),
@@ -144,6 +167,15 @@ pub fn key_from_index(
         relation.name,
         include(key),
     )
+}
+
+/// The constraints that the same ALTER TABLE drops.
+pub fn dropped_constraints<'a>(altered: &Altered<'a>) -> Vec<&'a Ident> {
+    let dropped = altered.actions().filter_map(|(_, action)| match action {
+        TableActionKind::DropConstraint { name, .. } => Some(name),
+        _ => None,
+    });
+    dropped.collect()
 }
 
 /// Fills a column in small transactions.

@@ -51,7 +51,7 @@ pub fn fk_target_not_unique(step: &Step, findings: &mut Findings) {
     finding.instead(format!(
         "{}\nCREATE UNIQUE INDEX CONCURRENTLY {index} ON {table} ({columns});\n\
          ALTER TABLE {table} ADD CONSTRAINT {index} UNIQUE USING INDEX {index};\n-- then the foreign key",
-        say::outside_transaction(step.context.plan.history.framework)
+        say::outside_transaction(&step.context)
     ));
     finding.verify(format!(
         "SELECT count(*) FROM (SELECT FROM {table} GROUP BY {columns} HAVING count(*) > 1) AS repeated"

@@ -2,7 +2,7 @@
 
 use crate::data::{Copy, Data, Feed, FeedWrite, Fill, Queued, Swap, Value};
 use crate::finding::{Finding, LinkKind};
-use crate::history::{Framework, Step};
+use crate::history::{Context, Framework, Step, TransactionUnit};
 use crate::operation::{Action, ForeignKey, Ident, Operation};
 use crate::schema::difference::Change;
 use crate::schema::{ConstraintId, ConstraintRow, Relation, RelationId, Schema, TriggerId};
@@ -211,7 +211,7 @@ pub fn partition_by_partition(
     table: RelationId,
     name: &str,
     key: &ForeignKey,
-    framework: Framework,
+    context: &Context,
 ) -> String {
     let definition = foreign_key(key);
     let leaves = schema.partitions(table).into_iter().filter(|id| !schema.relation(*id).is_partitioned());
@@ -225,32 +225,40 @@ pub fn partition_by_partition(
     format!(
         "{}\n-- the same definition everywhere, so that the last key takes the others over\n\
          {}ALTER TABLE {} ADD CONSTRAINT {name} {definition};",
-        outside_transaction(framework),
+        outside_transaction(context),
         each.collect::<String>(),
         schema.relation(table).name,
     )
 }
 
 /// How a migration of this runner is kept out of a transaction (docs/runners.md), as a comment above the statements.
-pub fn outside_transaction(framework: Framework) -> &'static str {
-    match framework {
+pub fn outside_transaction(context: &Context) -> &'static str {
+    match context.plan.history.framework {
         Framework::Plain => "-- outside of a transaction",
         Framework::Atlas => "-- in a migration of its own, below `-- atlas:txmode none` and an empty line",
         Framework::Concourse | Framework::MaragudkMigrate | Framework::Pop => {
             "-- by hand before the deploy: the runner wraps every file in a transaction; the migration then takes IF NOT EXISTS"
         }
-        Framework::Dbmate => "-- in a migration of its own, below `-- migrate:up transaction:false`",
-        Framework::Diesel => "-- in a migration of its own, with `run_in_transaction = false` in its metadata.toml",
+        Framework::Dbmate => "-- each statement in a migration of its own, below `-- migrate:up transaction:false`",
+        Framework::Diesel => {
+            "-- each statement in a migration of its own, with `run_in_transaction = false` in its metadata.toml"
+        }
         Framework::Drizzle => {
             "-- by hand before the deploy: Drizzle runs all pending files in one transaction; the migration then takes IF NOT EXISTS"
+        }
+        Framework::Flyway if context.migration.transaction == TransactionUnit::AllPending => {
+            "-- in a release of its own: `group` runs all pending migrations in one transaction, and this one makes Flyway\n\
+             -- refuse them, or with `mixed` run all of them outside of one"
         }
         Framework::Flyway => {
             "-- in a migration of its own, which Flyway then runs outside of a transaction (executeInTransaction=false in its .conf says so outright).\n\
              -- Since 9.1 it waits for Flyway's own lock for ever, unless flyway.postgresql.transactional.lock=false"
         }
-        Framework::GolangMigrate => "-- in a migration of its own: several statements of one file are one transaction",
+        Framework::GolangMigrate => {
+            "-- each statement in a migration of its own: several of one file are one transaction"
+        }
         Framework::Goose => "-- in a migration of its own, below `-- +goose NO TRANSACTION`",
-        Framework::GraphileMigrate => "-- in a migration of its own, one statement below `--! no-transaction`",
+        Framework::GraphileMigrate => "-- each statement in a migration of its own, below `--! no-transaction`",
         Framework::Hasura => {
             "-- by hand before the deploy: Hasura runs every file in a transaction; then `hasura migrate apply --skip-execution`"
         }
@@ -260,25 +268,25 @@ pub fn outside_transaction(framework: Framework) -> &'static str {
         }
         Framework::PlayEvolutions => "-- Play commits each statement by itself: no transaction is in the way",
         Framework::Postgrator => {
-            "-- in a migration of its own: Postgrator sends a file at once, and one statement alone is in no transaction"
+            "-- each statement in a migration of its own: Postgrator sends a file at once, and one statement alone is in no transaction"
         }
         Framework::PostgresMigrations => {
-            "-- in a migration of its own, below `-- postgres-migrations disable-transaction`"
+            "-- each statement in a migration of its own, below `-- postgres-migrations disable-transaction`"
         }
         Framework::Prisma => {
-            "-- in a migration of its own: Prisma sends a file at once, and one statement alone is in no transaction"
+            "-- each statement in a migration of its own: Prisma sends a file at once, and one statement alone is in no transaction"
         }
         Framework::Rails => "-- in a migration of its own that says `disable_ddl_transaction!`",
-        Framework::Rambler => "-- below a `-- rambler up` of its own: each section is sent at once",
+        Framework::Rambler => "-- each statement below a `-- rambler up` of its own: a section is sent at once",
         Framework::Refinery => {
             "-- by hand before the deploy: Refinery wraps every file in a transaction; the migration then takes IF NOT EXISTS"
         }
         Framework::River => "-- by hand: River runs each version in a transaction",
         Framework::SqlMigrate => "-- in a migration of its own, below `-- +migrate Up notransaction`",
         Framework::Sqitch => "-- in a change of its own, whose script says neither BEGIN nor COMMIT",
-        Framework::Sqlx => "-- in a migration of its own, whose first line is `-- no-transaction`",
+        Framework::Sqlx => "-- each statement in a migration of its own, whose first line is `-- no-transaction`",
         Framework::Supabase => {
-            "-- in a migration of its own: a file is sent as one pipeline, and one statement alone is in no transaction"
+            "-- each statement in a migration of its own: a file is sent as one pipeline, and one statement alone is in no transaction"
         }
         Framework::Synapse => "-- as a background update: all deltas of an upgrade share a transaction",
         Framework::Temporal => "-- Temporal's tool runs each statement by itself: no transaction is in the way",
@@ -289,10 +297,13 @@ pub fn outside_transaction(framework: Framework) -> &'static str {
 /// Likewise for an index over columns that this very migration may add, or whose duplicates it may remove: what must
 /// run by hand cannot run before it.
 pub fn outside_after(step: &Step, relation: &Relation, columns: &[&Ident], unique: bool) -> &'static str {
-    let outside = outside_transaction(step.context.plan.history.framework);
+    let outside = outside_transaction(&step.context);
     let is_new = |column: &&Ident| {
         let found = relation.as_table().and_then(|table| table.column(column));
+        let before = step.session.transaction.as_ref().and_then(|open| open.before.schema.get_relation(relation.id));
+        // Added in this release, or renamed in this transaction.
         found.is_some_and(|column| step.context.is_of_this_release(&column.existence))
+            || before.and_then(|before| before.as_table()).is_some_and(|before| before.column(column).is_none())
     };
     let mut changes_rows = false;
     for node in &step.context.migration.up.nodes {

@@ -103,7 +103,12 @@ impl Change<'_> {
             let name = Ident::new(format!("{}_{}_length", self.altered.relation.name.name.as_str(), column.as_str()));
             return format!(
                 "-- the same limit as a check, which can be NOT VALID at first\n{}",
-                recipe::validated_later(&table, &name, &format!("CHECK (char_length({column}) <= {limit})"))
+                recipe::validated_later(
+                    self.altered.step,
+                    &table,
+                    &name,
+                    &format!("CHECK (char_length({column}) <= {limit})")
+                )
             );
         }
         self.by_new_column()
@@ -199,12 +204,12 @@ impl Change<'_> {
         }
         let drops: Vec<String> =
             relations.iter().map(|index| format!("DROP INDEX CONCURRENTLY {};", index.name)).collect();
-        let framework = self.altered.step.context.plan.history.framework;
+        let context = &self.altered.step.context;
         finding.instead(format!(
             "{}\n-- the index makes way first, and is built again without a lock; or a copy of it in between\n{}\n\
              ALTER TABLE {} ALTER COLUMN {} TYPE {}{};\n\
              -- then CREATE INDEX CONCURRENTLY again",
-            say::outside_transaction(framework),
+            say::outside_transaction(context),
             drops.join("\n"),
             self.altered.full_name(),
             self.column,
@@ -237,7 +242,7 @@ impl Change<'_> {
                      {}\nALTER TABLE {table} VALIDATE CONSTRAINT {name};",
                     self.column,
                     self.to,
-                    recipe::OWN_TRANSACTION,
+                    recipe::meanwhile(self.altered.step),
                 )
             })
             .collect();

@@ -1,9 +1,11 @@
 //! How much a wait weighs: small and young tables, locks that a script takes on purpose or holds anyway.
 
+use std::collections::BTreeSet;
+
 use crate::finding::{Finding, Severity};
 use crate::history::{HeldLock, Step};
 use crate::operation::{LockMode, Operation, Statement, TableActionKind, Transaction};
-use crate::schema::{IndexKey, Relation, RelationId};
+use crate::schema::{IndexKey, Relation, RelationId, Schema};
 
 /// Tables younger than this are hardly grown: one severity less.
 const YOUNG_DAYS: u32 = 14;
@@ -112,13 +114,23 @@ pub fn goes_with_its_column(step: &Step, index: &Relation) -> bool {
 
 /// A statement below, in the same transaction, drops the table.
 pub fn goes_below(step: &Step, table: RelationId) -> bool {
+    gone_below(step).contains(&table)
+}
+
+/// What statements below drop, in the same transaction.
+pub fn gone_below(step: &Step) -> BTreeSet<RelationId> {
     let schema = &step.before.schema;
-    later(step).into_iter().any(|statement| match &statement.operation {
-        Operation::Drop(drop) => {
-            drop.targets.iter().any(|target| schema.find(&target.name).is_some_and(|one| one.id == table))
-        }
-        _ => false,
-    })
+    let drops = later(step).into_iter().filter_map(|statement| match &statement.operation {
+        Operation::Drop(drop) => Some(&drop.targets),
+        _ => None,
+    });
+    drops.flatten().filter_map(|target| schema.find(&target.name)).map(|one| one.id).collect()
+}
+
+/// How many keys refer to a table: each row of those looks there, and the more the busier it is.
+pub fn rests_on(schema: &Schema, table: RelationId) -> usize {
+    let found = schema.get_relation(table).and_then(|relation| relation.as_table());
+    found.map_or(0, |table| table.referenced_by.len())
 }
 
 /// A statement below, in the same transaction, builds an index on the table.

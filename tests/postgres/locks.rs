@@ -264,6 +264,23 @@ fn proves_lock_order_inversion() {
     let codes = [altered.err(), inserting.join().unwrap().err()];
     assert!(codes.contains(&Some("40P01".to_owned())), "one of the two is killed: {codes:?}");
 
+    // One LOCK takes its tables one after the other: the referencing one first, and it holds nothing that others want.
+    let insert = "INSERT INTO books VALUES (4, 1, 1)";
+    let mut writing = open(&database, "LOCK TABLE books IN ROW EXCLUSIVE MODE");
+    let locking = waiting(&database, "DO $$ BEGIN LOCK TABLE books, authors, shelves IN ACCESS EXCLUSIVE MODE; END $$");
+    run(&mut writing, insert).unwrap();
+    run(&mut writing, "COMMIT").unwrap();
+    locking.join().unwrap().unwrap();
+    // Two of them, and the second waits with what the first has.
+    let mut writing = open(&database, "LOCK TABLE books IN ROW EXCLUSIVE MODE");
+    let two = "DO $$ BEGIN LOCK TABLE authors, shelves IN ACCESS EXCLUSIVE MODE; \
+               LOCK TABLE books, authors IN ACCESS EXCLUSIVE MODE; END $$";
+    let locking = waiting(&database, two);
+    let inserted = run(&mut writing, &insert.replace('4', "5")).map_err(|refusal| refusal.code);
+    run(&mut writing, "ROLLBACK").unwrap();
+    let codes = [inserted.err(), locking.join().unwrap().err()];
+    assert!(codes.contains(&Some("40P01".to_owned())), "one of the two is killed: {codes:?}");
+
     // In the order in which the INSERT takes them, it waits and passes.
     let mut migration = open(&database, "ALTER TABLE books ADD COLUMN note text");
     let inserting = waiting(&database, "INSERT INTO books (id, author_id) VALUES (3, 1)");
