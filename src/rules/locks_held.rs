@@ -43,6 +43,12 @@ pub fn while_scanning(step: &Step, findings: &mut Findings) {
 
 /// How the work is kept out of the lock.
 pub(super) fn apart(step: &Step, tables: &[RelationId]) -> String {
+    let shares_all = step.context.migration.transaction == TransactionUnit::AllPending;
+    if is_needed_below(step, tables) && shares_all {
+        return "-- in an earlier release, as all that are pending share one transaction: what this statement needs (a new \
+                column alone takes no time), and the same in batches by a job; here only what is left over"
+            .to_owned();
+    }
     if is_needed_below(step, tables) {
         return "-- before this one, without the lock: what this statement needs (a new column alone takes no time), and the \
                 same in batches, each in a transaction of its own; here only what is left over"

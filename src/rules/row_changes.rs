@@ -10,21 +10,43 @@ use crate::operation::{Constant, Expr, FromSource, Ident, LoopOver, Node, Operat
 use crate::schema::{Relation, Schema};
 use crate::server::{KnownVolatility, volatility_of};
 
+/// Which rows a statement over a whole table changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach<'a> {
+    All,
+    /// A join may find few partners, or many: nothing in the files tells.
+    Joined,
+    /// Rows in which the column has a value that is given to another: few or all.
+    Valued(&'a Ident),
+}
+
+impl Reach<'_> {
+    fn rows(self) -> String {
+        match self {
+            Reach::All => "every row".to_owned(),
+            Reach::Joined => "every row that the join finds".to_owned(),
+            Reach::Valued(column) => format!("every row in which `{column}` has a value"),
+        }
+    }
+}
+
 /// The UPDATE or DELETE of a step that reaches (nearly) every row of its table.
-fn whole_table<'a>(step: &'a Step) -> Option<(&'a Write, &'a Relation)> {
+fn whole_table<'a>(step: &'a Step) -> Option<(&'a Write, &'a Relation, Reach<'a>)> {
     let Operation::Write(write) = step.operation else { return None };
     if step.applied.failure().is_some() || !matches!(write.kind, WriteKind::Update | WriteKind::Delete) {
         return None;
     }
     let relation = step.before.schema.find_table(&write.target)?;
-    (is_costly(step, relation.id) && reaches_all(write)).then_some((write, relation))
+    let reach = reach(write)?;
+    is_costly(step, relation.id).then_some((write, relation, reach))
 }
 
-/// No condition, one that only the rows already done fail, or a join with whole tables.
-fn reaches_all(write: &Write) -> bool {
+/// No condition, one that only the rows already done fail or that asks for the value to be given on, or a join with
+/// whole tables.
+fn reach(write: &Write) -> Option<Reach<'_>> {
     let tables = write.from.iter().all(|item| matches!(item.source, FromSource::Relation { .. }));
     let conjuncts: &[Expr] = match &write.filter {
-        None => return write.from.is_empty(),
+        None => return write.from.is_empty().then_some(Reach::All),
         Some(Expr::And(list)) => list,
         Some(one) => std::slice::from_ref(one),
     };
@@ -36,31 +58,43 @@ fn reaches_all(write: &Write) -> bool {
         Expr::Binary { operator, left, right } => {
             &**operator == "=" && !write.from.is_empty() && left.as_column().is_some() && right.as_column().is_some()
         }
-        _ => false,
+        _ => given(write, expr).is_some(),
     };
-    tables && write.with.is_empty() && conjuncts.iter().all(to_do)
+    if !tables || !write.with.is_empty() || !conjuncts.iter().all(to_do) {
+        return None;
+    }
+    let valued = conjuncts.iter().find_map(|expr| given(write, expr)).map(Reach::Valued);
+    Some(if write.from.is_empty() { valued.unwrap_or(Reach::All) } else { Reach::Joined })
+}
+
+/// `a IS NOT NULL` where the UPDATE gives `a` to another column: what has a value is moved.
+fn given<'a>(write: &Write, expr: &'a Expr) -> Option<&'a Ident> {
+    let Expr::Not(inner) = expr else { return None };
+    let Expr::IsNull(column) = &**inner else { return None };
+    let (_, name) = column.as_column()?;
+    let gives = |(target, value): &(Ident, Expr)| target != name && value.columns().contains(&name);
+    write.assignments.iter().any(gives).then_some(name)
 }
 
 pub fn unbatched(step: &Step, findings: &mut Findings) {
-    let Some((write, relation)) = whole_table(step) else { return };
+    let Some((write, relation, reach)) = whole_table(step) else { return };
     // Under a lock of this transaction it is worse: backfill-in-schema-transaction.
     if step.context.is_small(&step.before.schema, relation.id) || held(step, relation.id).is_some() {
         return;
     }
     let table = relation.name.short();
     let what = verb(write);
-    // A join may find few partners, or many: nothing in the files tells.
-    let joined = !write.from.is_empty();
-    let rows = if joined { "every row that the join finds" } else { "every row" };
-    let message =
-        format!("{what} {rows} of `{table}` in one go; each stays locked against other writers until the end");
-    let finding = findings.report(step.origin, "write", step.certain && !joined, message);
+    let message = format!(
+        "{what} {} of `{table}` in one go; each stays locked against other writers until the end",
+        reach.rows()
+    );
+    let finding = findings.report(step.origin, "write", step.certain && reach == Reach::All, message);
     finding.one_per(&table);
     tell(finding, relation);
     young(step, finding, relation.id);
     if let Some(advice) = at_once(step, write, relation) {
         finding.instead(advice);
-    } else if joined {
+    } else if reach == Reach::Joined {
         finding.instead(format!("-- the same, for one range of the key of {} at a time", relation.name));
     } else {
         finding.instead(batches(step, write, relation));
@@ -162,7 +196,7 @@ fn differs(relation: &Relation, column: &Ident, text: &str) -> String {
 
 /// A forgotten WHERE. On all but small tables unbatched-update says more.
 pub fn without_where(step: &Step, findings: &mut Findings) {
-    let Some((write, relation)) = whole_table(step) else { return };
+    let Some((write, relation, _)) = whole_table(step) else { return };
     if write.filter.is_some() {
         return;
     }
@@ -175,17 +209,16 @@ pub fn without_where(step: &Step, findings: &mut Findings) {
 
 /// A backfill of a table under the lock that this transaction took on it.
 pub fn backfill_in_schema_transaction(step: &Step, findings: &mut Findings) {
-    let Some((write, relation)) = whole_table(step) else { return };
+    let Some((write, relation, reach)) = whole_table(step) else { return };
     if step.context.is_small(&step.before.schema, relation.id) {
         return;
     }
     let Some(held) = held(step, relation.id) else { return };
     let table = relation.name.short();
     let waits = if held.mode.blocks_reads() { "reads and writes" } else { "writes" };
-    let joined = !write.from.is_empty();
-    let rows = if joined { "every row that the join finds" } else { "every row of it" };
+    let rows = if reach == Reach::All { "every row of it".to_owned() } else { reach.rows() };
     let message = format!("all {waits} of `{table}` wait while {rows} is changed: this transaction has locked it");
-    let finding = findings.report(step.origin, "write", step.certain && !joined, message);
+    let finding = findings.report(step.origin, "write", step.certain && reach == Reach::All, message);
     finding.object(&relation.name);
     finding.one_per(&table);
     finding.because(held.by.span, format!("takes {} on `{table}` until the transaction ends", held.mode));

@@ -1,6 +1,6 @@
 //! Deletes that a foreign key used to pass on, and that nothing passes on any more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Findings, say};
 use crate::data::FeedKind;
@@ -31,10 +31,23 @@ fn passes_on(foreign: &ForeignRow) -> bool {
     matches!(foreign.on_delete, Action::Cascade | Action::SetNull | Action::SetDefault) && !foreign.referenced_side
 }
 
-/// Functions that write down what a table's rows were when they are deleted, for more than the table at hand.
+/// Functions that write down what a table's rows were when they are deleted, whichever table that is: they ask for its
+/// name, or serve several. One that knows its table does something of that table's own.
 fn tracking_functions(state: &State) -> BTreeSet<FunctionId> {
-    let tracks = |trigger: &&Trigger| is_tracking(state, trigger);
-    state.schema.triggers().filter(tracks).filter_map(|trigger| trigger.function).collect()
+    let mut tables: BTreeMap<FunctionId, BTreeSet<RelationId>> = BTreeMap::new();
+    for trigger in state.schema.triggers().filter(|trigger| is_tracking(state, trigger)) {
+        if let Some(function) = trigger.function {
+            tables.entry(function).or_default().insert(trigger.table);
+        }
+    }
+    tables.retain(|function, tables| tables.len() > 1 || asks_for_its_table(&state.schema, *function));
+    tables.into_keys().collect()
+}
+
+/// Its body reads `TG_TABLE_NAME`, `TG_RELID` or what its trigger hands it.
+fn asks_for_its_table(schema: &Schema, function: FunctionId) -> bool {
+    let body = schema.function(function).body.text.to_ascii_lowercase();
+    ["tg_table_name", "tg_relid", "tg_relname", "tg_argv"].iter().any(|name| body.contains(name))
 }
 
 fn is_tracking(state: &State, trigger: &Trigger) -> bool {

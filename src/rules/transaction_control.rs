@@ -55,7 +55,7 @@ pub fn nested(whole: &Whole, findings: &mut Findings) {
                     "a transaction is open already: this BEGIN only warns, and the next COMMIT ends both".to_owned()
                 };
                 let finding = findings.report(&Origin::at(span), "transaction", true, message);
-                let without = say::outside_transaction(&context).replacen("each statement ", "", 1);
+                let without = say::outside_transaction(context).replacen("each statement ", "", 1);
                 finding.instead(if wrapped {
                     format!("-- without BEGIN and COMMIT; or with them, {}", without.trim_start_matches("-- "))
                 } else {

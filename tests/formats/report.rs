@@ -52,6 +52,8 @@ pub fn shared() -> (Sources, Report) {
         postgres: vec![Major(14), Major(15)],
         databases: vec!["main".to_owned()],
         fault: String::new(),
+        rank: 0,
+        for_all: false,
         operation: "alter-table add-constraint",
         fingerprint: "0123456789abcdef".to_owned(),
     };
