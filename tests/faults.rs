@@ -35,7 +35,6 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("cleanup-cascades", "constraint-before-backfill", "what the deletes take along; that they are not finished"),
     ("column-still-used", "drop-cascade", "the function that names the column; what goes along unnamed"),
     ("constraint-before-backfill", "unbatched-update", "the order of the two statements; the size of one"),
-    ("constraint-before-writer", "not-null-scan", "the code that writes no value yet; the read under lock"),
     ("constraint-on-some-partitions", "fk-before-backfill", "the partitions that lack the key; rows that are missing"),
     ("copy-partition-gap", "detach-partition-blocks", "a partition for the rows; DETACH CONCURRENTLY"),
     ("copy-stricter-than-source", "swap-before-backfill", "the copy's constraint; its old rows"),
