@@ -42,8 +42,12 @@ pub(super) fn keep_news(
         know_unread(project, index, &edited, unread);
         let is_of_edit = |finding: &Finding| place(finding).is_some_and(|number| edited.contains(&number));
         if findings.iter().any(is_of_edit) {
-            let mut known = of_shipped(project, settings, told, (index, history), &edited);
-            findings.retain(|finding| !is_of_edit(finding) || !take(&mut known, finding));
+            let (mut known, not_read) = of_shipped(project, settings, told, (index, history), &edited);
+            // Of a text that was not read whole, no one can say what its way back left out.
+            let is_unknown = |finding: &Finding| {
+                finding.operation.starts_with("down") && place(finding).is_some_and(|number| not_read.contains(&number))
+            };
+            findings.retain(|finding| !is_of_edit(finding) || !(take(&mut known, finding) || is_unknown(finding)));
         }
     }
 }
@@ -80,14 +84,14 @@ fn take(known: &mut BTreeMap<Fault, usize>, finding: &Finding) -> bool {
     true
 }
 
-/// What the same rules say of the shipped texts at their places.
+/// What the same rules say of the shipped texts at their places, and which of them hold what is not understood.
 fn of_shipped(
     project: &Project,
     settings: &Settings,
     told: &Words,
     (index, history): (usize, &History),
     edited: &BTreeSet<usize>,
-) -> BTreeMap<Fault, usize> {
+) -> (BTreeMap<Fault, usize>, BTreeSet<usize>) {
     let mut shipped = history.clone();
     let mut facts: Vec<_> = told.directives[index].iter().map(|one| one.facts.clone()).collect();
     shipped.dump = None;
@@ -104,13 +108,14 @@ fn of_shipped(
     }
     let settings = Settings { details: false, ..settings.clone() };
     let plan = Plan::new(&shipped, index, &settings, facts);
-    let mut findings = Vec::new();
+    let (mut findings, mut not_read) = (Vec::new(), BTreeSet::new());
     for run in replay_all(project, slice::from_ref(&plan), &settings) {
+        not_read.extend(run.unread.iter().filter(|step| step.judged).map(|step| step.at.migration));
         merge_majors(&mut findings, run.findings);
     }
     let mut known: BTreeMap<Fault, usize> = BTreeMap::new();
     for fault in findings.iter().filter_map(fault) {
         *known.entry(fault).or_default() += 1;
     }
-    known
+    (known, not_read)
 }

@@ -16,7 +16,7 @@ use super::text::Text;
 use super::texts::Texts;
 use super::walk::Found;
 use crate::history::{
-    Application, Framework, Late, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile, day_of,
+    AfterEdit, Application, Framework, Late, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile, day_of,
 };
 use crate::operation::{Comment, Node, RubyScript, Script};
 use crate::rails::{self, Language};
@@ -45,6 +45,7 @@ pub struct DraftHistory {
     pub has_down: bool,
     pub has_gaps: bool,
     pub late: Late,
+    pub after_edit: AfterEdit,
     pub drafts: Vec<Draft>,
     pub unread: Vec<UnreadFile>,
     pub remarks: Vec<String>,
@@ -72,9 +73,10 @@ pub fn assemble(
 ) -> DraftHistory {
     let context = runner::Context { layout: &layout, texts, root };
     let found = runner::entries(context);
-    let Entries { entries, unread, remarks, has_down, has_gaps, late, other_database, placeholders: mut values } =
-        found;
-    let late = late.unwrap_or(runner::tool(layout.framework).late);
+    let Entries { entries, unread, remarks, has_down, has_gaps, other_database, .. } = found;
+    let mut values = found.placeholders;
+    let tool = runner::tool(layout.framework);
+    let (late, after_edit) = (found.late.unwrap_or(tool.late), found.after_edit.unwrap_or(tool.after_edit));
     values.extend(settings.placeholders.clone());
     let unread = unread.into_iter().map(|(path, reason)| UnreadFile { path, span: None, reason, judged: true });
     let mut history = DraftHistory {
@@ -82,6 +84,7 @@ pub fn assemble(
         has_down,
         has_gaps,
         late,
+        after_edit,
         drafts: Vec::with_capacity(entries.len()),
         unread: unread.collect(),
         remarks,
@@ -287,6 +290,7 @@ pub fn at_base(
         has_down: found.has_down,
         has_gaps: false,
         late: history.late,
+        after_edit: history.after_edit,
         drafts: Vec::new(),
         unread: Vec::new(),
         remarks: Vec::new(),

@@ -161,7 +161,17 @@ fn without_other_databases(
 
 fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut Project) {
     let DraftHistory {
-        layout, has_down, has_gaps, late: if_late, drafts, unread, remarks, application, language, ..
+        layout,
+        has_down,
+        has_gaps,
+        late: if_late,
+        after_edit,
+        drafts,
+        unread,
+        remarks,
+        application,
+        language,
+        ..
     } = draft;
     let (newest_shipped, dump) = (draft.newest_shipped, draft.dump);
     let (root, framework) = (named(&layout.root).to_owned(), layout.framework);
@@ -171,7 +181,7 @@ fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut
     fresh.sort_by_key(|number| drafts[*number].order);
     let is_late = |draft: &Draft| {
         let newest = newest_shipped.as_deref().unwrap_or_default();
-        draft.migration.since_base == SinceBase::Added
+        matches!(draft.migration.since_base, SinceBase::Added | SinceBase::Renumbered)
             && !draft.migration.version.is_empty()
             && compare_versions(framework, &draft.migration.version, newest).is_lt()
     };
@@ -187,7 +197,7 @@ fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut
     });
     project.histories.push(History {
         databases: runs_on.map(|database| database.name.clone()).collect(),
-        runner: Runner { late: if_late, ..runner::runner(framework, has_down) },
+        runner: Runner { late: if_late, after_edit, ..runner::runner(framework, has_down) },
         application,
         // A lone file may build on anything; a file that was not read may have made anything.
         complete: !has_gaps

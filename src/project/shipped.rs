@@ -254,7 +254,9 @@ fn newest(history: &mut DraftHistory, newer: &[String], git: &Git<'_>) {
     let paths = newer.iter().filter(|path| layout.holds(path));
     let files = paths.map(|path| super::walk::Found { path: path.clone(), disk: git.root().join(path) }).collect();
     layout.files = files;
-    let own = history.drafts.iter().filter(|draft| draft.migration.since_base != SinceBase::Added);
+    // A new number of a shipped text has run nowhere.
+    let is_new = |draft: &&Draft| matches!(draft.migration.since_base, SinceBase::Added | SinceBase::Renumbered);
+    let own = history.drafts.iter().filter(|draft| !is_new(draft));
     let own = own.filter(|draft| !draft.migration.repeatable).map(|draft| draft.migration.version.clone());
     let at_tip = layout.files.iter().filter_map(|file| version_in_name(framework, file.name()));
     let versions = own.chain(at_tip).filter(|version| !version.is_empty());

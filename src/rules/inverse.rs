@@ -1,12 +1,13 @@
 //! Whether a migration's own way back ends in the state before: what the down leaves out, takes too much of, or fails at.
 
+use super::back::{column_of, is_copied, is_in_transaction, is_taken, is_told};
 use super::rollback::way_back;
 use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::{Course, Passed, Whole};
 use crate::operation::{Ident, Node, Operation, Origin, Ruby, RubyKind, TableActionKind, walk};
-use crate::schema::difference::{Change, ChangeKind, Repair, Shared, Stage, same_index, statements};
-use crate::schema::{Column, ColumnId, ConstraintId, Failure, FailureKind, RelationId, Schema};
+use crate::schema::difference::{Aspect, Change, ChangeKind, Repair, Shared, Stage, same_index, statements};
+use crate::schema::{ColumnId, ConstraintId, Failure, FailureKind, RelationId, Schema};
 use crate::source::Span;
 
 pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
@@ -16,7 +17,7 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
     }
     let before = &whole.before.schema;
     let changes = course.end.schema.difference(before, Shared::Since(before));
-    let told = |change: &Change| is_told(change, before, &course.end.schema) && !is_beyond_history(whole, change);
+    let told = |change: &Change| is_told(whole, change, &course.end.schema);
     let changes = renamed_indexes(changes.into_iter().filter(told).collect(), &course.end.schema, before);
     let Some(first) = changes.first() else { return };
     let decided = empty_down(whole);
@@ -41,11 +42,11 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
     if let Some(made) = first.made.as_ref().filter(|made| made.span != at.span) {
         finding.because(made.span, format!("`{}` comes from here", say::short(&first.name)));
     }
-    if decided.is_some() {
-        // Nobody forgot a part of it.
-        finding.severity = Severity::Note;
+    // Nobody forgot a part of it; or it is not theirs to mend, and nothing of theirs is lost.
+    if decided.is_some() || spared.is_empty() && is_copied(whole) {
+        finding.severity = finding.severity.min(Severity::Note);
     }
-    finding.instead = way_out(!spared.is_empty(), &changed);
+    finding.instead = way_out(whole, !spared.is_empty(), &changed);
 }
 
 /// The up found it there and left it: the down takes away what it did not make.
@@ -54,17 +55,77 @@ fn is_spared(whole: &Whole, change: &Change) -> bool {
     change.kind == ChangeKind::Missing && there.is_some() && there == standing(&whole.after.schema, change)
 }
 
-fn way_out(spared: bool, changed: &[Change]) -> Option<String> {
+fn way_out(whole: &Whole, spared: bool, changed: &[Change]) -> Option<String> {
     let leave =
         "-- the down leaves alone what is there before the up: guard both in the same way, or let the down do nothing";
-    let missing: Vec<String> = statements(changed).iter().map(|sql| format!("{sql};")).collect();
-    let beside = format!("-- in the down, beside what it does\n{}", missing.join("\n"));
-    match (spared, missing.is_empty()) {
-        (false, true) => None,
-        (false, false) => Some(beside),
-        (true, true) => Some(leave.to_owned()),
-        (true, false) => Some(format!("{leave}\n{beside}")),
+    let mut parts: Vec<String> = spared.then(|| leave.to_owned()).into_iter().collect();
+    let (anew, others): (Vec<Change>, Vec<Change>) =
+        changed.iter().cloned().partition(|change| is_made_anew(whole, change));
+    let again = columns_again(whole, &anew);
+    if !again.is_empty() {
+        parts.push("-- in the down, in the place of the column that it makes".to_owned());
+        parts.extend(again);
     }
+    let (fills, others): (Vec<Change>, Vec<Change>) =
+        others.into_iter().partition(|change| change.aspect == Aspect::NotNull { now: false });
+    let missing: Vec<String> = statements(&others).iter().map(|sql| format!("{};", in_its_unit(whole, sql))).collect();
+    if !missing.is_empty() || !fills.is_empty() {
+        parts.push("-- in the down, beside what it does".to_owned());
+    }
+    if missing.iter().any(|sql| sql.contains(" INDEX ") && sql.starts_with("CREATE")) && is_in_transaction(whole) {
+        parts.push(
+            "-- (it blocks writes while it builds; CONCURRENTLY asks for a migration outside of a transaction)"
+                .to_owned(),
+        );
+    }
+    parts.extend(missing);
+    parts.extend(fills.iter().flat_map(|change| not_null_again(whole, change)));
+    (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+/// In a transaction no index is built or dropped CONCURRENTLY.
+fn in_its_unit(whole: &Whole, sql: &str) -> String {
+    match is_in_transaction(whole) {
+        true => sql.replacen(" INDEX CONCURRENTLY ", " INDEX ", 1),
+        false => sql.to_owned(),
+    }
+}
+
+/// The up drops the column, and the down makes another one of its name.
+fn is_made_anew(whole: &Whole, change: &Change) -> bool {
+    change.kind == ChangeKind::Differs && change.object == "column" && is_taken(&whole.after.schema, &change.name)
+}
+
+/// The columns as they were, each in one statement: a default fills the rows that a NOT NULL asks for.
+fn columns_again(whole: &Whole, anew: &[Change]) -> Vec<String> {
+    let before = &whole.before.schema;
+    let all = whole.after.schema.difference(before, Shared::Since(before));
+    let own = all.iter().filter(|one| {
+        one.kind == ChangeKind::Missing && one.object == "column" && anew.iter().any(|change| change.name == one.name)
+    });
+    own.flat_map(|one| &one.repairs).map(|repair| format!("{};", repair.sql)).collect()
+}
+
+/// NOT NULL on rows that may hold NULL by then.
+fn not_null_again(whole: &Whole, change: &Change) -> Vec<String> {
+    let Some((table, _)) = change.name.rsplit_once('.') else { return Vec::new() };
+    let Some(column) = column_of(&whole.before.schema, &change.name) else { return Vec::new() };
+    let name = &column.name;
+    if column.default.is_some() {
+        return vec![
+            format!("UPDATE {table} SET {name} = DEFAULT WHERE {name} IS NULL;"),
+            format!("ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL;"),
+        ];
+    }
+    vec![
+        "-- new rows are refused, and those written since stay until they are mended: SET NOT NULL would fail on them"
+            .to_owned(),
+        format!("ALTER TABLE {table} ADD CONSTRAINT {} CHECK ({name} IS NOT NULL) NOT VALID;", not_null_name(name)),
+    ]
+}
+
+pub(super) fn not_null_name(column: &Ident) -> Ident {
+    Ident::new(format!("{}_not_null", column.as_str()))
 }
 
 fn report_failure(step: &Passed, failure: &Failure, findings: &mut Findings) {
@@ -74,16 +135,21 @@ fn report_failure(step: &Passed, failure: &Failure, findings: &mut Findings) {
     if let Some(because) = &failure.because {
         finding.because(because.span, "makes it so");
     }
-    finding.instead(mend(failure));
+    finding.instead(mend(step, failure));
 }
 
 /// What helps a down that fails.
-fn mend(failure: &Failure) -> String {
-    if let Some((column, to)) = failure.message.split_once("\" cannot be cast automatically to type ") {
-        let column = Ident::new(column.trim_start_matches("column \""));
-        return format!(
-            "-- in the down: TYPE {to} USING {column}::{to} (in Rails `using: \"{column}::{to}\"`), once the values fit"
-        );
+fn mend(step: &Passed, failure: &Failure) -> String {
+    if let (FailureKind::NoCast, Operation::AlterTable(alter)) = (failure.kind, &step.operation) {
+        let typed = alter.actions.iter().find_map(|action| match &action.kind {
+            TableActionKind::AlterColumnType { column, data_type, .. } => Some((column, data_type)),
+            _ => None,
+        });
+        if let Some((column, to)) = typed {
+            return format!(
+                "-- in the down: TYPE {to} USING {column}::{to} (in Rails `using: \"{column}::{to}\"`), once the values fit"
+            );
+        }
     }
     let opposite = "-- let the down take back what the up of this migration does, in the opposite order";
     match failure.kind {
@@ -121,6 +187,7 @@ fn renamed_indexes(changes: Vec<Change>, end: &Schema, before: &Schema) -> Vec<C
         let sql = format!("ALTER INDEX {from} RENAME TO {}", to.name);
         kept.push(Change {
             kind: ChangeKind::Differs,
+            aspect: Aspect::Name,
             name: to.to_string(),
             text: format!("is called {}", from.name),
             repairs: vec![Repair::new(Stage::Rename, sql)],
@@ -168,81 +235,6 @@ fn empty_down(whole: &Whole) -> Option<Decision> {
     Some(if explained { Decision::Explained } else { Decision::Bare })
 }
 
-/// What a down is expected to bring back: not extensions and schemas, which others may use by then, nor what nothing can.
-fn is_told(change: &Change, before: &Schema, end: &Schema) -> bool {
-    let stronger = change.object == "constraint" && change.text == "is validated";
-    // Rows come through the parent, with its defaults.
-    let in_partition = || {
-        end.tables().any(|(relation, table)| {
-            table.partition_of.is_some()
-                && change.name.strip_prefix(&relation.name.to_string()).is_some_and(|rest| rest.starts_with('.'))
-        })
-    };
-    // A table that is made anew has the same constraint under the name that PostgreSQL gives.
-    let named_anew = change.object == "constraint"
-        && change.text.starts_with("is called ")
-        && end.tables().any(|(relation, _)| {
-            before.get_relation(relation.id).is_none()
-                && change.name.strip_prefix(&relation.name.to_string()).is_some_and(|rest| rest.starts_with('.'))
-        });
-    let default = change.object == "column" && change.text.ends_with("default");
-    // Either takes what the other does.
-    let same_type = ["is text rather than character varying", "is character varying rather than text"]
-        .contains(&change.text.as_str());
-    let of_others = matches!(change.object, "extension" | "schema");
-    let passed_over =
-        stronger || same_type || of_others || named_anew || change.repairs.is_empty() || default && in_partition();
-    change.certain && !passed_over
-}
-
-/// What the history does not know for certain, or what no down can do otherwise.
-fn is_beyond_history(whole: &Whole, change: &Change) -> bool {
-    match (change.kind, change.object) {
-        // A dump prints a view as the server understood it, not as it was written.
-        (ChangeKind::Differs, "view") => {
-            let all = &whole.context.plan.history.migrations[..whole.context.at.migration];
-            change.text == "selects something else" && all.iter().any(|one| one.dump.is_some())
-        }
-        // Made by hand: the up drops it where it is.
-        (ChangeKind::Extra, "constraint") => whole.steps.iter().any(|step| match &step.operation {
-            Operation::AlterTable(alter) => alter.actions.iter().any(|action| match &action.kind {
-                TableActionKind::DropConstraint { name, if_exists: true, .. } => {
-                    change.name.ends_with(&format!(".{name}"))
-                }
-                _ => false,
-            }),
-            _ => false,
-        }),
-        // The up takes its values away, and the down makes it anew on the rows that are there.
-        (ChangeKind::Differs, "column") => {
-            let column = |schema: &Schema| column_of(schema, &change.name).cloned();
-            let Some(then) = column(&whole.before.schema).filter(|_| is_taken(&whole.after.schema, &change.name))
-            else {
-                return false;
-            };
-            match change.text.as_str() {
-                // A column that comes back NOT NULL must fill the rows.
-                "has a default" => true,
-                // Without a default it fails on any row.
-                "may be NULL" => then.default.is_none() && then.identity.is_none() && then.generated.is_none(),
-                text => is_wider(text),
-            }
-        }
-        _ => false,
-    }
-}
-
-/// With quotes where it needs them, as the names of changes are.
-fn printed(name: &Ident) -> String {
-    name.to_string()
-}
-
-fn column_of<'a>(schema: &'a Schema, full: &str) -> Option<&'a Column> {
-    let (table, column) = full.rsplit_once('.')?;
-    let table = schema.tables().find(|(relation, _)| relation.name.to_string() == table)?.1;
-    table.columns.iter().find(|one| printed(&one.name) == column)
-}
-
 /// The relation, column or constraint of that name.
 fn standing(schema: &Schema, change: &Change) -> Option<(RelationId, Option<ColumnId>, Option<ConstraintId>)> {
     let relation = |name: &str| schema.relations().find(|one| one.name.to_string() == name);
@@ -254,31 +246,10 @@ fn standing(schema: &Schema, change: &Change) -> Option<(RelationId, Option<Colu
         "constraint" => {
             let (table, name) = change.name.rsplit_once('.')?;
             let table = relation(table)?;
-            let row = schema.constraints_of(table.id).find(|row| printed(&row.name) == name)?;
+            let row = schema.constraints_of(table.id).find(|row| row.name.to_string() == name)?;
             Some((table.id, None, Some(row.id)))
         }
         _ => Some((relation(&change.name)?.id, None, None)),
-    }
-}
-
-/// The table is there, its column is not.
-fn is_taken(schema: &Schema, full: &str) -> bool {
-    let table = full.rsplit_once('.').map_or("", |(table, _)| table);
-    schema.tables().any(|(relation, _)| relation.name.to_string() == table) && column_of(schema, full).is_none()
-}
-
-/// `is character varying rather than character varying(255)`: all that fitted fits.
-fn is_wider(text: &str) -> bool {
-    let Some((now, then)) = text.strip_prefix("is ").and_then(|text| text.split_once(" rather than ")) else {
-        return false;
-    };
-    let limited = |family: &str| then.strip_prefix(family).is_some_and(|rest| rest.starts_with('('));
-    match now {
-        "text" | "character varying" => limited("character varying"),
-        "numeric" => limited("numeric") || matches!(then, "smallint" | "integer" | "bigint"),
-        "bigint" => matches!(then, "smallint" | "integer"),
-        "integer" => then == "smallint",
-        _ => false,
     }
 }
 

@@ -41,6 +41,7 @@ pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
             | FailureKind::Inherited
             | FailureKind::BehindConstraint
             | FailureKind::DependedOn
+            | FailureKind::NoCast
             | FailureKind::Refused => format!("`{object}` is as it is since here"),
         };
         finding.because(because.span, text);

@@ -17,6 +17,7 @@ mod weight;
 
 pub use subject::{FACTS, FIELDS, OPERATIONS};
 
+mod back;
 mod backfill;
 mod backfill_before_sync;
 mod by_database;

@@ -12,6 +12,7 @@ use crate::schema::{Constraint, Failure, FailureKind, Relation, Schema};
 /// What is left: any other refusal.
 pub fn statement_refused(step: &Step, findings: &mut Findings) {
     missing_object::report(step, FailureKind::Refused, findings);
+    missing_object::report(step, FailureKind::NoCast, findings);
 }
 
 /// Says that the statement fails, where that is certain, as PostgreSQL will say it.

@@ -7,7 +7,7 @@ use crate::finding::Severity;
 use crate::history::{AfterFailure, Course, Framework, Passed, Stop, TransactionUnit, Whole, Why};
 use crate::operation::{AlterTable, CreateIndex, Ident, Operation, TableActionKind};
 use crate::schema::definition::{index_body, type_name};
-use crate::schema::difference::{ChangeKind, Shared};
+use crate::schema::difference::{Aspect, ChangeKind, Shared};
 use crate::schema::{Applied, FailureKind, Phase, Relation, Schema};
 
 /// Stops that are tried: the first ones of a long migration tell what the others would.
@@ -153,8 +153,8 @@ fn after_stop(whole: &Whole, findings: &mut Findings) {
         for change in changes {
             let broken = change.kind == ChangeKind::Differs
                 && change.certain
-                && (change.object == "index" && change.text.contains("INVALID")
-                    || change.object == "constraint" && change.text.contains("NOT VALID"));
+                && matches!(change.object, "index" | "constraint")
+                && change.aspect == Aspect::Valid { now: false };
             if !broken || told.contains(&change.name) {
                 continue;
             }

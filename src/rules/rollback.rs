@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::back::{Shown, is_copied, nulls_are_meant, says_that_it_may_fail};
+use super::inverse::not_null_name;
 use super::{Findings, say, stopped};
 use crate::finding::Severity;
 use crate::history::{Course, Passed, Whole};
 use crate::operation::{ConstraintKind, Ident, Node, Operation, TableActionKind};
 use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, RelationId, Schema, Table};
-use crate::source::Span;
 
 /// The course of a down that does something, after an up that was understood.
 pub(super) fn way_back<'a>(whole: &Whole<'a>) -> Option<&'a Course> {
@@ -21,20 +22,6 @@ pub(super) fn way_back<'a>(whole: &Whole<'a>) -> Option<&'a Course> {
 fn does_something(node: &Node) -> bool {
     let Node::Statement(statement) = node else { return true };
     !matches!(statement.operation, Operation::Query(_) | Operation::Set(_) | Operation::Transaction(_))
-}
-
-/// Right above a statement of the down a comment says that it may fail: whoever wrote it has weighed it.
-fn says_that_it_may_fail(whole: &Whole, course: &Course, step: &Passed) -> bool {
-    const WORDS: [&str; 8] = ["fail", "violat", "error", "cannot", "can't", "not fit", "irreversib", "impossible"];
-    let at = step.origin.span;
-    let others = course.units.iter().flat_map(|unit| &unit.steps).chain(whole.steps);
-    let ends = others.map(|one| one.origin.span).filter(|one| one.source == at.source && one.end <= at.start);
-    let from = ends.map(|one| one.end).max().unwrap_or(0);
-    let near = |span: Span| span.source == at.source && span.start >= from && span.end <= at.start;
-    whole.context.migration.comments.iter().filter(|comment| near(comment.span)).any(|comment| {
-        let text = comment.text.to_lowercase();
-        WORDS.iter().any(|word| text.contains(word))
-    })
 }
 
 /// The down adds a constraint for which rows written since the up may be wrong.
@@ -65,16 +52,17 @@ pub fn restores_constraint(whole: &Whole, findings: &mut Findings) {
             }
             for action in &alter.actions {
                 let what = match &action.kind {
+                    // NOT VALID reads no row that is there.
                     TableActionKind::AddConstraint(definition)
-                        if !matches!(definition.kind, ConstraintKind::Primary(_)) =>
+                        if !matches!(definition.kind, ConstraintKind::Primary(_)) && !definition.not_valid =>
                     {
                         restored(before, after, &course.end.schema, table, definition.name.as_ref())
                     }
-                    TableActionKind::SetNotNull { column } => not_null_again(before, after, table, column),
+                    TableActionKind::SetNotNull { column } => not_null_again(whole, table, column),
                     _ => None,
                 };
                 if let Some(what) = what {
-                    report_restored(step, table, &what, findings);
+                    report_restored(whole, step, table, &what, findings);
                 }
             }
         }
@@ -102,6 +90,8 @@ fn restored(before: &Schema, after: &Schema, end: &Schema, table: &Relation, nam
         query: stopped::violations(end, row),
         kind: kind(row),
         meant: replaced,
+        shown: None,
+        default: false,
     })
 }
 
@@ -145,6 +135,10 @@ struct Restored {
     kind: &'static str,
     /// Rows that it would refuse are written from the up on, by all that is seen.
     meant: bool,
+    /// What shows it of a NULL.
+    shown: Option<Shown>,
+    /// The column gives its rows a value.
+    default: bool,
 }
 
 fn kind(row: &Constraint) -> &'static str {
@@ -158,36 +152,53 @@ fn kind(row: &Constraint) -> &'static str {
     }
 }
 
-fn not_null_again(before: &Schema, after: &Schema, table: &Relation, column: &Ident) -> Option<Restored> {
-    let not_null = |schema: &Schema| Some(schema.get_relation(table.id)?.as_table()?.column(column)?.not_null);
+fn not_null_again(whole: &Whole, table: &Relation, column: &Ident) -> Option<Restored> {
+    let id = table.as_table()?.column(column)?.id;
+    let not_null = |schema: &Schema| Some(schema.get_relation(table.id)?.as_table()?.column_by_id(id)?.not_null);
     let query = format!("SELECT count(*) FROM {} WHERE {column} IS NULL", table.name);
-    let again = not_null(before) == Some(true) && not_null(after) == Some(false);
-    again.then(|| Restored { name: column.clone(), query: Some(query), kind: "NOT NULL", meant: true })
+    let again = not_null(&whole.before.schema) == Some(true) && not_null(&whole.after.schema) == Some(false);
+    let shown = nulls_are_meant(whole, table.id, id).filter(|_| again);
+    again.then(|| Restored {
+        name: column.clone(),
+        query: Some(query),
+        kind: "NOT NULL",
+        meant: shown.is_some(),
+        shown,
+        default: table.as_table().and_then(|table| table.column(column)).is_some_and(|one| one.default.is_some()),
+    })
 }
 
-fn report_restored(step: &Passed, table: &Relation, what: &Restored, findings: &mut Findings) {
+fn report_restored(whole: &Whole, step: &Passed, table: &Relation, what: &Restored, findings: &mut Findings) {
     let name = table.name.short();
-    let message = format!(
-        "down puts {} `{}` of `{name}` back: it fails where rows written since the up do not fit",
-        what.kind, what.name
-    );
+    let fails = match (what.kind, what.meant) {
+        ("NOT NULL", true) => "it fails once a row written since the up holds NULL",
+        ("NOT NULL", false) => "it fails if a row written since the up holds NULL, which nothing here shows",
+        _ => "it fails where rows written since the up do not fit",
+    };
+    let message = format!("down puts {} `{}` of `{name}` back: {fails}", what.kind, what.name);
     let finding = findings.report(&step.origin, "down restores", step.certain, message);
     finding.object(format!("{}.{}", table.name, what.name));
-    if !what.meant {
+    if let Some(shown) = &what.shown {
+        finding.because(shown.span, shown.text.clone());
+    }
+    if !what.meant || is_copied(whole) {
         finding.severity = finding.severity.min(Severity::Note);
     }
     finding.one_per("restored");
     if let Some(query) = &what.query {
         finding.verify(query);
     }
+    let column = &what.name;
     finding.instead(match what.kind {
+        "NOT NULL" if what.default => {
+            format!("-- in the down, before it\nUPDATE {} SET {column} = DEFAULT WHERE {column} IS NULL;", table.name)
+        }
         // A NOT NULL can be NOT VALID from 18 on only, a key never.
         "NOT NULL" => format!(
             "-- in the down, in its place: new rows are refused, old ones are mended later\n\
-             ALTER TABLE {} ADD CONSTRAINT {} CHECK ({} IS NOT NULL) NOT VALID;",
+             ALTER TABLE {} ADD CONSTRAINT {} CHECK ({column} IS NOT NULL) NOT VALID;",
             table.name,
-            Ident::new(format!("{}_not_null", what.name.as_str())),
-            what.name
+            not_null_name(column),
         ),
         "check" | "foreign key" => {
             "-- in the down: NOT VALID, and VALIDATE once the rows that do not fit are mended".to_owned()

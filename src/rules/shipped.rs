@@ -38,12 +38,14 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
         1 => ("its text and that of another one".to_owned(), "they were"),
         more => (format!("its text and those of {more} others"), "they were"),
     };
+    // The application's code may turn it off, which is not read.
+    let unless = if edit.framework == Framework::Flyway { " (unless its `validateOnMigrate` is off)" } else { "" };
     let of_runner = match edit.after_edit {
         AfterEdit::Nothing => None,
         AfterEdit::RefusesOtherWords if edit.only_format => None,
         AfterEdit::Refuses | AfterEdit::RefusesOtherLines | AfterEdit::RefusesOtherWords => Some(format!(
-            "{its} changed after {it_was} shipped: {runner} compares checksums, and runs nothing any more where {it_was} \
-             applied"
+            "{its} changed after {it_was} shipped: {runner} compares checksums{unless}, and runs nothing any more where \
+             {it_was} applied"
         )),
         AfterEdit::RunsAgain => Some(format!(
             "{its} changed after {it_was} shipped: where {it_was} applied, {runner} runs the downs that it has kept, and \

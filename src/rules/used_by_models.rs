@@ -38,6 +38,18 @@ pub(super) fn is_ignored(whole: &Whole, relation: &Relation, column: &Ident) -> 
     }
 }
 
+/// The class that ignores a column from this release on, so that what it writes leaves it out.
+pub(super) fn is_ignored_by_code<'a>(
+    whole: &Whole<'a>,
+    relation: &Relation,
+    column: &Ident,
+) -> Option<(&'a str, crate::source::Span)> {
+    match use_of(whole, relation, column) {
+        Use::Ignored(model, ignored) => Some((&model.class, ignored.span)),
+        Use::Used(_) | Use::Unknown => None,
+    }
+}
+
 fn use_of<'a>(whole: &Whole<'a>, relation: &Relation, column: &Ident) -> Use<'a> {
     whole.context.plan.history.application.use_of(&relation.name.name, column)
 }

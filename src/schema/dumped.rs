@@ -1,6 +1,7 @@
 //! A dump of the schema takes the place of what a history was found to make: the objects are the dump's, and those of
 //! the same name stay the same objects, so that what is known of them and their rows stays true.
 
+mod disputed;
 #[cfg(test)]
 mod tests;
 mod untold;

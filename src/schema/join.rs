@@ -3,7 +3,10 @@
 use imbl::OrdMap;
 
 use super::kept::{Kept, apart};
-use super::{Existence, Relation, RelationId, RelationKind, Schema};
+use super::{
+    ColumnId, Constraint, ConstraintId, ConstraintRow, Existence, IndexKey, Part, Relation, RelationId, RelationKind,
+    Schema, Table,
+};
 use crate::operation::Origin;
 
 impl Schema {
@@ -53,7 +56,7 @@ impl Schema {
         self.next_id = self.next_id.max(other.next_id);
         for (name, id, known) in beside(&other.relation_names, &own.relation_names) {
             let (None, Some(theirs)) = (known, other.relations.get(id)) else { continue };
-            if own.is_same_object(theirs) {
+            if own.is_same_object(theirs) || self.takes_index(theirs, maybe) {
                 continue;
             }
             let new = RelationId(self.fresh());
@@ -99,6 +102,71 @@ impl Schema {
             }
         }
         self.columns_may_be_more(own, other, maybe);
+        for (id, theirs, known) in beside(&other.constraints, &own.constraints) {
+            if known.is_none() {
+                self.take_constraint(*id, theirs, maybe);
+            }
+        }
+    }
+
+    /// A check or a foreign key that only one way has, on tables that both have, is perhaps there.
+    fn take_constraint(&mut self, id: ConstraintId, theirs: &Constraint, maybe: &Existence) {
+        let references = match &theirs.kind {
+            ConstraintRow::Check { .. } => None,
+            ConstraintRow::Foreign(key) if !key.referenced_side => Some(key),
+            _ => return,
+        };
+        let has = |table: RelationId, columns: &[ColumnId]| {
+            let table = self.get_relation(table).and_then(Relation::as_table);
+            table.is_some_and(|table| columns.iter().all(|column| table.column_by_id(*column).is_some()))
+        };
+        let stands = has(theirs.table, &theirs.columns)
+            && references.is_none_or(|key| has(key.references, &key.referenced_columns));
+        let named = self.constraints_of(theirs.table).any(|row| row.name == theirs.name);
+        if !stands || named || theirs.parent.is_some() || !theirs.children.is_empty() {
+            return;
+        }
+        let mut row = theirs.clone();
+        row.existence = maybe.clone();
+        if let Some(scope) = self.constraint_scope(row.table, &row.name) {
+            self.count_constraint_name(scope);
+        }
+        self.gone_parts.remove(&(row.table, Part::Constraint, row.name.clone()));
+        self.edit_table(row.table, |table| table.constraints.push(id));
+        if let Some(key) = references {
+            self.edit_table(key.references, |table| table.referenced_by.push(id));
+        }
+        self.constraints.insert(id, Kept::new(row));
+    }
+
+    /// An index that another schema has, of a table that both have, is perhaps there: as what it is, under its own id.
+    pub(super) fn takes_index(&mut self, theirs: &Relation, maybe: &Existence) -> bool {
+        let Some(index) = theirs.as_index().filter(|index| index.constraint.is_none()) else { return false };
+        let is_known = |table: &Table| {
+            let keys = index.parts.iter().filter_map(|part| match &part.key {
+                IndexKey::Column(column) => Some(column),
+                IndexKey::Expression(_) => None,
+            });
+            keys.chain(&index.include).all(|column| table.column_by_id(*column).is_some())
+        };
+        let stands = self.get_relation(index.table).and_then(Relation::as_table).is_some_and(is_known);
+        if !stands || self.relations.contains_key(&theirs.id) {
+            return false;
+        }
+        let mut index = index.clone();
+        index.children.clear();
+        index.parent = index.parent.filter(|id| self.get_relation(*id).is_some_and(|one| one.as_index().is_some()));
+        if let Some(parent) = index.parent {
+            self.edit_index(parent, |parent| parent.children.push(theirs.id));
+        }
+        let (table, name) = (index.table, theirs.name.clone());
+        self.gone.remove(&name);
+        self.name_relation(name.clone(), theirs.id);
+        let kind = RelationKind::Index(index);
+        let relation = Relation { id: theirs.id, name, existence: maybe.clone(), kind };
+        self.relations.insert(theirs.id, Kept::new(relation));
+        self.edit_table(table, |table| table.indexes.push(theirs.id));
+        true
     }
 
     /// The other side's object is here under its id, renamed perhaps.

@@ -510,6 +510,8 @@ pub enum FailureKind {
     BehindConstraint,
     /// A drop without CASCADE of what others need.
     DependedOn,
+    /// A type to which values must be taken by USING.
+    NoCast,
     /// Anything else that PostgreSQL refuses.
     Refused,
 }

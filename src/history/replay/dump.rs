@@ -20,6 +20,7 @@ impl Replay<'_> {
         self.commit();
         self.follows = Follows::SchemaAndData;
         let mut schema = history.as_dumped(&self.state.schema, told);
+        schema.dispute(&history);
         self.session = session;
         schema.search_path = self.session.search_path();
         self.state.edit_data().take_dump(&schema);

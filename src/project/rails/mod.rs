@@ -160,7 +160,7 @@ pub fn application(
     base: Option<(&Git<'_>, &str)>,
     sources: &mut Sources,
 ) -> Result<Application, Error> {
-    const TAKES: &[&str] = &["remove", "rename", "drop", "DROP", "RENAME"];
+    const TAKES: &[&str] = &["remove", "rename", "drop", "DROP", "RENAME", "_null"];
     let is_change = history.drafts.iter().any(|draft| !draft.migration.judged);
     if history.layout.framework != Framework::Rails || !is_change {
         return Ok(Application::default());

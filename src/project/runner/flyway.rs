@@ -106,7 +106,8 @@ fn list(context: &mut Context<'_>) -> Entries {
     let layout = context.layout;
     let options = Options::around(context.root, &context.root.join(&layout.root));
     let late = options.out_of_order.then_some(Late::Runs);
-    let mut found = Entries { late, ..Entries::default() };
+    let after_edit = options.takes_edits.then_some(AfterEdit::Nothing);
+    let mut found = Entries { late, after_edit, ..Entries::default() };
     let mut ignored = BTreeSet::new();
     let mut undo: BTreeMap<Vec<String>, &Found> = BTreeMap::new();
     let mut files = Vec::new();

@@ -192,6 +192,8 @@ pub struct Entries {
     pub has_gaps: bool,
     /// What the settings make of a version that comes late, where that is not what the runner does by itself.
     pub late: Option<Late>,
+    /// The same for a shipped file whose text changed.
+    pub after_edit: Option<AfterEdit>,
     /// A database that a manifest says all files are for, where that is not PostgreSQL.
     pub other_database: Option<&'static str>,
     /// Values that the runner's own settings give to placeholders.

@@ -257,6 +257,12 @@ pub(super) fn quote(value: &Value, with_quotes: bool) -> Option<String> {
     })
 }
 
+/// A relation of any kind stands under a written name; `None` where that is not known.
+pub(super) fn relation_named(schema: &Schema, name: &str) -> Option<bool> {
+    let given = Given::of(vec![Value::text(name)]);
+    Asked { schema, given: &given }.relation(|_| true)
+}
+
 struct Asked<'a> {
     schema: &'a Schema,
     given: &'a Given,

@@ -3,6 +3,7 @@
 //! What it cannot work out is [`Value::Unknown`] with the reason, and what it does not understand is an unread step;
 //! it never stays silent. It has a budget in steps, levels and bytes.
 
+mod asked;
 mod background;
 mod branch;
 mod budget;

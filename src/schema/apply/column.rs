@@ -1,11 +1,11 @@
 //! ADD, DROP and ALTER COLUMN, with children.
 
 use super::resolve::quoted;
-use super::{Change, Outcome, because, duplicate, inherited, refused};
+use super::{Change, Outcome, because, duplicate, failure, inherited, refused};
 use crate::operation::{
     ColumnDefinition, Constant, ConstraintKind, Expr, Expression, Ident, KeyPart, Name, NotNull, Rename, TypeName,
 };
-use crate::schema::{ColumnId, ConstraintRow, IndexKey, Part, RelationId, TypeKind};
+use crate::schema::{ColumnId, ConstraintRow, FailureKind, IndexKey, Part, RelationId, TypeKind};
 
 /// What ALTER COLUMN … TYPE asks for.
 #[derive(Clone, Copy)]
@@ -240,7 +240,7 @@ impl Change<'_> {
             && before.is_some_and(|before| self.needs_using(before, data_type))
         {
             let message = format!("column {} cannot be cast automatically to type {data_type}", quoted(name));
-            return Err(refused("42804", object, message));
+            return Err(failure(FailureKind::NoCast, "42804", object, message));
         }
         if let Some(default) = own.default.as_ref().filter(|_| own.sequence.is_none() && own.generated.is_none()) {
             let literal = matches!(&default.tree, Expr::Constant(_));

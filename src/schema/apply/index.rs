@@ -118,31 +118,6 @@ impl Change<'_> {
         self.operator_classes_exist(index)
     }
 
-    /// Built-in types without an order (42704); an operator class of an extension may give one.
-    fn operator_classes_exist(&self, index: &Index) -> Outcome {
-        if index.method != "btree" || !self.schema.extensions.is_empty() {
-            return Ok(());
-        }
-        let table = self.schema.table(index.table);
-        for part in index.parts.iter().filter(|part| part.operator_class.is_none()) {
-            let IndexKey::Column(column) = &part.key else { continue };
-            let Some(data_type) = table.column_by_id(*column).and_then(|column| column.data_type.as_ref()) else {
-                continue;
-            };
-            let name = data_type.name.name.as_str();
-            let unordered = matches!(
-                name,
-                "json" | "xml" | "point" | "line" | "lseg" | "box" | "path" | "polygon" | "circle" | "jsonpath"
-            );
-            if data_type.built_in && unordered {
-                let message =
-                    format!("data type {data_type} has no default operator class for access method \"btree\"");
-                return Err(missing("42704", name.to_owned(), message));
-            }
-        }
-        Ok(())
-    }
-
     fn index_part(&mut self, table: RelationId, part: &IndexPart) -> Outcome<IndexColumn> {
         let key = match &part.key {
             KeyPart::Column(name) => IndexKey::Column(self.index_column(table, name)?),

@@ -85,12 +85,12 @@ impl Schema {
         }
     }
 
-    fn constraint_scope(&self, table: RelationId, name: &Ident) -> Option<QualifiedName> {
+    pub(in crate::schema) fn constraint_scope(&self, table: RelationId, name: &Ident) -> Option<QualifiedName> {
         let relation = self.get_relation(table)?;
         Some(QualifiedName::new(relation.name.schema.clone(), name.clone()))
     }
 
-    pub(super) fn count_constraint_name(&mut self, name: QualifiedName) {
+    pub(in crate::schema) fn count_constraint_name(&mut self, name: QualifiedName) {
         *self.constraint_names.entry(name).or_insert(0) += 1;
     }
 

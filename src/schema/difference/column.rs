@@ -2,7 +2,7 @@
 
 use super::pairs::column_is_shared;
 use super::same::same_option;
-use super::{Change, ChangeKind, Comparison, Guard, Loss, Repair, Stage};
+use super::{Aspect, Change, ChangeKind, Comparison, Guard, Loss, Repair, Stage};
 use crate::operation::{Ident, QualifiedName, TypeName};
 use crate::schema::definition::{parenthesised, type_name};
 use crate::schema::statement;
@@ -91,7 +91,14 @@ impl Comparison<'_> {
             let repair = Repair::new(Stage::Rename, sql)
                 .when(Guard::column(&name, &column.name, true))
                 .when(Guard::column(&name, &then.name, false));
-            self.differs("column", full.clone(), format!("is called {}", column.name), both, vec![repair]);
+            self.differs_in(
+                Aspect::Name,
+                "column",
+                full.clone(),
+                format!("is called {}", column.name),
+                both,
+                vec![repair],
+            );
         }
         if let (Some(now), Some(wanted)) = (&column.data_type, &then.data_type)
             && !inherited
@@ -106,14 +113,16 @@ impl Comparison<'_> {
                 let repair = alter(format!("TYPE {}{using}", texts.1));
                 let repair = if keeps_values(now, wanted) { repair } else { repair.loses(Loss::Precision) };
                 let text = format!("is {} rather than {}", texts.0, texts.1);
-                self.differs("column", full.clone(), text, both, vec![repair]);
+                let aspect = Aspect::Type { now: now.clone(), then: wanted.clone() };
+                self.differs_in(aspect, "column", full.clone(), text, both, vec![repair]);
             }
         }
         self.default_of(relation, column, other, then, &alter);
         if column.not_null != then.not_null && !self.parent_says_not_null(relation, other, &then.name) {
             let (words, text) =
                 if then.not_null { ("SET NOT NULL", "may be NULL") } else { ("DROP NOT NULL", "is NOT NULL") };
-            self.differs("column", full, text, both, vec![alter(words.to_owned())]);
+            let aspect = Aspect::NotNull { now: column.not_null };
+            self.differs_in(aspect, "column", full, text, both, vec![alter(words.to_owned())]);
         }
     }
 
@@ -171,7 +180,8 @@ impl Comparison<'_> {
             None => (alter("DROP DEFAULT".to_owned()), "has a default"),
         };
         let text = if column.default.is_none() { "has no default" } else { text };
-        self.differs("column", full, text, both, vec![repair]);
+        let aspect = Aspect::Default { now: column.default.is_some() };
+        self.differs_in(aspect, "column", full, text, both, vec![repair]);
     }
 
     /// The same stands at a parent: what is done there reaches its partitions.

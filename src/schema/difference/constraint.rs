@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::pairs::is_shared;
 use super::same::{same, same_index};
-use super::{Comparison, Guard, Repair, Shared, Stage};
+use super::{Aspect, Comparison, Guard, Repair, Shared, Stage};
 use crate::operation::QualifiedName;
 use crate::schema::definition::{constraint as definition, index_body};
 use crate::schema::{Constraint, ConstraintId, ConstraintRow, Existence, RelationId, Schema};
@@ -187,7 +187,14 @@ impl<'a> Comparison<'a> {
             let repair = Repair::new(Stage::Rename, sql)
                 .when(Guard::constraint(&name, &row.name, true))
                 .when(Guard::constraint(&name, &other.name, false));
-            self.differs("constraint", full.clone(), format!("is called {}", row.name), both, vec![repair]);
+            self.differs_in(
+                Aspect::Name,
+                "constraint",
+                full.clone(),
+                format!("is called {}", row.name),
+                both,
+                vec![repair],
+            );
         }
         if matches!(row.kind, ConstraintRow::NotNull) && matches!(other.kind, ConstraintRow::NotNull) {
             return;
@@ -225,7 +232,8 @@ impl<'a> Comparison<'a> {
                 let sql = format!("ALTER TABLE {name} DROP CONSTRAINT {drop}, ADD CONSTRAINT {drop} {whole}");
                 ("is validated", Repair::new(Stage::AddForeignKey, sql))
             };
-            self.differs("constraint", full, text, both, vec![repair.when(is)]);
+            let aspect = Aspect::Valid { now: row.validated };
+            self.differs_in(aspect, "constraint", full, text, both, vec![repair.when(is)]);
         }
     }
 

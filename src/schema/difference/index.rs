@@ -2,7 +2,7 @@
 
 use super::constraint::clear;
 use super::same::same_index;
-use super::{Comparison, Guard, Repair, Sides, Stage};
+use super::{Aspect, Comparison, Guard, Repair, Sides, Stage};
 use crate::schema::definition::index_body;
 use crate::schema::statement::{self, IndexForm};
 use crate::schema::{Existence, Index, Relation};
@@ -114,7 +114,7 @@ impl<'a> Comparison<'a> {
             let text = if index.valid { "is valid" } else { "is INVALID: no query uses it" };
             let partitioned = self.to.get_relation(then.table).is_some_and(Relation::is_partitioned);
             let repairs = if then.valid && !partitioned { self.make_index(other, then) } else { Vec::new() };
-            self.differs("index", name.clone(), text, both, repairs);
+            self.differs_in(Aspect::Valid { now: index.valid }, "index", name.clone(), text, both, repairs);
         }
         let parent = index.parent.and_then(|parent| self.pairs.to(parent));
         if parent != then.parent && index.parent.is_none() {

@@ -19,7 +19,7 @@ pub use same::same_index;
 use std::collections::BTreeSet;
 
 use super::{Constraint, Existence, Function, Relation, RelationId, Schema, Trigger, Type};
-use crate::operation::{Origin, QualifiedName};
+use crate::operation::{Origin, QualifiedName, TypeName};
 use pairs::Pairs;
 use sides::Sides;
 
@@ -38,6 +38,7 @@ pub struct Change {
     pub kind: ChangeKind,
     /// `table`, `column`, `constraint` …
     pub object: &'static str,
+    pub aspect: Aspect,
     /// As messages name it: `public.t.c`.
     pub name: String,
     /// What differs, in words; empty where the whole object is there or is not.
@@ -48,6 +49,32 @@ pub struct Change {
     pub made: Option<Origin>,
     /// Statements that bring the first side to the second.
     pub repairs: Vec<Repair>,
+}
+
+/// In what an object is not the same; `now` is the first side's.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Aspect {
+    /// It is there, or it is not.
+    Whole,
+    Name,
+    Type {
+        now: TypeName,
+        then: TypeName,
+    },
+    NotNull {
+        now: bool,
+    },
+    /// Whether it has a default now.
+    Default {
+        now: bool,
+    },
+    /// Of a view.
+    Query,
+    /// NOT VALID, or INVALID, on one side.
+    Valid {
+        now: bool,
+    },
+    Other,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,6 +173,7 @@ impl<'a> Comparison<'a> {
         self.changes.push(Change {
             kind: ChangeKind::Extra,
             object,
+            aspect: Aspect::Whole,
             name: name.into(),
             text: String::new(),
             certain: existence.is_certain(),
@@ -158,6 +186,7 @@ impl<'a> Comparison<'a> {
         self.changes.push(Change {
             kind: ChangeKind::Missing,
             object,
+            aspect: Aspect::Whole,
             name: name.into(),
             text: String::new(),
             certain: existence.is_certain(),
@@ -174,9 +203,22 @@ impl<'a> Comparison<'a> {
         both: (&Existence, &Existence),
         repairs: Vec<Repair>,
     ) {
+        self.differs_in(Aspect::Other, object, name, text, both, repairs);
+    }
+
+    fn differs_in(
+        &mut self,
+        aspect: Aspect,
+        object: &'static str,
+        name: impl Into<String>,
+        text: impl Into<String>,
+        both: (&Existence, &Existence),
+        repairs: Vec<Repair>,
+    ) {
         self.changes.push(Change {
             kind: ChangeKind::Differs,
             object,
+            aspect,
             name: name.into(),
             text: text.into(),
             certain: both.0.is_certain() && both.1.is_certain(),

@@ -201,6 +201,10 @@ mod tests {
                 "length(trim(a)) BETWEEN 1 AND 9",
                 "((length(TRIM(BOTH FROM a)) >= 1) AND (length(TRIM(BOTH FROM a)) <= 9))",
             ),
+            (
+                "REGEXP_REPLACE(LEFT(a, POSITION('@' IN a) - 1), '\\.', '', 'g') || b",
+                "(regexp_replace(\"left\"((a)::text, (\"position\"((a)::text, '@'::text) - 1)), '\\.'::text, ''::text, 'g'::text) || b)",
+            ),
             ("substring(a FROM '[0-9]+')::bigint", "(\"substring\"(a, '[0-9]+'::text))::bigint"),
         ] {
             assert!(same(written, dumped), "{:?} {:?}", read(written), read(dumped));

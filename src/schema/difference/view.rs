@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::pairs::is_shared;
 use super::same::same_text;
-use super::{Comparison, Guard, Repair, Shared, Stage};
+use super::{Aspect, Comparison, Guard, Repair, Shared, Stage};
 use crate::operation::QualifiedName;
 use crate::schema::definition::relation_name;
 use crate::schema::statement;
@@ -44,7 +44,7 @@ impl<'a> Comparison<'a> {
         if now.materialized != then.materialized || !self.selects_same(now, then) {
             let repairs = vec![drop(&relation.name, now), make(other, then).when(Guard::relation(&other.name, false))];
             let both = (&relation.existence, &other.existence);
-            self.differs("view", other.name.to_string(), "selects something else", both, repairs);
+            self.differs_in(Aspect::Query, "view", other.name.to_string(), "selects something else", both, repairs);
         }
     }
 

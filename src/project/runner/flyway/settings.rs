@@ -14,6 +14,8 @@ pub struct Options {
     pub group: bool,
     pub mixed: bool,
     pub out_of_order: bool,
+    /// `validateOnMigrate` is off: no checksum is compared.
+    pub takes_edits: bool,
     pub outside_transaction: bool,
     pub placeholders: BTreeMap<String, String>,
     pub names: FlywayNames,
@@ -96,6 +98,7 @@ impl Options {
             "group" => self.group = is("true"),
             "mixed" => self.mixed = is("true"),
             "outoforder" => self.out_of_order = is("true"),
+            "validateonmigrate" => self.takes_edits = is("false"),
             "executeintransaction" => self.outside_transaction = is("false"),
             // What a variable says when the application runs is not known here.
             _ if value.contains("${") => return,
@@ -227,6 +230,8 @@ mod tests {
         let set = read("flyway.conf", "flyway.placeholders.schema=app");
         assert_eq!(set.placeholders.get("schema").map(String::as_str), Some("app"));
         assert!(read("application.properties", "spring.flyway.mixed=true\ngroup=true").mixed);
+        assert!(read("application.yml", "spring:\n  flyway:\n    validate-on-migrate: false\n").takes_edits);
+        assert!(!read("flyway.conf", "flyway.validateOnMigrate=true").takes_edits);
         assert!(!read("application.properties", "group=true\nx.myflyway.group=true").is_set);
         assert!(read("flyway.toml", "[flyway]\nexecuteInTransaction = false").outside_transaction);
         let set =

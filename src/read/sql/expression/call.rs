@@ -34,7 +34,8 @@ impl Lowering {
             }
             ast::Expr::Ceil { expr, .. } => Ok(call("ceil", vec![self.expr(expr, depth + 1)?])),
             ast::Expr::Floor { expr, .. } => Ok(call("floor", vec![self.expr(expr, depth + 1)?])),
-            ast::Expr::Position { expr, r#in } => Ok(call("position", self.list([&**expr, r#in], depth)?)),
+            // The function takes the text first, and what is looked for in it second.
+            ast::Expr::Position { expr, r#in } => Ok(call("position", self.list([&**r#in, expr], depth)?)),
             ast::Expr::Substring { expr, substring_from, substring_for, .. } => {
                 let parts = std::iter::once(&**expr).chain(substring_from.as_deref()).chain(substring_for.as_deref());
                 Ok(call("substring", self.list(parts, depth)?))
