@@ -10,8 +10,17 @@ use crate::source::Span;
 /// Right above a statement of the down a comment says that it may fail: whoever wrote it has weighed it.
 const MAY_FAIL: [&str; 8] = ["fail", "violat", "error", "cannot", "can't", "not fit", "irreversib", "impossible"];
 /// What says of a migration that it lets NULL in, in its name or in a comment.
-const NULL_IS_MEANT: [&str; 8] =
-    ["optional", "nullable", "allow null", "allow_null", "allow nil", "may be null", "can be null", "set to null"];
+const NULL_IS_MEANT: [&str; 9] = [
+    "optional",
+    "nullable",
+    "allow null",
+    "allow_null",
+    "allow nil",
+    "may be null",
+    "can be null",
+    "set to null",
+    "without a ",
+];
 /// `This migration comes from active_storage (originally 20211119233751)`: what copies an engine's migrations writes it.
 const COPIED: &str = "this migration comes from ";
 

@@ -1,6 +1,6 @@
 //! Keys of an index for whose type the method has no default operator class (42704).
 
-use super::{Change, Outcome, missing};
+use super::{Change, Outcome, refused};
 use crate::operation::{Expr, TypeName};
 use crate::schema::{Index, IndexKey, Table};
 
@@ -49,7 +49,7 @@ impl Change<'_> {
             if data_type.built_in && lacks {
                 let message =
                     format!("data type {data_type} has no default operator class for access method \"{method}\"");
-                return Err(missing("42704", name.to_owned(), message));
+                return Err(refused("42704", name.to_owned(), message));
             }
         }
         Ok(())
