@@ -186,7 +186,7 @@ impl Ships<'_> {
             if changes.is_empty() && stops.is_empty() {
                 alike.push(*number);
             } else {
-                found.extend(self.edit(*number, &changes, &stops));
+                found.extend(self.edit(*number, &changes, &stops, new));
             }
             told.extend(changes);
         }
@@ -195,7 +195,7 @@ impl Ships<'_> {
         for number in edited.iter().skip(MOST_EDITED) {
             match std::mem::take(&mut left) {
                 changes if changes.is_empty() => alike.push(*number),
-                changes => found.extend(self.edit(*number, &changes, &[])),
+                changes => found.extend(self.edit(*number, &changes, &[], new)),
             }
         }
         found.extend(self.alike(&alike, false));
@@ -288,9 +288,18 @@ impl Ships<'_> {
         found
     }
 
-    fn edit(&self, number: usize, changes: &[Change], stops: &[(String, Vec<Change>)]) -> Option<Finding> {
+    fn edit(&self, number: usize, changes: &[Change], stops: &[(String, Vec<Change>)], new: &State) -> Option<Finding> {
+        let own = self.history.migrations[number].source;
+        // Another one makes it: what it lacks for is that the shipped text drops it.
+        let is_others = |change: &&Change| {
+            let made = new.schema.tables().find(|(relation, _)| relation.name.to_string() == change.name);
+            made.is_some_and(|(relation, _)| relation.existence.origin().span.source != own)
+        };
+        let lacks = changes.iter().filter(|change| change.kind == ChangeKind::Missing && change.object == "table");
+        let dropped: Vec<String> = lacks.filter(is_others).map(|change| change.name.clone()).collect();
         let left_to_readers = stops.is_empty() && is_left_to_readers(&self.history.migrations[number], changes);
-        shipped::edited(&Edit { changes, stops, left_to_readers, ..self.edit_of(number) }, self.severities[0])
+        let edit = Edit { changes, stops, left_to_readers, dropped: &dropped, ..self.edit_of(number) };
+        shipped::edited(&edit, self.severities[0])
     }
 
     fn edit_of(&self, number: usize) -> Edit<'_> {
@@ -306,6 +315,7 @@ impl Ships<'_> {
             changes: &[],
             stops: &[],
             certain: true,
+            dropped: &[],
             left_to_readers: false,
         }
     }

@@ -316,7 +316,7 @@ pub(super) fn is_taken(schema: &Schema, full: &str) -> bool {
 }
 
 /// All that fitted fits.
-fn is_wider(now: &TypeName, then: &TypeName) -> bool {
+pub(super) fn is_wider(now: &TypeName, then: &TypeName) -> bool {
     if now.array || then.array || !now.modifiers.is_empty() {
         return false;
     }

@@ -2,7 +2,7 @@
 
 use super::{bare, say, shipped};
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::schema::difference::{Change, ChangeKind, statements};
+use crate::schema::difference::{Aspect, Change, ChangeKind, statements};
 use crate::source::Span;
 
 /// Active Record leaves out of its dump the names that it made of a table's and its columns'.
@@ -45,7 +45,9 @@ pub fn finding(
         finding.because(*span, format!("the dump has {object} `{}`", say::short(name)));
     }
     // What the migrations make and the dump forgot is to be written into it, not taken back.
-    let beyond: Vec<Change> = lacks.iter().filter(|change| change.kind != ChangeKind::Extra).cloned().collect();
+    // So is a constraint that they have validated since it was written.
+    let is_behind = |change: &Change| change.kind == ChangeKind::Extra || change.aspect == Aspect::Valid { now: true };
+    let beyond: Vec<Change> = lacks.iter().filter(|change| !is_behind(change)).cloned().collect();
     let statements: Vec<String> = statements(&beyond).iter().map(|sql| format!("{sql};")).collect();
     finding.instead(match statements.is_empty() || !is_written {
         true => "run the migrations on a database that holds what is shipped, and commit the dump that they write"

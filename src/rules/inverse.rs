@@ -56,6 +56,7 @@ fn is_spared(whole: &Whole, change: &Change) -> bool {
 }
 
 fn way_out(whole: &Whole, spared: bool, changed: &[Change]) -> Option<String> {
+    let down = down_of(whole);
     let leave =
         "-- the down leaves alone what is there before the up: guard both in the same way, or let the down do nothing";
     let mut parts: Vec<String> = spared.then(|| leave.to_owned()).into_iter().collect();
@@ -63,14 +64,14 @@ fn way_out(whole: &Whole, spared: bool, changed: &[Change]) -> Option<String> {
         changed.iter().cloned().partition(|change| is_made_anew(whole, change));
     let again = columns_again(whole, &anew);
     if !again.is_empty() {
-        parts.push("-- in the down, in the place of the column that it makes".to_owned());
+        parts.push(format!("-- in {down}, in the place of the column that it makes"));
         parts.extend(again);
     }
     let (fills, others): (Vec<Change>, Vec<Change>) =
         others.into_iter().partition(|change| change.aspect == Aspect::NotNull { now: false });
     let missing: Vec<String> = statements(&others).iter().map(|sql| format!("{};", in_its_unit(whole, sql))).collect();
     if !missing.is_empty() || !fills.is_empty() {
-        parts.push("-- in the down, beside what it does".to_owned());
+        parts.push(format!("-- in {down}, beside what it does"));
     }
     if missing.iter().any(|sql| sql.contains(" INDEX ") && sql.starts_with("CREATE")) && is_in_transaction(whole) {
         parts.push(
@@ -81,6 +82,24 @@ fn way_out(whole: &Whole, spared: bool, changed: &[Change]) -> Option<String> {
     parts.extend(missing);
     parts.extend(fills.iter().flat_map(|change| not_null_again(whole, change)));
     (!parts.is_empty()).then(|| parts.join("\n"))
+}
+
+/// `change` has no text of its way back.
+pub(super) fn down_of(whole: &Whole) -> &'static str {
+    let nodes = whole.context.migration.down.iter().flat_map(|down| &down.nodes);
+    let mut scripts = nodes.filter_map(|node| match node {
+        Node::Ruby(script) => Some(&script.file.body),
+        _ => None,
+    });
+    let Some(body) = scripts.next() else { return "the down" };
+    let (mut down, mut change) = (false, false);
+    walk(body, &mut |node| {
+        if let RubyKind::Method(method) = &node.kind {
+            down |= &*method.name == "down";
+            change |= &*method.name == "change";
+        }
+    });
+    if change && !down { "a `down`, with `up` in the place of `change`" } else { "the down" }
 }
 
 /// In a transaction no index is built or dropped CONCURRENTLY.
@@ -275,7 +294,8 @@ fn place(whole: &Whole, course: &Course, first: &Change) -> Origin {
         all.find(|(_, (before, after))| stands(before) && !stands(after)).map(|(step, _)| step)
     };
     let found = if first.kind == ChangeKind::Missing { takes() } else { makes() };
-    let step = found.or_else(|| steps().next());
+    let asks = |step: &&Passed| matches!(step.operation, Operation::Query(_));
+    let step = found.or_else(|| steps().find(|step| !asks(step)));
     let up = whole.steps.first();
     let made = first.made.clone();
     step.or(up)

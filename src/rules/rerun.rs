@@ -62,7 +62,7 @@ pub fn not_rerunnable(whole: &Whole, findings: &mut Findings) {
             finding.object(&failure.object);
             finding.because(stop.step.origin.span, format!("can fail {}", stopped::reason(stop)));
             finding.stops.push(stopped::line(whole, stop));
-            finding.instead(advice(whole, step));
+            finding.instead(advice(whole, stop));
             stopped::soften_guess(finding, whole);
             stopped::tell_databases(finding, whole, stop);
             return;
@@ -104,32 +104,61 @@ fn doubled(whole: &Whole, course: &Course) -> Option<String> {
     extra.map(|change| change.name)
 }
 
-fn advice(whole: &Whole, step: &Passed) -> String {
-    let repeatable = match &step.operation {
-        Operation::CreateIndex(_) => "-- DROP INDEX CONCURRENTLY IF EXISTS before it, or a migration of its own",
-        Operation::CreateTable(_) => "-- CREATE TABLE IF NOT EXISTS",
-        Operation::AlterTable(alter) => altered(alter),
-        Operation::Drop(_) => "-- DROP … IF EXISTS",
-        Operation::CreateTrigger(_) | Operation::CreateFunction(_) => "-- CREATE OR REPLACE",
-        _ => "-- a guard that looks whether it is there",
+/// What each statement needs that the second run meets again: it stops at the first of them, and then at the next.
+fn advice(whole: &Whole, stop: &Stop) -> String {
+    let passed = whole.course().units.iter().take(stop.passed).flat_map(|unit| &unit.steps);
+    let mut needed: Vec<String> = Vec::new();
+    let mut note = |words: String| {
+        if !needed.contains(&words) {
+            needed.push(words);
+        }
     };
+    passed.flat_map(|step| repeatable(&step.operation)).for_each(&mut note);
+    // What the statement that failed has left is no more than half of it.
+    if let (Operation::CreateIndex(create), Some(_)) = (&stop.step.operation, stop.phase) {
+        note(cleared(create));
+    }
     let checked =
         if whole.context.plan.history.runner.checksums { ", in a migration that is not shipped yet" } else { "" };
     format!(
-        "{repeatable}{checked}; or one statement a migration, so that each stop is a state from which it runs again"
+        "-- {}{checked};\n-- or one statement a migration, so that each stop is a state from which it runs again",
+        needed.join(",\n-- ")
     )
 }
 
-fn altered(alter: &AlterTable) -> &'static str {
-    match alter.actions.first().map(|action| &action.kind) {
-        Some(TableActionKind::AddColumn { .. }) => "-- ADD COLUMN IF NOT EXISTS",
-        Some(TableActionKind::AddConstraint(_)) => {
-            "-- DROP CONSTRAINT IF EXISTS in the same ALTER TABLE, before the ADD"
-        }
-        Some(TableActionKind::DropColumn { .. }) => "-- DROP COLUMN IF EXISTS",
-        Some(TableActionKind::DropConstraint { .. }) => "-- DROP CONSTRAINT IF EXISTS",
-        _ => "-- a guard that looks whether it is there",
+/// A build that failed leaves its index INVALID, and IF NOT EXISTS would take that.
+fn cleared(create: &CreateIndex) -> String {
+    let name = create.name.as_ref().map_or_else(|| "…".to_owned(), ToString::to_string);
+    let schema = create.table.schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
+    format!("DROP INDEX CONCURRENTLY IF EXISTS {schema}{name} before its build")
+}
+
+/// What makes a statement one that runs twice; nothing where it does.
+fn repeatable(operation: &Operation) -> Vec<String> {
+    let one = |words: &str| vec![words.to_owned()];
+    match operation {
+        Operation::CreateIndex(create) if !create.if_not_exists => vec![cleared(create)],
+        Operation::CreateTable(create) if !create.if_not_exists => one("CREATE TABLE IF NOT EXISTS"),
+        Operation::CreateTableAs(create) if !create.if_not_exists => one("CREATE TABLE IF NOT EXISTS"),
+        Operation::AlterTable(alter) => alter.actions.iter().filter_map(|action| altered(&action.kind)).collect(),
+        Operation::Drop(drop) if !drop.if_exists => one("DROP … IF EXISTS"),
+        Operation::CreateTrigger(create) if !create.or_replace => one("DROP TRIGGER IF EXISTS before CREATE TRIGGER"),
+        Operation::CreateFunction(create) if !create.or_replace => one("CREATE OR REPLACE FUNCTION"),
+        Operation::CreateType(_) => one("a guard that looks whether the type is there"),
+        Operation::Rename(_) => one("a guard that looks under which name it is there"),
+        _ => Vec::new(),
     }
+}
+
+fn altered(kind: &TableActionKind) -> Option<String> {
+    let words = match kind {
+        TableActionKind::AddColumn { if_not_exists: false, .. } => "ADD COLUMN IF NOT EXISTS",
+        TableActionKind::AddConstraint(_) => "DROP CONSTRAINT IF EXISTS in the same ALTER TABLE, before the ADD",
+        TableActionKind::DropColumn { if_exists: false, .. } => "DROP COLUMN IF EXISTS",
+        TableActionKind::DropConstraint { if_exists: false, .. } => "DROP CONSTRAINT IF EXISTS",
+        _ => return None,
+    };
+    Some(words.to_owned())
 }
 
 /// IF NOT EXISTS, or a guard, takes what is broken or different for what is wanted.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::back::{Shown, is_copied, nulls_are_meant, says_that_it_may_fail};
-use super::inverse::not_null_name;
+use super::inverse::{down_of, not_null_name};
 use super::{Findings, say, stopped};
 use crate::finding::Severity;
 use crate::history::{Course, Passed, Whole};
@@ -188,22 +188,22 @@ fn report_restored(whole: &Whole, step: &Passed, table: &Relation, what: &Restor
     if let Some(query) = &what.query {
         finding.verify(query);
     }
-    let column = &what.name;
+    let (column, down) = (&what.name, down_of(whole));
     finding.instead(match what.kind {
         "NOT NULL" if what.default => {
-            format!("-- in the down, before it\nUPDATE {} SET {column} = DEFAULT WHERE {column} IS NULL;", table.name)
+            format!("-- in {down}, before it\nUPDATE {} SET {column} = DEFAULT WHERE {column} IS NULL;", table.name)
         }
         // A NOT NULL can be NOT VALID from 18 on only, a key never.
         "NOT NULL" => format!(
-            "-- in the down, in its place: new rows are refused, old ones are mended later\n\
+            "-- in {down}, in its place: new rows are refused, old ones are mended later\n\
              ALTER TABLE {} ADD CONSTRAINT {} CHECK ({column} IS NOT NULL) NOT VALID;",
             table.name,
             not_null_name(column),
         ),
         "check" | "foreign key" => {
-            "-- in the down: NOT VALID, and VALIDATE once the rows that do not fit are mended".to_owned()
+            format!("-- in {down}: NOT VALID, and VALIDATE once the rows that do not fit are mended")
         }
-        _ => "-- in the down, before it: mend the rows that do not fit, or leave the key out".to_owned(),
+        _ => format!("-- in {down}, before it: mend the rows that do not fit, or leave the key out"),
     });
 }
 

@@ -1,9 +1,10 @@
 //! Migrations that are shipped and changed since: what databases that ran them have, and new ones do not.
 
+use super::back::is_wider;
 use super::{bare, say};
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{AfterEdit, Framework};
-use crate::schema::difference::{Change, ChangeKind, statements};
+use crate::schema::difference::{Aspect, Change, ChangeKind, statements};
 use crate::source::Span;
 
 /// Places of one finding that are named; the message counts all.
@@ -26,6 +27,8 @@ pub struct Edit<'a> {
     /// The same from where it had stopped, with where that is.
     pub stops: &'a [(String, Vec<Change>)],
     pub certain: bool,
+    /// Tables that the shipped text drops and the new one does not.
+    pub dropped: &'a [String],
     /// All that databases keep are indexes, and a comment of the new text says how to make them.
     pub left_to_readers: bool,
 }
@@ -90,8 +93,12 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
         (true, _) => "-- bring back the shipped text: what differs does nothing".to_owned(),
         (_, true) => way_out("-- bring back the shipped text, and say the rest in a new migration", &all),
         // A shipped text that failed where rows stood in its way is better mended than brought back.
-        (_, false) => way_out("-- for what has run the shipped text, in a new migration", &all),
+        (_, false) => converge(&all, edit.dropped),
     });
+    if !all.is_empty() && of_runner.is_none() && all.iter().all(is_wider_there) {
+        // Whatever is written to the others is taken there too.
+        finding.severity = finding.severity.min(Severity::Warning);
+    }
     if edit.left_to_readers {
         // Whoever wants it has it, and is told how.
         finding.severity = finding.severity.min(Severity::Note);
@@ -136,6 +143,54 @@ pub fn renumbered(all: &[(MigrationRef, Span, String)], severity: Severity) -> O
     Some(finding)
 }
 
+fn is_wider_there(change: &Change) -> bool {
+    matches!(&change.aspect, Aspect::Type { now, then } if is_wider(now, then))
+}
+
+/// What makes databases of both texts alike, as far as that is worth it.
+fn converge(changes: &[Change], dropped: &[String]) -> String {
+    let is_of = |change: &Change, table: &String| {
+        let own = change.name.strip_prefix(table.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let on = |sql: &str| {
+            let named = format!(" {table}");
+            let mut rest = sql.split(&named).skip(1);
+            rest.any(|rest| !rest.starts_with(|one: char| one.is_alphanumeric() || one == '_' || one == '.'))
+        };
+        own || change.repairs.iter().any(|repair| on(&repair.sql))
+    };
+    let is_gone =
+        |change: &&Change| change.kind == ChangeKind::Missing && dropped.iter().any(|table| is_of(change, table));
+    let told: Vec<Change> =
+        changes.iter().filter(|change| !is_gone(change) && !is_wider_there(change)).cloned().collect();
+    let mut parts = Vec::new();
+    if !told.is_empty() {
+        let outside = told.iter().flat_map(|change| &change.repairs).any(|one| one.sql.contains(" CONCURRENTLY "));
+        let outside = if outside { ", outside of a transaction" } else { "" };
+        let words = format!("-- for what has run the shipped text, in a new migration{outside}");
+        if told.iter().any(|change| matches!(change.aspect, Aspect::Type { .. })) {
+            parts.push(format!(
+                "{words} (a change of type may rewrite the table, which nothing else gets at meanwhile)"
+            ));
+        } else {
+            parts.push(words);
+        }
+        parts.push(way_out("", &told).trim_start().to_owned());
+    }
+    for change in changes.iter().filter(|change| is_wider_there(change)) {
+        parts.push(format!(
+            "-- `{}`: leave it; the wider type takes all that is written, and narrowing it rewrites the table",
+            say::changed(change)
+        ));
+    }
+    if !dropped.is_empty() {
+        parts.push(
+            "-- for the others, in a new migration: where the shipped text ran, the rows are gone for good".to_owned(),
+        );
+        parts.extend(dropped.iter().map(|table| format!("DROP TABLE IF EXISTS {table};")));
+    }
+    parts.join("\n")
+}
+
 fn way_out(words: &str, changes: &[Change]) -> String {
     let statements: Vec<String> = statements(changes).iter().map(|sql| format!("{sql};")).collect();
     if statements.is_empty() { words.to_owned() } else { format!("{words}\n{}", statements.join("\n")) }
@@ -144,8 +199,15 @@ fn way_out(words: &str, changes: &[Change]) -> String {
 /// What a database has that must not be there, lacks, or has in another form.
 pub fn differences(changes: &[Change]) -> String {
     const TOLD: usize = 4;
+    // A key takes its index's name.
+    let is_kept = |change: &Change| {
+        let name = |one: &Change| one.name.rsplit('.').next().map(str::to_owned);
+        let is_key = |one: &Change| one.kind == ChangeKind::Extra && one.object == "constraint";
+        change.object == "index" && changes.iter().any(|one| is_key(one) && name(one) == name(change))
+    };
     let of = |kind: ChangeKind| {
         let named = changes.iter().filter(move |change| change.kind == kind);
+        let named = named.filter(|change| !(kind == ChangeKind::Missing && is_kept(change)));
         named.map(|change| format!("{} `{}`", change.object, say::changed(change))).collect::<Vec<_>>()
     };
     let mut parts = Vec::new();
