@@ -270,7 +270,7 @@ fn is_sequence_of(schema: &Schema, sequence: &str, table: &str) -> bool {
             let mut all = column.sequences();
             all.any(|id| schema.get_relation(id).is_some_and(|one| one.name.to_string() == sequence))
         };
-        relation.name.name.to_string() == table && (own.columns.iter().any(owns) || is_index_of(schema, own, sequence))
+        printed(&relation.name.name) == table && (own.columns.iter().any(owns) || is_index_of(schema, own, sequence))
     })
 }
 
@@ -305,8 +305,12 @@ fn is_loosened_where_it_is(whole: &Whole, change: &Change) -> bool {
 pub(super) fn column_of<'a>(schema: &'a Schema, full: &str) -> Option<&'a Column> {
     let (table, column) = full.rsplit_once('.')?;
     let table = schema.tables().find(|(relation, _)| relation.name.to_string() == table)?.1;
-    // With quotes where it needs them, as the names of changes are.
-    table.columns.iter().find(|one| one.name.to_string() == column)
+    table.columns.iter().find(|one| printed(&one.name) == column)
+}
+
+/// With quotes where it needs them, as the names of changes are.
+pub(super) fn printed(name: &Ident) -> String {
+    name.to_string()
 }
 
 /// The table is there, its column is not.

@@ -1,6 +1,6 @@
 //! Whether a migration's own way back ends in the state before: what the down leaves out, takes too much of, or fails at.
 
-use super::back::{column_of, is_copied, is_in_transaction, is_taken, is_told};
+use super::back::{column_of, is_copied, is_in_transaction, is_taken, is_told, printed};
 use super::rollback::way_back;
 use super::{Findings, say};
 use crate::finding::Severity;
@@ -265,7 +265,7 @@ fn standing(schema: &Schema, change: &Change) -> Option<(RelationId, Option<Colu
         "constraint" => {
             let (table, name) = change.name.rsplit_once('.')?;
             let table = relation(table)?;
-            let row = schema.constraints_of(table.id).find(|row| row.name.to_string() == name)?;
+            let row = schema.constraints_of(table.id).find(|row| printed(&row.name) == name)?;
             Some((table.id, None, Some(row.id)))
         }
         _ => Some((relation(&change.name)?.id, None, None)),
