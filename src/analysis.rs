@@ -199,6 +199,8 @@ fn judged(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
             }
         }
     }
+    // What was judged aside comes last; `None` last of all.
+    findings.sort_by_key(|finding| (finding.migration.is_none(), finding.migration));
     edited::keep_news(project, settings, told, &mut findings, &mut unread);
     // First of all: a finding that took others in stands at one of their places only.
     let over = |rule: &str| Rule::find_in(settings, rule).map_or(&[][..], |rule| &rule.page().over);

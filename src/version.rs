@@ -72,6 +72,11 @@ impl Standing {
     pub fn parted(&self) -> Option<Major> {
         Some(Major(self.parted.load(Ordering::Relaxed))).filter(|major| major.0 > 0)
     }
+
+    /// The same, and lets them go together again: what was seen is for somebody else to look at.
+    pub fn rejoin(&self) -> Option<Major> {
+        Some(Major(self.parted.swap(0, Ordering::Relaxed))).filter(|major| major.0 > 0)
+    }
 }
 
 /// The servers a project runs on: `14..18`, both ends included. A minor may be named (`15.8..17`);
@@ -155,6 +160,7 @@ mod tests {
         assert!(!standing.since(Major(17)));
         assert!(!standing.since(Major(15)));
         assert_eq!(standing.parted(), Some(Major(17)));
+        assert_eq!((standing.rejoin(), standing.parted()), (Some(Major(17)), None));
     }
 
     #[test]

@@ -1,9 +1,7 @@
 //! The dump that a change commits, beside what its migrations make.
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{
-    History, Migration, Plan, Replayed, SchemaDump, SinceBase, Start, Turns, UnreadStep, replay_shared,
-};
+use crate::history::{History, Migration, Plan, SchemaDump, SinceBase, Start, Turns, UnreadStep, replay_shared};
 use crate::operation::Origin;
 use crate::project::Project;
 use crate::read::on_deep_stack;
@@ -19,7 +17,7 @@ pub fn replay_dump(dump: &History, other: &Schema, told: Told, settings: &Settin
     let start = Start::of(&plan, &[major]).on(other.for_dump());
     // One major does not part from itself.
     match on_deep_stack(|| replay_shared(&plan, &start, &Turns::of(&plan), &mut |_| {})) {
-        Ok(replayed) => other.as_dumped(&replayed.end.schema, told),
+        Ok(end) => other.as_dumped(&end.state().schema, told),
         Err(_) => other.as_dumped(other, told),
     }
 }
@@ -39,6 +37,7 @@ impl Base {
         let is_plain = |one: &Migration| matches!(one.since_base, SinceBase::Same | SinceBase::Added);
         let newest = plan.settings.postgres.newest;
         let asked = plan.history.dump.is_some()
+            && !start.is_aside()
             && start.majors.contains(&newest)
             && migrations.iter().filter(|one| one.dump.is_none()).all(is_plain);
         asked.then(Base::default)
@@ -53,10 +52,10 @@ impl Base {
         self,
         project: &Project,
         plan: &Plan,
-        replayed: &Replayed,
+        replayed: &Start,
         settings: &Settings,
     ) -> Option<Finding> {
-        let (before, end) = (replayed.before_judged.as_ref()?, &replayed.end);
+        let (before, end) = (replayed.before_judged()?, replayed.state());
         let dump = plan.history.dump.as_ref()?;
         let path = project.sources.path(dump.source);
         let severity = Rule::find("schema-dump-differs").map_or(Severity::Off, |rule| rule.severity(settings, path));

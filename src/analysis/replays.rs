@@ -1,8 +1,11 @@
 //! The replays of a run: side by side, each judging a part of its history, until its majors part.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SendError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::dump;
@@ -19,18 +22,12 @@ use crate::version::Major;
 /// What the replays of all histories find, history by history.
 pub(super) fn replay_all(project: &Project, plans: &[Plan], settings: &Settings) -> Vec<Run> {
     let majors: Vec<Major> = settings.postgres.majors().collect();
-    let mut runs: Vec<Run> = thread::scope(|scope| {
-        let begin = |starts: Vec<(_, Start)>| Work::begin_all(scope, project, starts);
-        let mut open = begin(plans.iter().map(|plan| (plan, Start::of(plan, &majors))).collect());
-        let mut runs = Vec::new();
-        while let Some(work) = open.pop_front() {
-            let (plan, run, parted) = work.end();
-            runs.extend(run);
-            let groups = parted.into_iter().flat_map(|parted| parted.groups);
-            open.extend(begin(groups.map(|start| (plan, start)).collect()));
-        }
-        runs
+    let runs = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        let crew = Crew { scope, project, runs: &runs };
+        crew.begin(plans.iter().map(|plan| (plan, Start::of(plan, &majors))).collect());
     });
+    let mut runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
     runs.sort_by_key(|run| run.order);
     runs
 }
@@ -38,8 +35,8 @@ pub(super) fn replay_all(project: &Project, plans: &[Plan], settings: &Settings)
 /// What one replay found.
 #[derive(Debug, Default)]
 pub(super) struct Run {
-    /// History, first major, first migration: runs that end sooner come no sooner.
-    order: (usize, Option<Major>, usize),
+    /// History, whether it is an aside, first major, first migration told of: runs that end sooner come no sooner.
+    order: (usize, bool, Option<Major>, usize),
     pub findings: Vec<Finding>,
     pub unread: Vec<UnreadStep>,
     /// Calls of migrations in Ruby.
@@ -63,13 +60,11 @@ impl Run {
         self
     }
 
-    /// Forgets what was found from a migration on.
-    fn keep_before(&mut self, migration: usize) {
-        let holds = |at: MigrationRef| at.migration < migration;
+    /// Forgets what was found of these migrations.
+    fn forget(&mut self, migrations: &Range<usize>) {
+        let holds = |at: MigrationRef| !migrations.contains(&at.migration);
         self.findings.retain(|finding| finding.migration.is_none_or(holds));
-        self.unread.retain(|unread| holds(unread.at));
         self.details.retain(|detail| holds(detail.at));
-        self.unknown_facts.clear();
     }
 }
 
@@ -79,10 +74,15 @@ type Asked = Vec<(&'static Rule, Severity, bool)>;
 /// What a finding says that a comment at the head of its migration makes a note.
 const STOPPED: &str = "says that the application is stopped meanwhile: nobody waits, and no older code runs";
 
-/// Replays a history from a point on, and asks the rules until its majors part.
-fn run(project: &Project, plan: &Plan, start: &Start, turns: &Turns, number: usize) -> Ran {
+/// What a replay found, and where it has come to or its majors parted.
+type Ran = (Run, Result<Start, Option<Box<Parted>>>);
+
+/// Replays a history from a point on, and asks the rules until its majors part. `apart` takes what is to be judged
+/// once more.
+fn run(project: &Project, part: &Part, number: usize, apart: &mut dyn FnMut(Parted)) -> Ran {
+    let Part { plan, start, turns } = part;
     let settings = plan.settings;
-    let order = (plan.index, start.majors.first().copied(), start.migration);
+    let order = (plan.index, start.is_aside(), start.majors.first().copied(), start.told.start);
     let mut run = Run { order, ..Run::default() };
     // One of the replays is enough for readers: the newest.
     let newest = settings.postgres.newest;
@@ -104,6 +104,12 @@ fn run(project: &Project, plan: &Plan, start: &Start, turns: &Turns, number: usi
             }
             Event::Call(at) => {
                 *run.calls.entry(at).or_default() += 1;
+                return;
+            }
+            Event::Apart(parted) => {
+                run.forget(&parted.anew);
+                recorder.iter_mut().for_each(|recorder| recorder.forget(&parted.anew));
+                apart(parted.clone());
                 return;
             }
         };
@@ -140,27 +146,16 @@ fn run(project: &Project, plan: &Plan, start: &Start, turns: &Turns, number: usi
             run.findings.extend(found);
         }
     };
-    let replayed = replay_shared(plan, start, turns, &mut tell);
+    let ended = replay_shared(plan, start, turns, &mut tell);
     run.details = recorder.map(Recorder::into_details).unwrap_or_default();
-    match replayed {
-        Ok(replayed) => {
-            let end = &replayed.end;
-            run.unknown_facts = settings.facts.iter().map(|fact| end.schema.find(&fact.table).is_none()).collect();
-            run.findings.extend(base.and_then(|base| base.check(project, plan, &replayed, settings)));
-            (run, None)
-        }
-        Err(parted) => (run, parted),
+    if let Ok(end) = &ended
+        && !start.is_aside()
+    {
+        let schema = &end.state().schema;
+        run.unknown_facts = settings.facts.iter().map(|fact| schema.find(&fact.table).is_none()).collect();
+        run.findings.extend(base.and_then(|base| base.check(project, plan, end, settings)));
     }
-}
-
-/// What a replay found, and where its majors parted.
-type Ran = (Run, Option<Box<Parted>>);
-
-/// Replays of one history on their way, which share its migrations.
-struct Work<'scope> {
-    plan: &'scope Plan<'scope>,
-    threads: Vec<thread::ScopedJoinHandle<'scope, Ran>>,
-    done: Vec<Ran>,
+    (run, ended)
 }
 
 /// Each further replay goes through the whole history to judge a part of it.
@@ -169,64 +164,130 @@ const MOST_REPLAYS: usize = 4;
 /// Migrations that one replay judges sooner than a second one has come to them.
 const FEW_JUDGED: usize = 8;
 
-impl<'scope> Work<'scope> {
+/// A part of one history, and who tells of which of its migrations.
+struct Part<'a> {
+    plan: &'a Plan<'a>,
+    start: Start,
+    turns: Turns,
+}
+
+impl<'a> Part<'a> {
+    fn of(plan: &'a Plan<'a>, start: Start) -> Part<'a> {
+        Part { plan, start, turns: Turns::of(plan) }
+    }
+}
+
+/// Replays that share a part.
+struct Group<'a> {
+    part: Part<'a>,
+    /// Those on their way.
+    under_way: AtomicUsize,
+    done: Mutex<Vec<Ran>>,
+    /// Whoever judges some migrations once more, from the first of them on.
+    aside: Mutex<Option<Sender<Parted>>>,
+}
+
+/// Who replays: threads, and where they leave what they find.
+#[derive(Clone, Copy)]
+struct Crew<'scope, 'env> {
+    scope: &'scope thread::Scope<'scope, 'env>,
+    project: &'scope Project,
+    runs: &'scope Mutex<Vec<Run>>,
+}
+
+impl<'scope> Crew<'scope, '_> {
     /// Those that have much to judge divide the processors among them.
-    fn begin_all<'env>(
-        scope: &'scope thread::Scope<'scope, 'env>,
-        project: &'scope Project,
-        starts: Vec<(&'scope Plan<'scope>, Start)>,
-    ) -> VecDeque<Work<'scope>> {
-        let judges_many = |plan: &Plan, start: &Start| {
-            plan.history.migrations[start.migration..].iter().filter(|one| one.judged).count() > FEW_JUDGED
-        };
-        let many = starts.iter().filter(|(plan, start)| judges_many(plan, start)).count();
+    fn begin(self, starts: Vec<(&'scope Plan<'scope>, Start)>) {
+        let judges_many = |(plan, start): &(&Plan, Start)| start.judged(plan) > FEW_JUDGED;
+        let many = starts.iter().filter(|one| judges_many(one)).count();
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
-        let begin = |(plan, start)| {
-            let replays = if judges_many(plan, &start) { (processors / many.max(1)).clamp(1, MOST_REPLAYS) } else { 1 };
-            Work::begin(scope, project, plan, start, replays)
-        };
-        starts.into_iter().map(begin).collect()
-    }
-
-    fn begin<'env>(
-        scope: &'scope thread::Scope<'scope, 'env>,
-        project: &'scope Project,
-        plan: &'scope Plan<'scope>,
-        start: Start,
-        replays: usize,
-    ) -> Work<'scope> {
-        let shared = Arc::new((start, Turns::of(plan)));
-        let mut work = Work { plan, threads: Vec::new(), done: Vec::new() };
-        for number in 0..replays {
-            let of_thread = shared.clone();
-            let replay = move || {
-                let (start, turns) = &*of_thread;
-                run(project, plan, start, turns, number)
-            };
-            match thread::Builder::new().stack_size(STACK).spawn_scoped(scope, replay) {
-                Ok(thread) => work.threads.push(thread),
-                // No thread to be had: this one does it, unless another is at it.
-                Err(_) if number == 0 => work.done.push(run(project, plan, &shared.0, &shared.1, number)),
-                Err(_) => break,
+        for one in starts {
+            let replays = if judges_many(&one) { (processors / many.max(1)).clamp(1, MOST_REPLAYS) } else { 1 };
+            let part = Part::of(one.0, one.1);
+            let under_way = AtomicUsize::new(replays);
+            let group = Arc::new(Group { part, under_way, done: Mutex::default(), aside: Mutex::default() });
+            for number in 0..replays {
+                let of_thread = group.clone();
+                let replay = move || self.take_part(&of_thread, number);
+                if thread::Builder::new().stack_size(STACK).spawn_scoped(self.scope, replay).is_err() {
+                    // No thread to be had: this one does it, unless another is at it.
+                    match number {
+                        0 => self.take_part(&group, number),
+                        _ => self.leave(&group),
+                    }
+                }
             }
         }
-        work
     }
 
-    /// What all of them found, in the order of the history. Where the majors parted, what comes after is found anew.
-    fn end(mut self) -> (&'scope Plan<'scope>, Option<Run>, Option<Box<Parted>>) {
-        for thread in self.threads {
-            match thread.join() {
-                Ok(ran) => self.done.push(ran),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        let (runs, parted): (Vec<Run>, Vec<Option<Box<Parted>>>) = self.done.into_iter().unzip();
-        let mut run = runs.into_iter().reduce(Run::beside);
-        let first = parted.into_iter().flatten().min_by_key(|parted| parted.at);
-        if let (Some(parted), Some(run)) = (&first, &mut run) {
-            run.keep_before(parted.at);
-        }
-        (self.plan, run, first)
+    fn take_part(self, group: &Group<'scope>, number: usize) {
+        let ran = run(self.project, &group.part, number, &mut |parted| self.set_aside(group, parted));
+        lock(&group.done).push(ran);
+        self.leave(group);
     }
+
+    /// The last of a group puts together what all of them found. Where the majors parted, what comes after is found
+    /// anew.
+    fn leave(self, group: &Group<'scope>) {
+        if group.under_way.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
+        lock(&group.aside).take();
+        let (runs, ended): (Vec<Run>, Vec<_>) = std::mem::take(&mut *lock(&group.done)).into_iter().unzip();
+        let Some(mut run) = runs.into_iter().reduce(Run::beside) else { return };
+        let parted = ended.into_iter().filter_map(Result::err).flatten().min_by_key(|parted| parted.anew.start);
+        if let Some(parted) = parted {
+            run.forget(&parted.anew);
+            run.unread.retain(|unread| !parted.anew.contains(&unread.at.migration));
+            run.unknown_facts.clear();
+            self.begin(parted.groups.map(|start| (group.part.plan, start)).into());
+        }
+        lock(self.runs).push(run);
+    }
+
+    fn set_aside(self, group: &Group<'scope>, parted: Parted) {
+        let plan = group.part.plan;
+        let mut aside = lock(&group.aside);
+        let asides = aside.get_or_insert_with(|| {
+            let (asides, come) = channel();
+            let judge = move || self.judge_asides(plan, &come);
+            // Without a thread nobody takes them, and they come back.
+            let _ = thread::Builder::new().stack_size(STACK).spawn_scoped(self.scope, judge);
+            asides
+        });
+        if let Err(SendError(parted)) = asides.send(parted) {
+            self.judge_aside(plan, parted, &mut None);
+        }
+    }
+
+    fn judge_asides(self, plan: &'scope Plan<'scope>, come: &Receiver<Parted>) {
+        let mut known = None;
+        come.iter().for_each(|parted| self.judge_aside(plan, parted, &mut known));
+    }
+
+    /// Judges migrations for each of the groups by itself. `known` is where the last of them that had to begin with the
+    /// history has come to.
+    fn judge_aside(self, plan: &'scope Plan<'scope>, parted: Parted, known: &mut Option<Start>) {
+        let mut left = Vec::from(parted.groups);
+        while let Some(start) = left.pop() {
+            let from_beginning = start.is_beginning();
+            let part = Part::of(plan, start.further(known.as_ref()));
+            let mut apart = Vec::new();
+            let (mut run, ended) = run(self.project, &part, 0, &mut |parted| apart.push(parted));
+            match ended {
+                Ok(end) if from_beginning => *known = Some(end),
+                Ok(_) => {}
+                Err(parted) => apart.extend(parted.map(|parted| *parted)),
+            }
+            for parted in apart {
+                run.forget(&parted.anew);
+                left.extend(parted.groups);
+            }
+            lock(self.runs).push(run);
+        }
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,9 +13,7 @@ mod stop;
 pub use application::*;
 pub use migration::*;
 pub use plan::*;
-pub use replay::{
-    Course, Event, Follows, Parted, Passage, Replayed, Start, Turns, UnreadStep, course, replay, replay_shared,
-};
+pub use replay::{Course, Event, Follows, Parted, Passage, Start, Turns, UnreadStep, course, replay, replay_shared};
 pub use session::*;
 pub use step::*;
 pub use stop::*;

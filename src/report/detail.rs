@@ -1,6 +1,7 @@
 //! What a judged migration does step by step, for reports that show it. Gathered from one replay, and only when asked for.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::finding::MigrationRef;
 use crate::history::{Event, State, Step, Whole};
@@ -104,8 +105,16 @@ impl Recorder {
             Event::Step(step) => self.step(step, major),
             Event::Unit(_) => self.unit += 1,
             Event::Whole(whole) => self.whole(whole, major),
-            Event::Unread(_) | Event::Call(_) => {}
+            Event::Unread(_) | Event::Call(_) | Event::Apart(_) => {}
         }
+    }
+
+    /// What was noted of these migrations does not hold.
+    pub fn forget(&mut self, migrations: &Range<usize>) {
+        self.details.retain(|detail| !migrations.contains(&detail.at.migration));
+        self.steps.clear();
+        self.further = 0;
+        self.touched.clear();
     }
 
     pub fn into_details(self) -> Vec<Detail> {

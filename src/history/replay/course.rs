@@ -96,6 +96,7 @@ pub fn course(
         made_text: None,
         record: Some(Box::default()),
         tells: false,
+        apart: None,
     };
     let migration = &plan.history.migrations[number];
     replay.script(migration, &script.nodes, false);

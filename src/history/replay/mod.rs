@@ -40,6 +40,9 @@ pub enum Event<'a> {
     Unread(&'a UnreadStep),
     /// A call of a migration in Ruby, in any migration: what SQL has as a statement.
     Call(MigrationRef),
+    /// What rules asked of these migrations has another answer on some of the majors: each group is to be told of them
+    /// for itself.
+    Apart(&'a Parted),
 }
 
 /// A statement that was not understood.
@@ -67,26 +70,19 @@ pub fn replay(plan: &Plan, major: Major, tell: &mut dyn FnMut(Event)) -> State {
     let start = Start::of(plan, &[major]);
     let begin = start.state.clone();
     // One major does not part from itself.
-    replay_shared(plan, &start, &Turns::of(plan), tell).map_or(begin, |replayed| replayed.end)
+    replay_shared(plan, &start, &Turns::of(plan), tell).map_or(begin, |end| end.state)
 }
 
-/// A history that was replayed to its end.
-#[derive(Debug)]
-pub struct Replayed {
-    pub end: State,
-    /// The state before the first judged migration.
-    pub before_judged: Option<State>,
-}
-
-/// Replays a history from a point on for several majors at once, as long as they follow the same rules; `Err(None)`
-/// where another replay of the same turns has seen them part before. Of the judged migrations those are told of that
-/// fall to this replay.
+/// Replays a history from a point on for several majors at once, as long as they follow the same rules: where it has
+/// come to, or where they parted; `Err(None)` where another replay of the same turns has seen that before. Of the
+/// judged migrations those are told of that fall to this replay.
 pub fn replay_shared(
     plan: &Plan,
     start: &Start,
     turns: &Turns,
     tell: &mut dyn FnMut(Event),
-) -> Result<Replayed, Option<Box<Parted>>> {
+) -> Result<Start, Option<Box<Parted>>> {
+    let start = start.for_one_replay();
     let mut replay = Replay {
         plan,
         history: plan.history,
@@ -109,29 +105,20 @@ pub fn replay_shared(
         record: None,
         made_text: None,
         tells: true,
+        apart: None,
     };
     let mut safe = start.clone();
-    let mut before_judged = start.before_judged.clone();
-    for migration in start.migration..plan.history.migrations.len() {
+    for migration in start.migration..start.told.end {
         if turns.are_over(migration) {
             return Err(None);
         }
-        let is_judged = plan.history.migrations[migration].judged;
-        if is_judged && before_judged.is_none() {
-            before_judged = Some(replay.state.clone());
-        }
         if replay.session.transaction.is_none() && replay.unit_steps.is_empty() {
-            safe = Start {
-                majors: start.majors.clone(),
-                migration,
-                told_from: start.told_from,
-                state: replay.state.clone(),
-                unit_start: replay.unit_start.clone(),
-                before_judged: before_judged.clone(),
-                moment: replay.moment,
-                past: replay.past.clone(),
-            };
-            replay.tells = turns.take(migration) && migration >= start.told_from;
+            replay.tell_apart(&safe, migration);
+            safe = replay.point(safe, migration);
+            replay.tells = turns.take(migration) && migration >= start.told.start;
+        }
+        if plan.history.migrations[migration].judged && safe.before_judged.is_none() {
+            safe.before_judged = Some(replay.state.clone());
         }
         replay.migration(migration);
         if let Some(major) = replay.parted() {
@@ -140,7 +127,8 @@ pub fn replay_shared(
         }
     }
     replay.end_unit();
-    Ok(Replayed { end: replay.state, before_judged })
+    replay.tell_apart(&safe, start.told.end);
+    Ok(replay.point(safe, start.told.end))
 }
 
 struct Replay<'a> {
@@ -171,6 +159,8 @@ struct Replay<'a> {
     made_text: Option<bool>,
     /// The migrations at hand are told of, where they are judged.
     tells: bool,
+    /// The first major for which what is told of them does not hold.
+    apart: Option<Major>,
 }
 
 /// How sure and how often the statement at hand runs.
@@ -195,12 +185,38 @@ impl<'a> Replay<'a> {
 
     /// The migration is told of, step by step.
     fn is_told(&self, migration: &Migration) -> bool {
-        self.tells && migration.judged
+        self.tells && migration.judged && self.apart.is_none()
     }
 
     /// What was seen since holds for some of the majors only: nothing more is told.
     fn parted(&self) -> Option<Major> {
         self.state.schema.majors.parted()
+    }
+
+    /// Where it has come to: before a migration, with no transaction open.
+    fn point(&self, last: Start, migration: usize) -> Start {
+        Start {
+            migration,
+            state: self.state.clone(),
+            unit_start: self.unit_start.clone(),
+            moment: self.moment,
+            past: self.past.clone(),
+            ..last
+        }
+    }
+
+    /// Where the answers to what was asked about an event part the majors, they go on together all the same: only what
+    /// is judged is for each group to hear.
+    fn look_apart(&mut self) {
+        self.apart = self.apart.or(self.state.schema.majors.rejoin());
+    }
+
+    /// Hands over what is to be told anew of the migrations before this one, for each group of majors.
+    fn tell_apart(&mut self, since: &Start, end: usize) {
+        if let Some(major) = self.apart.take() {
+            let parted = since.clone().part_aside(self.plan, major, end);
+            (self.tell)(Event::Apart(&parted));
+        }
     }
 
     fn migration(&mut self, number: usize) {
@@ -233,6 +249,7 @@ impl<'a> Replay<'a> {
             let (past, after) = (&self.past, &self.state);
             let whole = Whole { context, steps: &steps, before: &before, after, past, ends: &ends };
             (self.tell)(Event::Whole(&whole));
+            self.look_apart();
         }
         // What comes next runs where the shipped text did.
         if migration.since_base == SinceBase::Edited && self.session.transaction.is_none() {
@@ -459,7 +476,9 @@ impl<'a> Replay<'a> {
             certain,
             known: &known,
         };
-        (self.tell)(Event::Step(&step));
+        if self.apart.is_none() {
+            (self.tell)(Event::Step(&step));
+        }
         // Who asks what is held is told of the step.
         let held = self.session.transaction.as_ref().filter(|_| self.tells).and_then(|_| self.locks_of(&step));
         let passed = step.passed();
@@ -476,6 +495,7 @@ impl<'a> Replay<'a> {
         }
         self.unit_steps.push(passed.clone());
         self.migration_steps.push(passed);
+        self.look_apart();
     }
 
     /// The effects whose locks an open transaction keeps. Where a major takes other locks, it goes on for itself.
@@ -502,9 +522,10 @@ impl<'a> Replay<'a> {
         let steps = std::mem::take(&mut self.unit_steps);
         let before = std::mem::replace(&mut self.unit_start, self.state.clone());
         self.note_unit(&steps, &before);
-        if !steps.is_empty() && self.parted().is_none() {
+        if !steps.is_empty() && self.parted().is_none() && self.apart.is_none() {
             let unit = Unit { context: self.context(), steps: &steps, before: &before, after: &self.state };
             (self.tell)(Event::Unit(&unit));
+            self.look_apart();
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Where a replay begins: at the beginning of a history, or where its majors parted.
+//! Where a replay begins and ends: with its history, or where its majors parted.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::super::{Past, Plan, State};
@@ -14,22 +15,22 @@ pub struct Start {
     pub majors: Vec<Major>,
     /// The number of the migration that comes next.
     pub migration: usize,
-    /// The first migration that is told of: those before it were told of already.
-    pub(super) told_from: usize,
+    /// The migrations that are told of; those before them were told of already. The replay ends with them.
+    pub told: Range<usize>,
+    /// It looks at some migrations once more, for some majors of a replay that goes on without it.
+    pub(super) is_aside: bool,
     pub(super) state: State,
     pub(super) unit_start: State,
-    /// The state before the first judged migration, once it is passed.
     pub(super) before_judged: Option<State>,
     pub(super) moment: Moment,
     pub(super) past: Past,
 }
 
-/// Majors that stood for one state no longer do: each group goes on for itself. What was told of the migrations from
-/// there on holds for none of them.
-#[derive(Debug)]
+/// Majors that stood for one state no longer do: each group goes on for itself, to the end or for some migrations.
+#[derive(Debug, Clone)]
 pub struct Parted {
-    /// The first migration that is to be told anew.
-    pub at: usize,
+    /// The migrations that are to be told anew: what was told of them holds for none of the majors.
+    pub anew: Range<usize>,
     pub groups: [Start; 2],
 }
 
@@ -44,7 +45,8 @@ impl Start {
         let start = Start {
             majors: majors.to_vec(),
             migration: 0,
-            told_from: 0,
+            told: 0..plan.history.migrations.len(),
+            is_aside: false,
             before_judged: None,
             unit_start: state.clone(),
             state,
@@ -63,6 +65,47 @@ impl Start {
         self.standing_for(&majors)
     }
 
+    pub fn is_aside(&self) -> bool {
+        self.is_aside
+    }
+
+    /// Nothing has run yet.
+    pub fn is_beginning(&self) -> bool {
+        self.migration == 0
+    }
+
+    /// Where the same majors have come to on their way, if it is not past what is to be told.
+    #[must_use]
+    pub fn further(self, known: Option<&Start>) -> Start {
+        let on_its_way =
+            |known: &&Start| self.is_beginning() && known.majors == self.majors && known.migration <= self.told.start;
+        match known.filter(on_its_way) {
+            Some(known) => Start { told: self.told, is_aside: self.is_aside, ..known.clone() },
+            None => self,
+        }
+    }
+
+    /// What was replayed up to here, where no transaction is open.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The state before the first judged migration, once it is passed.
+    pub fn before_judged(&self) -> Option<&State> {
+        self.before_judged.as_ref()
+    }
+
+    /// Migrations that it is to tell of.
+    pub fn judged(&self, plan: &Plan) -> usize {
+        plan.history.migrations[self.told.clone()].iter().filter(|one| one.judged).count()
+    }
+
+    /// Of the replays that share its migrations each has its own majors to part.
+    pub(super) fn for_one_replay(&self) -> Start {
+        let majors = self.majors.clone();
+        self.clone().standing_for(&majors)
+    }
+
     fn standing_for(mut self, majors: &[Major]) -> Start {
         let standing = Arc::new(Standing::of(majors));
         self.majors = majors.to_vec();
@@ -76,15 +119,23 @@ impl Start {
     }
 
     /// What goes on for those before a major, and for the others.
-    pub(super) fn part(self, plan: &Plan, major: Major) -> Parted {
+    pub(super) fn part(mut self, plan: &Plan, major: Major) -> Parted {
+        self.told.start = self.told.start.max(self.migration);
         let majors = self.majors.clone();
         let (before, since) = majors.split_at(majors.partition_point(|one| *one < major));
         let others = if major == NOT_NULL_ROWS {
             // Their rows were not kept: they are made once more, from the beginning.
-            Start { told_from: self.migration, ..Start::of(plan, since) }
+            Start { told: self.told.clone(), is_aside: self.is_aside, ..Start::of(plan, since) }
         } else {
             self.clone().standing_for(since)
         };
-        Parted { at: self.migration, groups: [self.standing_for(before), others] }
+        Parted { anew: self.told.clone(), groups: [self.standing_for(before), others] }
+    }
+
+    /// The same for what is judged up to a migration, while they go on together.
+    pub(super) fn part_aside(mut self, plan: &Plan, major: Major, end: usize) -> Parted {
+        self.told.end = end;
+        self.is_aside = true;
+        self.part(plan, major)
     }
 }

@@ -77,21 +77,25 @@ impl Change<'_> {
         child: RelationId,
         attaching: bool,
     ) -> Option<RelationId> {
-        // ATTACH tells a primary key from UNIQUE since 17; a key added to the parent never does.
         if self.rebuilding {
             return None;
         }
-        let alike = attaching && constraint.is_some() && self.since(17);
         let kind = constraint.and_then(|id| self.schema.get_constraint(id)).map(|one| &one.kind);
-        self.indexes_in_order(child).into_iter().find(|own| {
-            let Some(index) = self.as_index(*own) else { return false };
-            if index.parent.is_some() || !self.same_definition(parent, *own) {
-                return false;
-            }
+        let of_kind = |own: &RelationId, alike: bool| {
             let Some(kind) = kind else { return true };
-            let own = index.constraint.and_then(|id| self.schema.get_constraint(id)).map(|one| &one.kind);
-            own.is_some_and(|own| !alike || std::mem::discriminant(own) == std::mem::discriminant(kind))
-        })
+            let own = self.as_index(*own).and_then(|index| self.schema.get_constraint(index.constraint?));
+            own.is_some_and(|own| !alike || std::mem::discriminant(&own.kind) == std::mem::discriminant(kind))
+        };
+        let is_free = |own: &RelationId| self.as_index(*own).is_some_and(|index| index.parent.is_none());
+        let mut fitting = self.indexes_in_order(child);
+        fitting.retain(|own| is_free(own) && self.same_definition(parent, *own) && of_kind(own, false));
+        let first = fitting.first().copied();
+        let first_alike = || fitting.into_iter().find(|own| of_kind(own, true));
+        // ATTACH tells a primary key from UNIQUE since 17; a key added to the parent never does.
+        match first {
+            Some(own) if attaching && !of_kind(&own, true) && self.since(17) => first_alike(),
+            _ => first,
+        }
     }
 
     pub(super) fn adopt_index(&mut self, own: RelationId, parent: RelationId, constraint: Option<ConstraintId>) {

@@ -1,6 +1,6 @@
 //! Triggers with their clones on partitions; rules and policies.
 
-use crate::schema::kept::Kept;
+use std::collections::BTreeSet;
 
 use super::resolve::{Taken, quoted, quoted_name};
 use super::{Change, Outcome, because, duplicate, missing, refused};
@@ -8,6 +8,7 @@ use crate::operation::{
     CreateRule, CreateTrigger, Expr, Expression, Ident, ObjectKind, Policy, Rename, TriggerChoice, TriggerState,
     TriggerTiming,
 };
+use crate::schema::kept::Kept;
 use crate::schema::{
     ColumnId, Failure, FunctionId, Part, PolicyRow, RelationId, RelationKind, RuleRow, TableKind, Trigger, TriggerId,
 };
@@ -330,15 +331,23 @@ impl Change<'_> {
             return Err(missing("42704", self.full(table), message));
         }
         let recurse = !only && self.schema.relation(table).is_partitioned();
+        let clones: BTreeSet<TriggerId> = if recurse {
+            chosen.iter().flat_map(|trigger| self.clones_of(trigger.id)).collect()
+        } else {
+            BTreeSet::new()
+        };
         let statement_trigger = named.is_some() && chosen.iter().any(|one| !one.for_each_row);
         for trigger in chosen {
             self.schema.edit_trigger(trigger.id, |row| row.enabled = enabled);
-            if recurse && self.since(15) {
-                self.set_clones(trigger.id, enabled);
-            }
+        }
+        if !recurse {
+            return Ok(());
         }
         // Until 14 the action went to the partitions by name.
-        if recurse && !statement_trigger && !self.since(15) {
+        let by_name = if statement_trigger { Some(BTreeSet::new()) } else { self.triggers_below(table, named) };
+        if by_name.as_ref() == Some(&clones) || self.since(15) {
+            clones.into_iter().for_each(|id| self.schema.edit_trigger(id, |row| row.enabled = enabled));
+        } else if !statement_trigger {
             for child in self.children_in_order(table) {
                 self.set_triggers(child, which, enabled, false)?;
             }
@@ -346,12 +355,25 @@ impl Change<'_> {
         Ok(())
     }
 
-    fn set_clones(&mut self, id: TriggerId, enabled: TriggerState) {
-        let children = self.schema.get_trigger(id).map(|row| row.children.clone()).unwrap_or_default();
-        for child in children {
-            self.schema.edit_trigger(child, |row| row.enabled = enabled);
-            self.set_clones(child, enabled);
+    /// The copies of a trigger on partitions, of all levels.
+    fn clones_of(&self, id: TriggerId) -> Vec<TriggerId> {
+        let own = self.schema.get_trigger(id).map_or(&[][..], |row| &row.children);
+        own.iter().flat_map(|child| [vec![*child], self.clones_of(*child)].concat()).collect()
+    }
+
+    /// The triggers of this name, or all, on the partitions of a table; `None` where one of them has none.
+    fn triggers_below(&self, table: RelationId, named: Option<&Ident>) -> Option<BTreeSet<TriggerId>> {
+        let mut found = BTreeSet::new();
+        for child in self.children_in_order(table) {
+            let triggers = self.schema.triggers_of(child).into_iter();
+            let chosen: Vec<_> = triggers.filter(|one| named.is_none_or(|name| one.name == *name)).collect();
+            if chosen.is_empty() && named.is_some() && !self.is_open(child) {
+                return None;
+            }
+            found.extend(chosen.into_iter().map(|one| one.id));
+            found.extend(self.triggers_below(child, named)?);
         }
+        Some(found)
     }
 
     pub(super) fn rename_trigger(&mut self, rename: &Rename, from: &Ident) -> Outcome {
