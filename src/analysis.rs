@@ -3,13 +3,15 @@
 mod changes;
 pub mod dump;
 mod edited;
+mod judge;
 mod known;
 mod replays;
 mod shipped;
 
 use std::collections::BTreeMap;
 
-use self::replays::{Run, replay_all};
+use self::judge::Run;
+use self::replays::replay_all;
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{Ended, Event, Framework, History, Migration, Plan, State, UnreadStep, replay};
 use crate::operation::Node;

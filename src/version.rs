@@ -1,8 +1,8 @@
 //! PostgreSQL majors and ranges of them. What differs between majors is told in `schema` and `server`.
 
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 /// A PostgreSQL major release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,55 +27,59 @@ impl fmt::Display for Major {
 /// The first major that keeps NOT NULL as rows of `pg_constraint`.
 pub const NOT_NULL_ROWS: Major = Major(18);
 
-/// Majors that one state stands for. It follows the rules of the oldest, as long as none of them tells them apart.
-#[derive(Debug)]
+thread_local! {
+    /// The first major that a question on this thread told from those before it.
+    static PARTED: Cell<Option<Major>> = const { Cell::new(None) };
+}
+
+/// The first major that follows other rules than those before it, of all that was asked on this thread since this was
+/// taken last: the first question is enough, those that come after are asked again.
+pub fn take_parted() -> Option<Major> {
+    PARTED.take()
+}
+
+/// The same, left for others to see.
+pub fn parted() -> Option<Major> {
+    PARTED.get()
+}
+
+/// What was seen on this thread does not hold from this major on.
+pub fn part(major: Major) {
+    PARTED.set(PARTED.get().or(Some(major)));
+}
+
+/// Majors that one state stands for. It follows the rules of the oldest; who asks where they differ parts them, and
+/// looks at [`take_parted`] when it is done.
+#[derive(Debug, Clone, Copy)]
 pub struct Standing {
     oldest: Major,
     newest: Major,
-    /// The major that was the first to be told from those before it; 0: none.
-    parted: AtomicU8,
 }
 
 impl Standing {
     /// `majors` in order, without gaps.
     pub fn of(majors: &[Major]) -> Standing {
         let oldest = majors.first().copied().unwrap_or(Major::NEWEST);
-        Standing { oldest, newest: majors.last().copied().unwrap_or(oldest), parted: AtomicU8::new(0) }
+        Standing { oldest, newest: majors.last().copied().unwrap_or(oldest) }
     }
 
     /// Whether a rule holds that this major brought. Where it holds on some of them only, they part.
-    pub fn since(&self, major: Major) -> bool {
+    pub fn since(self, major: Major) -> bool {
         if self.oldest < major && major <= self.newest {
-            self.part(major);
+            part(major);
         }
         self.oldest >= major
     }
 
     /// Each NOT NULL is a row of `pg_constraint`, as from 18 on. Majors with and without such rows go together as long
     /// as nothing asks for one by its name.
-    pub fn has_not_null_rows(&self) -> bool {
+    pub fn has_not_null_rows(self) -> bool {
         self.oldest >= NOT_NULL_ROWS
     }
 
     /// A row of a NOT NULL is asked for, or given a name of its own: majors that have none part from those that do.
-    pub fn ask_not_null_rows(&self) {
+    pub fn ask_not_null_rows(self) {
         self.since(NOT_NULL_ROWS);
-    }
-
-    /// What was seen does not hold from this major on.
-    pub fn part(&self, major: Major) {
-        // The first question is enough: those that come after are asked again.
-        let _ = self.parted.compare_exchange(0, major.0, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    /// The first major that follows other rules than the oldest, once one was met.
-    pub fn parted(&self) -> Option<Major> {
-        Some(Major(self.parted.load(Ordering::Relaxed))).filter(|major| major.0 > 0)
-    }
-
-    /// The same, and lets them go together again: what was seen is for somebody else to look at.
-    pub fn rejoin(&self) -> Option<Major> {
-        Some(Major(self.parted.swap(0, Ordering::Relaxed))).filter(|major| major.0 > 0)
     }
 }
 
@@ -156,11 +160,10 @@ mod tests {
         let all: Vec<Major> = (14..=17).map(Major).collect();
         let standing = Standing::of(&all);
         assert!(standing.since(Major(13)) && !standing.since(Major(18)));
-        assert_eq!(standing.parted(), None);
+        assert_eq!(take_parted(), None);
         assert!(!standing.since(Major(17)));
         assert!(!standing.since(Major(15)));
-        assert_eq!(standing.parted(), Some(Major(17)));
-        assert_eq!((standing.rejoin(), standing.parted()), (Some(Major(17)), None));
+        assert_eq!((parted(), take_parted(), take_parted()), (Some(Major(17)), Some(Major(17)), None));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The dump that a change commits, beside what its migrations make.
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{History, Migration, Plan, SchemaDump, SinceBase, Start, Turns, UnreadStep, replay_shared};
+use crate::history::{History, Migration, Plan, SchemaDump, SinceBase, Start, replay_from};
 use crate::operation::Origin;
 use crate::project::Project;
 use crate::read::on_deep_stack;
@@ -14,84 +14,65 @@ use crate::version::Major;
 /// The schema that a dump shows, with all that it has no words for as another schema has it.
 pub fn replay_dump(dump: &History, other: &Schema, told: Told, settings: &Settings, major: Major) -> Schema {
     let plan = Plan::new(dump, 0, settings, Vec::new());
-    let start = Start::of(&plan, &[major]).on(other.for_dump());
-    // One major does not part from itself.
-    match on_deep_stack(|| replay_shared(&plan, &start, &Turns::of(&plan), &mut |_| {})) {
-        Ok(end) => other.as_dumped(&end.state().schema, told),
-        Err(_) => other.as_dumped(other, told),
-    }
+    let shown = on_deep_stack(|| {
+        let start = Start::of(&plan, &[major]).on(other.for_dump());
+        replay_from(&plan, start, &mut |_| {})
+    });
+    other.as_dumped(&shown.schema, told)
 }
 
-/// What a run must keep to compare its end with the dump.
-#[derive(Debug, Default)]
-pub(super) struct Base {
-    /// Something that a judged migration does is not known.
-    unread: bool,
+/// The dump is to be compared with what a replay of these majors comes to.
+fn is_asked(plan: &Plan, majors: &[Major]) -> bool {
+    let migrations = &plan.history.migrations;
+    // Where shipped texts changed, dump and databases differ for that reason, which is told.
+    let is_plain = |one: &Migration| matches!(one.since_base, SinceBase::Same | SinceBase::Added);
+    plan.history.dump.is_some()
+        && majors.contains(&plan.settings.postgres.newest)
+        && migrations.iter().filter(|one| one.dump.is_none()).all(is_plain)
 }
 
-impl Base {
-    /// `None` where the dump is not to be compared.
-    pub(super) fn of(plan: &Plan, start: &Start) -> Option<Base> {
-        let migrations = &plan.history.migrations;
-        // Where shipped texts changed, dump and databases differ for that reason, which is told.
-        let is_plain = |one: &Migration| matches!(one.since_base, SinceBase::Same | SinceBase::Added);
-        let newest = plan.settings.postgres.newest;
-        let asked = plan.history.dump.is_some()
-            && !start.is_aside()
-            && start.majors.contains(&newest)
-            && migrations.iter().filter(|one| one.dump.is_none()).all(is_plain);
-        asked.then(Base::default)
+/// What the dump of the work tree says otherwise than the end of its history, of all that this change touches.
+/// `certain`: all that judged migrations do is known.
+pub(super) fn check(project: &Project, plan: &Plan, end: &Start, certain: bool) -> Option<Finding> {
+    let settings = plan.settings;
+    if !is_asked(plan, &end.majors) {
+        return None;
     }
-
-    pub(super) fn note(&mut self, unread: &UnreadStep) {
-        self.unread |= unread.judged;
+    let (before, end) = (end.before_judged()?, end.state());
+    let dump = plan.history.dump.as_ref()?;
+    let path = project.sources.path(dump.source);
+    let severity = Rule::find("schema-dump-differs").map_or(Severity::Off, |rule| rule.severity(settings, path));
+    if severity == Severity::Off {
+        return None;
     }
-
-    /// What the dump of the work tree says otherwise, of all that this change touches.
-    pub(super) fn check(
-        self,
-        project: &Project,
-        plan: &Plan,
-        replayed: &Start,
-        settings: &Settings,
-    ) -> Option<Finding> {
-        let (before, end) = (replayed.before_judged()?, replayed.state());
-        let dump = plan.history.dump.as_ref()?;
-        let path = project.sources.path(dump.source);
-        let severity = Rule::find("schema-dump-differs").map_or(Severity::Off, |rule| rule.severity(settings, path));
-        if severity == Severity::Off {
-            return None;
-        }
-        let shown =
-            replay_dump(&as_history(plan.history, dump), &end.schema, dump.told, settings, settings.postgres.newest);
-        let of_migrations = changes(&before.schema, &end.schema);
-        let of_dump = if dump.since_base { changes(&before.schema, &shown) } else { Vec::new() };
-        let touched = |change: &Change| of_migrations.iter().chain(&of_dump).any(|one| is_about(change, one));
-        let told = |from: &Schema, to: &Schema| {
-            let mut changes = changes(from, to);
-            changes.retain(|change| touched(change) && !dump_differs::is_made_name(change));
-            changes
-        };
-        let makers = Makers { plan, shown: &shown, end: &end.schema };
-        let of_another_server =
-            dump.told == Told::Tables && is_of_another_server(&project.sources.get(dump.source).text);
-        let is_type = |change: &Change| change.object == "column" && change.text.contains(" rather than ");
-        let counts = |change: &Change| !(makers.is_cleared(change) || of_another_server && is_type(change));
-        // Both ways: each tells the places of what only its first side has. Where one finds nothing, so does the other.
-        let mut lacks = told(&end.schema, &shown);
-        lacks.retain(counts);
-        if lacks.is_empty() {
-            return None;
-        }
-        let mut has = told(&shown, &end.schema);
-        has.retain(|change| !(of_another_server && is_type(change)));
-        let last = plan.history.migrations.iter().rposition(|one| one.judged)?;
-        let at = MigrationRef { history: plan.index, migration: last };
-        let top = project.sources.line(dump.source, 1);
-        let mut finding = dump_differs::finding(path, top, at, &lacks, &has, !of_dump.is_empty(), severity)?;
-        finding.if_certain(!self.unread);
-        Some(finding)
+    let shown =
+        replay_dump(&as_history(plan.history, dump), &end.schema, dump.told, settings, settings.postgres.newest);
+    let of_migrations = changes(&before.schema, &end.schema);
+    let of_dump = if dump.since_base { changes(&before.schema, &shown) } else { Vec::new() };
+    let touched = |change: &Change| of_migrations.iter().chain(&of_dump).any(|one| is_about(change, one));
+    let told = |from: &Schema, to: &Schema| {
+        let mut changes = changes(from, to);
+        changes.retain(|change| touched(change) && !dump_differs::is_made_name(change));
+        changes
+    };
+    let makers = Makers { plan, shown: &shown, end: &end.schema };
+    let of_another_server = dump.told == Told::Tables && is_of_another_server(&project.sources.get(dump.source).text);
+    let is_type = |change: &Change| change.object == "column" && change.text.contains(" rather than ");
+    let counts = |change: &Change| !(makers.is_cleared(change) || of_another_server && is_type(change));
+    // Both ways: each tells the places of what only its first side has. Where one finds nothing, so does the other.
+    let mut lacks = told(&end.schema, &shown);
+    lacks.retain(counts);
+    if lacks.is_empty() {
+        return None;
     }
+    let mut has = told(&shown, &end.schema);
+    has.retain(|change| !(of_another_server && is_type(change)));
+    let last = plan.history.migrations.iter().rposition(|one| one.judged)?;
+    let at = MigrationRef { history: plan.index, migration: last };
+    let top = project.sources.line(dump.source, 1);
+    let mut finding = dump_differs::finding(path, top, at, &lacks, &has, !of_dump.is_empty(), severity)?;
+    finding.if_certain(certain);
+    Some(finding)
 }
 
 /// Who made what a dump shows.

@@ -13,7 +13,9 @@ mod stop;
 pub use application::*;
 pub use migration::*;
 pub use plan::*;
-pub use replay::{Course, Event, Follows, Parted, Passage, Start, Turns, UnreadStep, course, replay, replay_shared};
+pub use replay::{
+    Course, Event, Follows, Parted, Passage, Replay, Start, Told, UnreadStep, course, replay, replay_from,
+};
 pub use session::*;
 pub use step::*;
 pub use stop::*;

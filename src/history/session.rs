@@ -1,18 +1,19 @@
 //! The session that runs a migration: its settings and its open transaction.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use imbl::{OrdMap, Vector};
 
 use super::State;
 use crate::operation::{Ident, LockMode, Name, ObjectKind, Operation, Origin, Set, SetScope, TableActionKind};
 use crate::schema::{RelationId, Schema};
 use crate::server::{SessionFacts, TimeZone};
 
-/// What SET and BEGIN have made of the session so far.
+/// What SET and BEGIN have made of the session so far. Cloning costs little: each step keeps it as it was.
 #[derive(Debug, Clone, Default)]
 pub struct Session {
     /// By lower-case name: what SET gave, until RESET.
-    settings: BTreeMap<Arc<str>, Setting>,
+    settings: OrdMap<Arc<str>, Setting>,
     /// The runner's sessions begin with a lock_timeout that ends waits.
     begins_limited: bool,
     /// It is in force still, where no statement of the script has another.
@@ -38,11 +39,11 @@ pub struct OpenTransaction {
     /// The state that ROLLBACK brings back.
     pub before: State,
     /// Name, state, steps of the unit and locks at that point.
-    pub savepoints: Vec<(Ident, State, usize, usize)>,
+    pub savepoints: Vector<(Ident, State, usize, usize)>,
     /// In the order they were taken; ROLLBACK TO releases those after the savepoint.
-    pub locks: Vec<HeldLock>,
+    pub locks: Vector<HeldLock>,
     /// The strongest of them on each relation.
-    strongest: BTreeMap<RelationId, LockMode>,
+    strongest: OrdMap<RelationId, LockMode>,
 }
 
 /// A lock that an open transaction holds, with the step that took it.
@@ -86,7 +87,7 @@ impl HeldLock {
 
 impl OpenTransaction {
     pub fn new(since: Origin, implied: bool, before: State) -> OpenTransaction {
-        let (savepoints, locks, strongest) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (savepoints, locks, strongest) = (Vector::new(), Vector::new(), OrdMap::new());
         OpenTransaction { since, implied, before, savepoints, locks, strongest }
     }
 
@@ -103,7 +104,7 @@ impl OpenTransaction {
         let known = self.strongest.get(&lock.relation).is_some_and(|held| *held >= lock.mode);
         if seen && !known {
             self.strongest.insert(lock.relation, lock.mode);
-            self.locks.push(lock);
+            self.locks.push_back(lock);
         }
     }
 }

@@ -51,6 +51,7 @@ pub struct Context<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Step<'a> {
     pub context: Context<'a>,
+    pub(super) passed: &'a Passed,
     pub operation: &'a Operation,
     pub origin: &'a Origin,
     pub before: &'a State,
@@ -66,17 +67,23 @@ pub struct Step<'a> {
 #[derive(Debug, Default)]
 pub struct KnownEffects(RefCell<Vec<(RangeInclusive<Major>, Arc<Effects>)>>);
 
-impl Step<'_> {
-    /// What the server does, on one of this replay's majors.
-    pub fn effects(&self, major: Major) -> Arc<Effects> {
-        let mut known = self.known.0.borrow_mut();
+impl KnownEffects {
+    pub(super) fn of(&self, operation: &Operation, schema: &Schema, session: &Session, major: Major) -> Arc<Effects> {
+        let mut known = self.0.borrow_mut();
         if let Some((_, effects)) = known.iter().find(|(alike, _)| alike.contains(&major)) {
             return effects.clone();
         }
-        let (effects, alike) = effects_alike(self.operation, &self.before.schema, major, &self.session.server_facts());
+        let (effects, alike) = effects_alike(operation, schema, major, &session.server_facts());
         let effects = Arc::new(effects);
         known.push((alike, effects.clone()));
         effects
+    }
+}
+
+impl Step<'_> {
+    /// What the server does, on one of this replay's majors.
+    pub fn effects(&self, major: Major) -> Arc<Effects> {
+        self.known.of(self.operation, &self.before.schema, self.session, major)
     }
 
     /// Inside a transaction block that holds more than this statement.
@@ -90,17 +97,7 @@ impl Step<'_> {
 
     /// As it is remembered when it is over.
     pub fn passed(&self) -> Passed {
-        let takes_away = matches!(
-            self.operation,
-            Operation::Drop(_) | Operation::Rename(_) | Operation::SetSchema(_) | Operation::AlterTable(_)
-        );
-        Passed(Arc::new(PassedStep {
-            operation: self.operation.clone(),
-            origin: self.origin.clone(),
-            applied: self.applied.clone(),
-            certain: self.certain,
-            around: takes_away.then(|| (self.before.clone(), self.after.clone())),
-        }))
+        self.passed.clone()
     }
 }
 
@@ -120,6 +117,26 @@ pub struct PassedStep {
 }
 
 impl Passed {
+    pub(super) fn new(
+        operation: &Operation,
+        origin: &Origin,
+        [before, after]: [&State; 2],
+        applied: Applied,
+        certain: bool,
+    ) -> Passed {
+        let takes_away = matches!(
+            operation,
+            Operation::Drop(_) | Operation::Rename(_) | Operation::SetSchema(_) | Operation::AlterTable(_)
+        );
+        Passed(Arc::new(PassedStep {
+            operation: operation.clone(),
+            origin: origin.clone(),
+            applied,
+            certain,
+            around: takes_away.then(|| (before.clone(), after.clone())),
+        }))
+    }
+
     /// What a statement took away or renamed: the state before it and after, where it ran.
     pub fn change(&self) -> Option<(&State, &State)> {
         let (before, after) = self.around.as_ref().filter(|_| self.applied.failure().is_none())?;

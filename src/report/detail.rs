@@ -105,7 +105,7 @@ impl Recorder {
             Event::Step(step) => self.step(step, major),
             Event::Unit(_) => self.unit += 1,
             Event::Whole(whole) => self.whole(whole, major),
-            Event::Unread(_) | Event::Call(_) | Event::Apart(_) => {}
+            Event::Unread(_) | Event::Call(_) => {}
         }
     }
 

@@ -102,8 +102,8 @@ pub fn backfill_without_lock(step: &Step, findings: &mut Findings) {
 
 /// The transaction itself keeps others from writing the table.
 fn is_held(step: &Step, table: RelationId) -> bool {
-    let locks = step.session.transaction.as_ref().map(|open| open.locks.as_slice()).unwrap_or_default();
-    locks.iter().any(|held| held.relation == table && held.mode.blocks_writes())
+    let mut locks = step.session.transaction.iter().flat_map(|open| &open.locks);
+    locks.any(|held| held.relation == table && held.mode.blocks_writes())
 }
 
 /// What happens to a row that is changed between the backfill's read and its end.

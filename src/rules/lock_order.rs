@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Findings;
 use super::in_use::{found, is_costly};
 use super::weight::{goes_below, held, rests_on, young};
-use crate::history::{HeldLock, Step, is_named};
+use crate::history::{HeldLock, OpenTransaction, Step, is_named};
 use crate::operation::LockMode;
 use crate::schema::{Relation, RelationId, Schema};
 use crate::server::Effects;
@@ -20,7 +20,7 @@ pub fn inversion(step: &Step, findings: &mut Findings) {
     let asked = |effects: &Effects| {
         let strong = effects.locks.iter().filter(|(_, mode)| mode.blocks_writes());
         let mut felt = strong.map(|(relation, _)| *relation).filter(|one| is_felt(step, *one));
-        felt.find_map(|one| Some((one, inverted(step, &open.locks, one)?)))
+        felt.find_map(|one| Some((one, inverted(step, open.locks.iter(), one)?)))
     };
     let Some((majors, (child, first))) = found(step, asked) else { return };
     let schema = &step.before.schema;
@@ -41,18 +41,19 @@ pub fn inversion(step: &Step, findings: &mut Findings) {
     finding.instead_of_all(format!(
         "-- transactions of their own; where they belong together, one LOCK before all else, referencing tables first\n\
          LOCK TABLE {} IN ACCESS EXCLUSIVE MODE;",
-        locked_at_once(step, &open.locks, child.id).join(", "),
+        locked_at_once(step, open, child.id).join(", "),
     ));
 }
 
 /// The tables that this transaction has locked so far in that order, each before those that it refers to: the order in
 /// which an INSERT takes them.
-fn locked_at_once(step: &Step, locks: &[HeldLock], child: RelationId) -> Vec<String> {
+fn locked_at_once(step: &Step, transaction: &OpenTransaction, child: RelationId) -> Vec<String> {
     let schema = &step.before.schema;
     let mut open: BTreeSet<RelationId> = BTreeSet::new();
+    let locks = &transaction.locks;
     for (at, lock) in locks.iter().enumerate() {
         let is_felt = lock.named && lock.mode.blocks_writes() && is_costly(step, lock.relation);
-        if let Some(first) = is_felt.then(|| inverted(step, &locks[..at], lock.relation)).flatten() {
+        if let Some(first) = is_felt.then(|| inverted(step, locks.iter().take(at), lock.relation)).flatten() {
             open.extend([lock.relation, first.relation]);
         }
     }
@@ -79,8 +80,8 @@ fn is_felt(step: &Step, table: RelationId) -> bool {
 }
 
 /// The lock on a table to which `child` has a foreign key: looking there is a lock too (FOR KEY SHARE: ROW SHARE).
-fn inverted<'a>(step: &Step, locks: &'a [HeldLock], child: RelationId) -> Option<&'a HeldLock> {
-    locks.iter().find(|lock| is_target(step, lock, child))
+fn inverted<'a>(step: &Step, mut locks: impl Iterator<Item = &'a HeldLock>, child: RelationId) -> Option<&'a HeldLock> {
+    locks.find(|lock| is_target(step, lock, child))
 }
 
 /// What an INSERT into the child has to look into, kept from it by this lock.

@@ -7,7 +7,7 @@ use super::Findings;
 use super::in_use::{found, is_costly, is_in_use};
 use super::validation::own_migration;
 use super::weight::{gone_below, is_needed_below, later, on_purpose, rests_on, young};
-use crate::history::{HeldLock, Step, TransactionUnit, is_named};
+use crate::history::{HeldLock, OpenTransaction, Step, TransactionUnit, is_named};
 use crate::operation::{Expr, FromSource, Ident, LockMode, Operation, TableActionKind, Write, WriteKind};
 use crate::schema::{IndexKey, Relation, RelationId};
 use crate::server::{Effects, effects};
@@ -21,7 +21,7 @@ pub fn while_scanning(step: &Step, findings: &mut Findings) {
     }
     let Some((majors, work)) = found(step, |effects| long_work(step, effects)) else { return };
     let Work { text: work, table } = work;
-    let Some(held) = strongest_held(step, &open.locks, table) else { return };
+    let Some(held) = strongest_held(step, open, table) else { return };
     let schema = &step.before.schema;
     let locked = schema.relation(held.relation);
     let name = locked.name.short();
@@ -58,8 +58,8 @@ pub(super) fn apart(step: &Step, tables: &[RelationId]) -> String {
 }
 
 /// The strongest lock on a table in use that stops its writers; of equals that on the table worked on, or the first.
-fn strongest_held<'a>(step: &Step, locks: &'a [HeldLock], worked_on: RelationId) -> Option<&'a HeldLock> {
-    let felt = locks.iter().filter(|held| held.mode.blocks_writes() && is_in_use(step, held.relation));
+fn strongest_held<'a>(step: &Step, open: &'a OpenTransaction, worked_on: RelationId) -> Option<&'a HeldLock> {
+    let felt = open.locks.iter().filter(|held| held.mode.blocks_writes() && is_in_use(step, held.relation));
     felt.rev().max_by_key(|held| (held.mode, held.relation == worked_on))
 }
 
@@ -210,7 +210,7 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
     finding.postgres = majors;
     // A script that locks its tables first, in one order, does it to avoid what this rule warns of.
-    let first = step.session.transaction.as_ref().and_then(|open| open.locks.first());
+    let first = step.session.transaction.as_ref().and_then(|open| open.locks.front());
     if let (Operation::Lock(_), Some(held)) = (step.operation, first.filter(|held| held.is_explicit())) {
         on_purpose(finding, held);
     }
@@ -219,7 +219,7 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
     }
     if let Some(open) = &step.session.transaction {
         // Tables dropped meanwhile no longer count: the number may be reached twice in one transaction.
-        if let Some(first) = open.locks.first() {
+        if let Some(first) = open.locks.front() {
             finding.one_per(format!("{}", first.by.span.start));
         }
         let held = open.locks.iter().filter(|held| held.mode == LockMode::AccessExclusive);

@@ -29,7 +29,7 @@ impl Schema {
     /// An empty schema to apply a dump to: its ids are none of this one's.
     pub fn for_dump(&self) -> Schema {
         let mut empty = Schema::new(Major::NEWEST);
-        empty.majors = self.majors.clone();
+        empty.majors = self.majors;
         empty.next_id = self.next_id;
         empty
     }

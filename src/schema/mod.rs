@@ -22,8 +22,6 @@ pub use dumped::Told;
 pub use model::*;
 pub use since::Lost;
 
-use std::sync::Arc;
-
 use imbl::{OrdMap, OrdSet};
 
 use crate::operation::{Ident, Name, QualifiedName};
@@ -33,7 +31,7 @@ impl Schema {
     /// An empty database with the schema `public`.
     pub fn new(major: Major) -> Schema {
         Schema {
-            majors: Arc::new(Standing::of(&[major])),
+            majors: Standing::of(&[major]),
             complete: false,
             unread: false,
             search_path: vec![Ident::new("public")],
@@ -61,8 +59,8 @@ impl Schema {
     }
 
     /// Follows the rules of these majors from here on.
-    pub fn stand_for(&mut self, majors: &Arc<Standing>) {
-        self.majors = majors.clone();
+    pub fn stand_for(&mut self, majors: Standing) {
+        self.majors = majors;
     }
 
     /// The relation a name means now, through search_path where it has no schema.

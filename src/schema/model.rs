@@ -41,7 +41,7 @@ pub struct ColumnId(pub u16);
 #[derive(Debug, Clone)]
 pub struct Schema {
     /// The PostgreSQL majors whose rules this state follows.
-    pub majors: Arc<Standing>,
+    pub majors: Standing,
     /// Nothing exists but what this history made: an unseen name is missing, not assumed.
     pub complete: bool,
     /// A statement that was not understood may have made or dropped anything.

@@ -1,9 +1,8 @@
 //! One script run by itself from a state: where its transactions end, and where it fails.
 
-use super::super::{Passed, Plan, Session, State};
-use super::{Depth, Replay, STEP_BUDGET};
+use super::super::{Passed, Plan, State};
+use super::{Replay, Start};
 use crate::data::Moment;
-use crate::finding::MigrationRef;
 use crate::operation::Script;
 use crate::schema::Failure;
 use crate::version::Major;
@@ -74,30 +73,9 @@ pub fn course(
     majors: &[Major],
     follows: Follows,
 ) -> Course {
-    let mut replay = Replay {
-        plan,
-        history: plan.history,
-        majors,
-        tell: &mut |_| {},
-        state: start.clone(),
-        session: Session::begin(plan.history.limits_lock_waits),
-        unit_start: start.clone(),
-        unit_steps: Vec::new(),
-        migration_steps: Vec::new(),
-        moment: Moment { step: LATER, unit: LATER, release: plan.release_number(number) },
-        at: MigrationRef { history: plan.index, migration: number },
-        frames: Vec::new(),
-        depth: Depth::default(),
-        steps_left: STEP_BUDGET,
-        past: super::Past::default(),
-        follows,
-        forks: Vec::new(),
-        unread: None,
-        made_text: None,
-        record: Some(Box::default()),
-        tells: false,
-        apart: None,
-    };
+    let moment = Moment { step: LATER, unit: LATER, release: plan.release_number(number) };
+    let mut replay = Replay::of(plan, Start::aside(number, start, majors, moment));
+    (replay.tells, replay.follows, replay.record) = (false, follows, Some(Box::default()));
     let migration = &plan.history.migrations[number];
     replay.script(migration, &script.nodes, false);
     replay.end_unit();

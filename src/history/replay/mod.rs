@@ -3,31 +3,30 @@
 mod course;
 mod dump;
 mod expand;
+mod notes;
 mod ruby;
 mod start;
-mod turns;
-
-pub use start::{Parted, Start};
-pub use turns::Turns;
+mod transaction;
 
 pub use course::{Course, Follows, Passage, course};
+pub use notes::Told;
+pub use start::{Parted, Start};
 
 use std::sync::Arc;
 
+use self::notes::{Note, NotedStep, NotedWhole};
 use super::{
-    Context, Ends, HeldLock, History, KnownEffects, Migration, OpenTransaction, Passed, Past, Plan, Session, SinceBase,
-    State, Step, TransactionUnit, Unit, Whole, is_named,
+    Ends, HeldLock, History, KnownEffects, Migration, Passed, Past, Plan, Session, SinceBase, State, Step,
+    TransactionUnit, Unit, Whole, is_named,
 };
 use crate::data::{Circumstances, Moment};
 use crate::finding::MigrationRef;
-use crate::operation::{
-    Frame, FrameKind, Node, OnCommit, Operation, Origin, Statement, TableActionKind, Transaction, Unread,
-};
+use crate::operation::{Frame, FrameKind, Node, OnCommit, Operation, Origin, Statement, TableActionKind, Unread};
 use crate::read::dynamic::Variables;
 use crate::schema::Applied;
 use crate::server::Effects;
 use crate::source::Span;
-use crate::version::Major;
+use crate::version::{Major, parted, take_parted};
 
 /// What a replay tells, in this order: each step; at the end of its transaction the unit; then the migration.
 /// Only judged migrations are told.
@@ -40,9 +39,6 @@ pub enum Event<'a> {
     Unread(&'a UnreadStep),
     /// A call of a migration in Ruby, in any migration: what SQL has as a statement.
     Call(MigrationRef),
-    /// What rules asked of these migrations has another answer on some of the majors: each group is to be told of them
-    /// for itself.
-    Apart(&'a Parted),
 }
 
 /// A statement that was not understood.
@@ -67,75 +63,36 @@ const STEP_BUDGET: usize = 200_000;
 
 /// Replays the up scripts of a history on the rules of one major, and tells what happens.
 pub fn replay(plan: &Plan, major: Major, tell: &mut dyn FnMut(Event)) -> State {
-    let start = Start::of(plan, &[major]);
-    let begin = start.state.clone();
-    // One major does not part from itself.
-    replay_shared(plan, &start, &Turns::of(plan), tell).map_or(begin, |end| end.state)
+    replay_from(plan, Start::of(plan, &[major]), tell)
 }
 
-/// Replays a history from a point on for several majors at once, as long as they follow the same rules: where it has
-/// come to, or where they parted; `Err(None)` where another replay of the same turns has seen that before. Of the
-/// judged migrations those are told of that fall to this replay.
-pub fn replay_shared(
-    plan: &Plan,
-    start: &Start,
-    turns: &Turns,
-    tell: &mut dyn FnMut(Event),
-) -> Result<Start, Option<Box<Parted>>> {
-    let start = start.for_one_replay();
-    let mut replay = Replay {
-        plan,
-        history: plan.history,
-        majors: &start.majors,
-        tell,
-        state: start.state.clone(),
-        session: Session::begin(plan.history.limits_lock_waits),
-        unit_start: start.unit_start.clone(),
-        unit_steps: Vec::new(),
-        migration_steps: Vec::new(),
-        moment: start.moment,
-        at: MigrationRef { history: plan.index, migration: start.migration },
-        frames: Vec::new(),
-        depth: Depth::default(),
-        steps_left: STEP_BUDGET,
-        follows: Follows::SchemaAndData,
-        forks: Vec::new(),
-        unread: None,
-        past: start.past.clone(),
-        record: None,
-        made_text: None,
-        tells: true,
-        apart: None,
-    };
-    let mut safe = start.clone();
-    for migration in start.migration..start.told.end {
-        if turns.are_over(migration) {
-            return Err(None);
-        }
-        if replay.session.transaction.is_none() && replay.unit_steps.is_empty() {
-            replay.tell_apart(&safe, migration);
-            safe = replay.point(safe, migration);
-            replay.tells = turns.take(migration) && migration >= start.told.start;
-        }
-        if plan.history.migrations[migration].judged && safe.before_judged.is_none() {
-            safe.before_judged = Some(replay.state.clone());
-        }
-        replay.migration(migration);
-        if let Some(major) = replay.parted() {
-            turns.part(migration);
-            return Err(Some(Box::new(safe.part(plan, major))));
-        }
+/// The same, from a point on.
+pub fn replay_from(plan: &Plan, start: Start, tell: &mut dyn FnMut(Event)) -> State {
+    let mut replay = Replay::of(plan, start);
+    for told in &mut replay {
+        // One major does not part from itself.
+        told.tell(plan, tell, &mut |_| {});
     }
-    replay.end_unit();
-    replay.tell_apart(&safe, start.told.end);
-    Ok(replay.point(safe, start.told.end))
+    replay.state
 }
 
-struct Replay<'a> {
+/// A history being replayed, for several majors at once as long as they follow the same rules.
+#[derive(Debug)]
+pub struct Replay<'a> {
     plan: &'a Plan<'a>,
     history: &'a History,
-    majors: &'a [Major],
-    tell: &'a mut dyn FnMut(Event),
+    majors: Vec<Major>,
+    /// The migration that comes next.
+    next: usize,
+    /// Where the migrations at hand begin: no transaction is open there.
+    since: Start,
+    /// What there is to tell of them.
+    notes: Vec<Note>,
+    /// They are told of, where they are judged.
+    tells: bool,
+    /// The first major for which what is told of them does not hold.
+    apart: Option<Major>,
+    ended: Option<Result<Start, Box<Parted>>>,
     state: State,
     session: Session,
     unit_start: State,
@@ -157,10 +114,6 @@ struct Replay<'a> {
     record: Option<Box<course::Record>>,
     /// The step that is unread runs a text made at run time: whether its kind is known.
     made_text: Option<bool>,
-    /// The migrations at hand are told of, where they are judged.
-    tells: bool,
-    /// The first major for which what is told of them does not hold.
-    apart: Option<Major>,
 }
 
 /// How sure and how often the statement at hand runs.
@@ -173,50 +126,66 @@ struct Depth {
 }
 
 impl<'a> Replay<'a> {
-    fn context(&self) -> Context<'a> {
-        Context {
-            plan: self.plan,
-            settings: self.plan.settings,
-            migration: &self.history.migrations[self.at.migration],
-            at: self.at,
-            majors: self.majors,
+    /// Nothing has run yet of what comes after this point.
+    pub fn of(plan: &'a Plan<'a>, start: Start) -> Replay<'a> {
+        Replay {
+            plan,
+            history: plan.history,
+            majors: start.majors.clone(),
+            next: start.migration,
+            notes: Vec::new(),
+            tells: true,
+            apart: None,
+            ended: None,
+            state: start.state.clone(),
+            session: Session::begin(plan.history.limits_lock_waits),
+            unit_start: start.unit_start.clone(),
+            unit_steps: Vec::new(),
+            migration_steps: Vec::new(),
+            moment: start.moment,
+            at: MigrationRef { history: plan.index, migration: start.migration },
+            frames: Vec::new(),
+            depth: Depth::default(),
+            steps_left: STEP_BUDGET,
+            follows: Follows::SchemaAndData,
+            forks: Vec::new(),
+            unread: None,
+            past: start.past.clone(),
+            record: None,
+            made_text: None,
+            since: start,
         }
     }
 
-    /// The migration is told of, step by step.
-    fn is_told(&self, migration: &Migration) -> bool {
-        self.tells && migration.judged && self.apart.is_none()
+    /// Where it has come to, or where its majors parted; `None` until then.
+    pub fn end(&self) -> Option<&Result<Start, Box<Parted>>> {
+        self.ended.as_ref()
     }
 
-    /// What was seen since holds for some of the majors only: nothing more is told.
-    fn parted(&self) -> Option<Major> {
-        self.state.schema.majors.parted()
+    fn take_told(&mut self) -> Option<Told> {
+        let (notes, apart) = (std::mem::take(&mut self.notes), self.apart.take());
+        (!notes.is_empty()).then(|| Told { notes, since: self.since.clone(), end: self.next, apart })
     }
 
     /// Where it has come to: before a migration, with no transaction open.
-    fn point(&self, last: Start, migration: usize) -> Start {
+    fn point(&self) -> Start {
         Start {
-            migration,
+            migration: self.next,
             state: self.state.clone(),
             unit_start: self.unit_start.clone(),
             moment: self.moment,
             past: self.past.clone(),
-            ..last
+            ..self.since.clone()
         }
     }
 
-    /// Where the answers to what was asked about an event part the majors, they go on together all the same: only what
-    /// is judged is for each group to hear.
-    fn look_apart(&mut self) {
-        self.apart = self.apart.or(self.state.schema.majors.rejoin());
+    fn in_hand(&self) -> &'a Migration {
+        &self.history.migrations[self.at.migration]
     }
 
-    /// Hands over what is to be told anew of the migrations before this one, for each group of majors.
-    fn tell_apart(&mut self, since: &Start, end: usize) {
-        if let Some(major) = self.apart.take() {
-            let parted = since.clone().part_aside(self.plan, major, end);
-            (self.tell)(Event::Apart(&parted));
-        }
+    /// The migration is told of, step by step.
+    fn is_told(&self) -> bool {
+        self.tells && self.in_hand().judged
     }
 
     fn migration(&mut self, number: usize) {
@@ -239,17 +208,14 @@ impl<'a> Replay<'a> {
             && self.plan.same_release(number, number + 1);
         // What shares a transaction with others takes another course by itself.
         let alone = self.session.transaction.is_none() && !goes_on;
-        self.record = (self.is_told(migration) && alone).then(|| Box::new(course::Record::beside()));
+        self.record = (self.is_told() && alone).then(|| Box::new(course::Record::beside()));
         self.script(migration, &migration.up.nodes, goes_on);
         let record = self.record.take();
         let steps = std::mem::take(&mut self.migration_steps);
-        if self.is_told(migration) && self.parted().is_none() {
-            let up = record.and_then(|record| record.into_course(&self.state));
-            let (context, ends) = (self.context(), Ends::of(up));
-            let (past, after) = (&self.past, &self.state);
-            let whole = Whole { context, steps: &steps, before: &before, after, past, ends: &ends };
-            (self.tell)(Event::Whole(&whole));
-            self.look_apart();
+        if self.is_told() && parted().is_none() {
+            let ends = Ends::of(record.and_then(|record| record.into_course(&self.state)));
+            let (at, past, after) = (self.at, self.past.clone(), self.state.clone());
+            self.notes.push(Note::Whole(Box::new(NotedWhole { at, steps, before: before.clone(), after, past, ends })));
         }
         // What comes next runs where the shipped text did.
         if migration.since_base == SinceBase::Edited && self.session.transaction.is_none() {
@@ -285,82 +251,6 @@ impl<'a> Replay<'a> {
         self.look_along_search_path();
     }
 
-    fn control(&mut self, control: &Transaction, statement: &Statement) {
-        let origin = self.origin(statement.span);
-        match control {
-            Transaction::Begin => self.begin(&origin, false),
-            Transaction::Commit => self.commit(),
-            Transaction::Rollback => self.rollback(),
-            Transaction::Savepoint(name) => {
-                let state = self.state.clone();
-                let steps = self.unit_steps.len();
-                if let Some(open) = &mut self.session.transaction {
-                    open.savepoints.push((name.clone(), state, steps, open.locks.len()));
-                }
-            }
-            Transaction::Release(name) => {
-                if let Some(open) = &mut self.session.transaction
-                    && let Some(place) = open.savepoints.iter().rposition(|savepoint| savepoint.0 == *name)
-                {
-                    open.savepoints.truncate(place);
-                }
-            }
-            Transaction::RollbackTo(name) => {
-                if let Some(open) = &mut self.session.transaction
-                    && let Some(place) = open.savepoints.iter().rposition(|savepoint| savepoint.0 == *name)
-                {
-                    let (_, state, steps, locks) = open.savepoints[place].clone();
-                    open.savepoints.truncate(place + 1);
-                    open.release_after(locks);
-                    let undone = self.unit_steps.len() - steps.min(self.unit_steps.len());
-                    self.unit_steps.truncate(steps);
-                    self.migration_steps.truncate(self.migration_steps.len() - undone);
-                    self.state = state;
-                }
-            }
-            Transaction::Other => {}
-        }
-    }
-
-    fn begin(&mut self, origin: &Origin, implied: bool) {
-        // BEGIN inside a transaction warns and changes nothing (BEGIN, "Notes").
-        match &mut self.session.transaction {
-            Some(open) => open.implied &= implied,
-            None => {
-                self.end_unit();
-                let open = OpenTransaction::new(origin.clone(), implied, self.state.clone());
-                self.session.transaction = Some(Box::new(open));
-            }
-        }
-    }
-
-    fn commit(&mut self) {
-        let ended = self.session.end_transaction();
-        if let Some(open) = ended {
-            self.state.edit_schema().end_transaction(&open.since);
-        }
-        self.end_unit();
-        self.look_along_search_path();
-    }
-
-    fn rollback(&mut self) {
-        if let Some(open) = self.session.end_transaction() {
-            self.state = open.before;
-            let undone = self.unit_steps.len();
-            self.unit_steps.clear();
-            self.migration_steps.truncate(self.migration_steps.len().saturating_sub(undone));
-        }
-        self.end_unit();
-        self.look_along_search_path();
-    }
-
-    fn look_along_search_path(&mut self) {
-        let path = self.session.search_path();
-        if self.state.schema.search_path != path {
-            self.state.edit_schema().search_path = path;
-        }
-    }
-
     fn origin(&self, span: Span) -> Origin {
         match self.frames.first() {
             None => Origin::at(span),
@@ -371,7 +261,7 @@ impl<'a> Replay<'a> {
 
     /// Applies one statement and tells of it.
     fn run(&mut self, statement: &Statement) {
-        if self.steps_left == 0 || self.parted().is_some() || self.is_over() {
+        if self.steps_left == 0 || parted().is_some() || self.is_over() {
             return;
         }
         self.steps_left -= 1;
@@ -409,8 +299,8 @@ impl<'a> Replay<'a> {
             let State { schema, data } = &mut self.state;
             Arc::make_mut(data).observe(operation, &origin, &before.schema, schema, circumstances);
         }
-        if (self.is_told(self.context().migration) || self.record.is_some()) && self.parted().is_none() {
-            self.judge(operation, &origin, &before, &applied, certain);
+        if (self.is_told() || self.record.is_some()) && parted().is_none() {
+            self.note(operation, &origin, &before, applied, certain);
         }
         if self.session.transaction.is_none() {
             let drops = |on_commit: Option<OnCommit>| on_commit == Some(OnCommit::Drop);
@@ -442,7 +332,7 @@ impl<'a> Replay<'a> {
                 made_text: self.made_text,
                 declare,
             };
-            (self.tell)(Event::Unread(&told));
+            self.notes.push(Note::Unread(Box::new(told)));
         };
         match operation {
             Operation::Unread(unread) => {
@@ -463,25 +353,16 @@ impl<'a> Replay<'a> {
         }
     }
 
-    fn judge(&mut self, operation: &Operation, origin: &Origin, before: &State, applied: &Applied, certain: bool) {
+    fn note(&mut self, operation: &Operation, origin: &Origin, before: &State, applied: Applied, certain: bool) {
         let known = KnownEffects::default();
-        let step = Step {
-            context: self.context(),
-            operation,
-            origin,
-            before,
-            after: &self.state,
-            session: &self.session,
-            applied,
-            certain,
-            known: &known,
-        };
-        if self.apart.is_none() {
-            (self.tell)(Event::Step(&step));
+        let in_transaction = self.session.transaction.is_some();
+        let held = (self.is_told() && in_transaction).then(|| self.locks_of(&known, operation, before)).flatten();
+        let passed = Passed::new(operation, origin, [before, &self.state], applied, certain);
+        if self.is_told() {
+            let (at, passed, before, after) = (self.at, passed.clone(), before.clone(), self.state.clone());
+            let session = self.session.clone();
+            self.notes.push(Note::Step(Box::new(NotedStep { at, passed, before, after, session, known })));
         }
-        // Who asks what is held is told of the step.
-        let held = self.session.transaction.as_ref().filter(|_| self.tells).and_then(|_| self.locks_of(&step));
-        let passed = step.passed();
         if let (Some(effects), Some(open)) = (held, &mut self.session.transaction) {
             for (relation, mode) in &effects.locks {
                 let named = is_named(operation, &before.schema, *relation);
@@ -495,16 +376,14 @@ impl<'a> Replay<'a> {
         }
         self.unit_steps.push(passed.clone());
         self.migration_steps.push(passed);
-        self.look_apart();
     }
 
-    /// The effects whose locks an open transaction keeps. Where a major takes other locks, it goes on for itself.
-    fn locks_of(&self, step: &Step) -> Option<Arc<Effects>> {
+    /// The effects whose locks an open transaction keeps. Where a major takes other locks, it is told for itself.
+    fn locks_of(&mut self, known: &KnownEffects, operation: &Operation, before: &State) -> Option<Arc<Effects>> {
         let (first, rest) = self.majors.split_first()?;
-        let effects = step.effects(*first);
-        if let Some(other) = rest.iter().find(|major| step.effects(**major).locks != effects.locks) {
-            self.state.schema.majors.part(*other);
-        }
+        let of = |major: &Major| known.of(operation, &before.schema, &self.session, *major);
+        let effects = of(first);
+        self.apart = self.apart.or(rest.iter().find(|major| of(major).locks != effects.locks).copied());
         Some(effects)
     }
 
@@ -522,11 +401,43 @@ impl<'a> Replay<'a> {
         let steps = std::mem::take(&mut self.unit_steps);
         let before = std::mem::replace(&mut self.unit_start, self.state.clone());
         self.note_unit(&steps, &before);
-        if !steps.is_empty() && self.parted().is_none() && self.apart.is_none() {
-            let unit = Unit { context: self.context(), steps: &steps, before: &before, after: &self.state };
-            (self.tell)(Event::Unit(&unit));
-            self.look_apart();
+        if !steps.is_empty() && self.is_told() && parted().is_none() {
+            self.notes.push(Note::Unit { at: self.at, steps, before, after: self.state.clone() });
         }
+    }
+}
+
+impl Iterator for Replay<'_> {
+    type Item = Told;
+
+    /// Replays on, until there is something to tell.
+    fn next(&mut self) -> Option<Told> {
+        take_parted();
+        while self.ended.is_none() {
+            let number = self.next;
+            if number >= self.since.told.end {
+                self.end_unit();
+                self.ended = Some(Ok(self.point()));
+                return self.take_told();
+            }
+            if self.session.transaction.is_none() && self.unit_steps.is_empty() {
+                let told = self.take_told();
+                self.since = self.point();
+                self.tells = number >= self.since.told.start;
+                if told.is_some() {
+                    return told;
+                }
+            }
+            if self.history.migrations[number].judged && self.since.before_judged.is_none() {
+                self.since.before_judged = Some(self.state.clone());
+            }
+            self.next += 1;
+            self.migration(number);
+            if let Some(major) = take_parted() {
+                self.ended = Some(Err(Box::new(self.since.clone().part(self.plan, major))));
+            }
+        }
+        None
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Event, Replay};
+use super::Replay;
+use super::notes::Note;
 use crate::data::Moment;
 use crate::history::State;
 use crate::operation::{Frame, FrameKind, Node, Operation, RubyDirection, RubyScript, Statement, Unread};
@@ -95,7 +96,7 @@ impl World for Replay<'_> {
     }
 
     fn count(&mut self, _: Span) {
-        (self.tell)(Event::Call(self.at));
+        self.notes.push(Note::Call(self.at));
     }
 
     fn enter(&mut self, frame: Frame) {

@@ -100,21 +100,30 @@ impl Start {
         plan.history.migrations[self.told.clone()].iter().filter(|one| one.judged).count()
     }
 
-    /// Of the replays that share its migrations each has its own majors to part.
-    pub(super) fn for_one_replay(&self) -> Start {
-        let majors = self.majors.clone();
-        self.clone().standing_for(&majors)
+    /// Before a migration that runs by itself.
+    pub(super) fn aside(migration: usize, state: &State, majors: &[Major], moment: Moment) -> Start {
+        Start {
+            majors: majors.to_vec(),
+            migration,
+            told: migration..migration,
+            is_aside: true,
+            before_judged: None,
+            unit_start: state.clone(),
+            state: state.clone(),
+            moment,
+            past: Past::default(),
+        }
     }
 
     fn standing_for(mut self, majors: &[Major]) -> Start {
-        let standing = Arc::new(Standing::of(majors));
+        let standing = Standing::of(majors);
         self.majors = majors.to_vec();
-        self.state.edit_schema().stand_for(&standing);
-        self.unit_start.edit_schema().stand_for(&standing);
+        self.state.edit_schema().stand_for(standing);
+        self.unit_start.edit_schema().stand_for(standing);
         if let Some(before) = &mut self.before_judged {
-            before.edit_schema().stand_for(&standing);
+            before.edit_schema().stand_for(standing);
         }
-        self.past.stand_for(&standing);
+        self.past.stand_for(standing);
         self
     }
 
