@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{
-    AfterFailure, Event, History, Late, Migration, Plan, SinceBase, State, TransactionUnit, replay, stops,
+    AfterFailure, Event, Framework, History, Late, Migration, Plan, SinceBase, State, TransactionUnit, replay, stops,
 };
 use crate::project::Project;
 use crate::read::on_deep_stack;
@@ -38,7 +38,10 @@ pub(super) fn check(
             SinceBase::Shipped => !one.repeatable,
             SinceBase::Reformatted | SinceBase::Renumbered | SinceBase::Edited | SinceBase::Deleted => true,
         };
-        if !history.migrations.iter().any(is_told) {
+        // Beside what a runner runs, a folder that none runs says what the schema is, and is written anew with it.
+        let has_runner = |one: &History| one.framework != Framework::Plain;
+        let is_declared = !has_runner(history) && project.histories.iter().any(has_runner);
+        if is_declared || !history.migrations.iter().any(is_told) {
             continue;
         }
         let ships = Ships { history, index, settings, sources: &project.sources, severities, unread: OnceLock::new() };

@@ -10,17 +10,8 @@ use crate::source::Span;
 /// Right above a statement of the down a comment says that it may fail: whoever wrote it has weighed it.
 const MAY_FAIL: [&str; 8] = ["fail", "violat", "error", "cannot", "can't", "not fit", "irreversib", "impossible"];
 /// What says of a migration that it lets NULL in, in its name or in a comment.
-const NULL_IS_MEANT: [&str; 9] = [
-    "optional",
-    "nullable",
-    "allow null",
-    "allow_null",
-    "allow nil",
-    "may be null",
-    "can be null",
-    "set to null",
-    "without a ",
-];
+const NULL_IS_MEANT: [&str; 8] =
+    ["optional", "nullable", "allow null", "allow_null", "allow nil", "may be null", "can be null", "set to null"];
 /// `This migration comes from active_storage (originally 20211119233751)`: what copies an engine's migrations writes it.
 const COPIED: &str = "this migration comes from ";
 
@@ -61,7 +52,7 @@ pub(super) fn nulls_are_meant(whole: &Whole, table: RelationId, column: ColumnId
     written(whole, relation, own)
         .or_else(|| left_out(whole, relation, own))
         .or_else(|| reckoned_with(whole, known, own))
-        .or_else(|| said(whole))
+        .or_else(|| said(whole, &own.name))
 }
 
 /// A statement of the up writes one.
@@ -159,10 +150,13 @@ fn reckoned_with(whole: &Whole, table: &Table, column: &Column) -> Option<Shown>
 }
 
 /// The migration's name or a comment says that NULL is allowed.
-fn said(whole: &Whole) -> Option<Shown> {
+fn said(whole: &Whole, column: &Ident) -> Option<Shown> {
+    // `users without a name`
+    let name = column.as_str().replace('_', " ");
+    let without = [format!("without {name}"), format!("without a {name}"), format!("without an {name}")];
     let says = |text: &str| {
         let text = text.to_lowercase();
-        NULL_IS_MEANT.iter().any(|words| text.contains(words))
+        NULL_IS_MEANT.iter().any(|words| text.contains(words)) || without.iter().any(|words| text.contains(words))
     };
     let migration = whole.context.migration;
     let comment = migration.comments.iter().find(|comment| says(&comment.text));
@@ -321,7 +315,14 @@ pub(super) fn is_taken(schema: &Schema, full: &str) -> bool {
 
 /// All that fitted fits.
 pub(super) fn is_wider(now: &TypeName, then: &TypeName) -> bool {
-    if now.array || then.array || !now.modifiers.is_empty() {
+    if now.array || then.array {
+        return false;
+    }
+    if let ([wide], [narrow]) = (now.modifiers.as_slice(), then.modifiers.as_slice()) {
+        let length = |one: &str| one.parse::<u32>().ok();
+        return now.name == then.name && now.name.name == "character varying" && length(wide) >= length(narrow);
+    }
+    if !now.modifiers.is_empty() {
         return false;
     }
     let (now, limited, then) = (now.name.name.as_str(), !then.modifiers.is_empty(), then.name.name.as_str());

@@ -1,6 +1,6 @@
 //! Whether a migration's own way back ends in the state before: what the down leaves out, takes too much of, or fails at.
 
-use super::back::{column_of, is_copied, is_in_transaction, is_taken, is_told, printed};
+use super::back::{column_of, is_copied, is_in_transaction, is_taken, is_told, is_wider, printed};
 use super::rollback::way_back;
 use super::{Findings, say};
 use crate::finding::Severity;
@@ -43,7 +43,9 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
         finding.because(made.span, format!("`{}` comes from here", say::short(&first.name)));
     }
     // Nobody forgot a part of it; or it is not theirs to mend, and nothing of theirs is lost.
-    if decided.is_some() || spared.is_empty() && is_copied(whole) {
+    let wider = |change: &Change| matches!(&change.aspect, Aspect::Type { now, then } if is_wider(now, then));
+    // And a wider type takes all that is written.
+    if decided.is_some() || spared.is_empty() && (is_copied(whole) || changes.iter().all(wider)) {
         finding.severity = finding.severity.min(Severity::Note);
     }
     finding.instead = way_out(whole, !spared.is_empty(), &changed);
@@ -62,10 +64,18 @@ fn way_out(whole: &Whole, spared: bool, changed: &[Change]) -> Option<String> {
     let mut parts: Vec<String> = spared.then(|| leave.to_owned()).into_iter().collect();
     let (anew, others): (Vec<Change>, Vec<Change>) =
         changed.iter().cloned().partition(|change| is_made_anew(whole, change));
-    let again = columns_again(whole, &anew);
+    let mut again = columns_again(whole, &anew);
+    let (mut others, sequences): (Vec<Change>, Vec<Change>) =
+        others.into_iter().partition(|change| anew.is_empty() || change.object != "sequence");
+    // A default that counts on a sequence comes after it, and its owner last.
+    if !sequences.is_empty() {
+        again.extend(sequences);
+    } else {
+        others.extend(sequences);
+    }
     if !again.is_empty() {
         parts.push(format!("-- in {down}, in the place of the column that it makes"));
-        parts.extend(again);
+        parts.extend(statements(&again).iter().map(|sql| format!("{sql};")));
     }
     let (fills, others): (Vec<Change>, Vec<Change>) =
         others.into_iter().partition(|change| change.aspect == Aspect::NotNull { now: false });
@@ -116,13 +126,13 @@ fn is_made_anew(whole: &Whole, change: &Change) -> bool {
 }
 
 /// The columns as they were, each in one statement: a default fills the rows that a NOT NULL asks for.
-fn columns_again(whole: &Whole, anew: &[Change]) -> Vec<String> {
+fn columns_again(whole: &Whole, anew: &[Change]) -> Vec<Change> {
     let before = &whole.before.schema;
     let all = whole.after.schema.difference(before, Shared::Since(before));
-    let own = all.iter().filter(|one| {
+    let is_own = |one: &Change| {
         one.kind == ChangeKind::Missing && one.object == "column" && anew.iter().any(|change| change.name == one.name)
-    });
-    own.flat_map(|one| &one.repairs).map(|repair| format!("{};", repair.sql)).collect()
+    };
+    all.into_iter().filter(is_own).collect()
 }
 
 /// NOT NULL on rows that may hold NULL by then.

@@ -269,13 +269,17 @@ impl Cursor<'_> {
     pub fn create_aggregate(&mut self, or_replace: bool) -> Read<Operation> {
         let name = self.loose_name()?;
         let place = self.place();
-        self.parens()?;
-        let mut arguments = Vec::new();
-        if self.kind() == Some(Kind::OpenParen) {
+        let first = self.parens()?;
+        let arguments = if self.kind() == Some(Kind::OpenParen) {
             self.go_to(place);
-            arguments = self.aggregate_arguments()?;
+            let arguments = self.aggregate_arguments()?;
             self.parens()?;
-        }
+            arguments
+        } else {
+            // The old form: `(basetype = anyelement, …)`.
+            let parts = self.parts(first);
+            parts.into_iter().filter_map(|part| self.inner(part).base_type()).collect()
+        };
         Ok(Operation::CreateFunction(Box::new(CreateFunction {
             name,
             kind: RoutineKind::Aggregate,
@@ -288,6 +292,14 @@ impl Cursor<'_> {
             search_path: None,
             volatility: Volatility::Immutable,
         })))
+    }
+
+    /// What an aggregate of the old form takes; `ANY` is nothing.
+    fn base_type(mut self) -> Option<Argument> {
+        if !self.eat("basetype") || !self.eat_sign("=") || self.is("any") {
+            return None;
+        }
+        self.argument().ok()
     }
 
     /// `(*)`, `(a, b)`, `(a ORDER BY b)`.

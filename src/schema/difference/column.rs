@@ -3,7 +3,7 @@
 use super::pairs::column_is_shared;
 use super::same::same_option;
 use super::{Aspect, Change, ChangeKind, Comparison, Guard, Loss, Repair, Stage};
-use crate::operation::{Ident, QualifiedName, TypeName};
+use crate::operation::{Expression, Ident, QualifiedName, TypeName};
 use crate::schema::definition::{parenthesised, type_name};
 use crate::schema::statement;
 use crate::schema::{Column, Existence, Relation, Table};
@@ -161,7 +161,7 @@ impl Comparison<'_> {
             self.differs("column", full, text, both, repairs);
             return;
         }
-        if column.identity.is_some() || same_option(column.default.as_ref(), then.default.as_ref()) {
+        if column.identity.is_some() || same_option(default(column), default(then)) {
             return;
         }
         // Sequences of their own, whatever each is called.
@@ -175,12 +175,12 @@ impl Comparison<'_> {
         if column.inherited > 0 && self.parent_default_differs(relation, other, &then.name) {
             return;
         }
-        let (repair, text) = match &then.default {
+        let (repair, text) = match default(then) {
             Some(default) => (alter(format!("SET DEFAULT {}", parenthesised(&default.text))), "has another default"),
             None => (alter("DROP DEFAULT".to_owned()), "has a default"),
         };
-        let text = if column.default.is_none() { "has no default" } else { text };
-        let aspect = Aspect::Default { now: column.default.is_some() };
+        let text = if default(column).is_none() { "has no default" } else { text };
+        let aspect = Aspect::Default { now: default(column).is_some() };
         self.differs_in(aspect, "column", full, text, both, vec![repair]);
     }
 
@@ -250,4 +250,9 @@ fn keeps_values(from: &TypeName, to: &TypeName) -> bool {
     let whole = |one: &TypeName| matches!(one.name.name.as_str(), "smallint" | "integer" | "bigint");
     let text = |one: &TypeName| matches!(one.name.name.as_str(), "text" | "character varying");
     whole(from) && whole(to) || text(from) && text(to)
+}
+
+/// DEFAULT NULL is none.
+pub(super) fn default(column: &Column) -> Option<&Expression> {
+    column.default.as_ref().filter(|default| !default.tree.is_null_constant())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::pairs::is_shared;
 use super::same::{same, same_index};
 use super::{Aspect, Comparison, Guard, Repair, Shared, Stage};
-use crate::operation::QualifiedName;
+use crate::operation::{Ident, QualifiedName};
 use crate::schema::definition::{constraint as definition, index_body};
 use crate::schema::{Constraint, ConstraintId, ConstraintRow, Existence, RelationId, Schema};
 use crate::version::Major;
@@ -138,7 +138,7 @@ impl<'a> Comparison<'a> {
             ConstraintRow::Check { .. } => true,
             ConstraintRow::NotNull => false,
             ConstraintRow::Primary { index } | ConstraintRow::Unique { index } if !partitioned => {
-                return self.make_key(row, index, name);
+                return self.make_key(row, index, name, &row.name);
             }
             ConstraintRow::Primary { .. } | ConstraintRow::Unique { .. } | ConstraintRow::Exclude { .. } => false,
         };
@@ -158,17 +158,17 @@ impl<'a> Comparison<'a> {
     }
 
     /// A key's index is built while others write, then taken over.
-    fn make_key(&self, row: &Constraint, index: RelationId, name: &QualifiedName) -> Vec<Repair> {
+    fn make_key(&self, row: &Constraint, index: RelationId, name: &QualifiedName, built: &Ident) -> Vec<Repair> {
         let Some(found) = self.to.get_relation(index).and_then(|relation| relation.as_index()) else {
             return Vec::new();
         };
-        let full = QualifiedName::new(name.schema.clone(), row.name.clone());
+        let full = QualifiedName::new(name.schema.clone(), built.clone());
         let body = index_body(self.to, found, "");
-        let build = format!("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS {} ON {name} {body}", row.name);
+        let build = format!("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS {built} ON {name} {body}");
         let kind = if matches!(row.kind, ConstraintRow::Primary { .. }) { "PRIMARY KEY" } else { "UNIQUE" };
         let endings = [(row.deferrable, " DEFERRABLE"), (row.initially_deferred, " INITIALLY DEFERRED")];
         let endings: String = endings.iter().filter(|(said, _)| *said).map(|(_, words)| *words).collect();
-        let take = format!("ALTER TABLE {name} ADD CONSTRAINT {} {kind} USING INDEX {}{endings}", row.name, row.name);
+        let take = format!("ALTER TABLE {name} ADD CONSTRAINT {} {kind} USING INDEX {built}{endings}", row.name);
         vec![
             clear(&full),
             Repair::new(Stage::CreateIndex, build).alone(),
@@ -212,7 +212,13 @@ impl<'a> Comparison<'a> {
             return;
         }
         if !alike {
-            let mut repairs = self.make_constraint(other, &name);
+            let mut repairs = match other.kind {
+                // The old key's index has the name until the key is dropped: the new one takes it over then.
+                ConstraintRow::Primary { index } | ConstraintRow::Unique { index } if !table.is_partitioned() => {
+                    self.make_key(other, index, &name, &beside(&other.name))
+                }
+                _ => self.make_constraint(other, &name),
+            };
             // Dropped and added in one statement: no write comes between.
             let drop = format!("ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {}, ADD CONSTRAINT", other.name);
             let add = format!("ALTER TABLE {name} ADD CONSTRAINT");
@@ -281,6 +287,12 @@ impl<'a> Comparison<'a> {
             _ => false,
         }
     }
+}
+
+/// A free name, no longer than a name may be.
+fn beside(name: &Ident) -> Ident {
+    let end = (0..=name.as_str().len().min(59)).rev().find(|end| name.as_str().is_char_boundary(*end)).unwrap_or(0);
+    Ident::new(format!("{}_new", &name.as_str()[..end]))
 }
 
 /// An unusable index of that name goes first: IF NOT EXISTS would be content with it.

@@ -120,14 +120,23 @@ pub fn script(changes: &[Change]) -> Vec<&Repair> {
 
 /// The same for a reader who knows where it starts: without what clears away an index that a build which failed may
 /// have left, where none is seen or it is dropped already.
-pub fn statements(changes: &[Change]) -> Vec<&str> {
+pub fn statements(changes: &[Change]) -> Vec<String> {
     let needed = changes.iter().flat_map(|change| {
         let is_dropped = change.repairs.iter().any(|one| one.stage == Stage::DropIndex);
         let may_stand = change.kind == ChangeKind::Differs && !is_dropped;
         let clears = |one: &&Repair| one.guards.iter().any(|guard| matches!(guard, Guard::InvalidIndex { .. }));
         change.repairs.iter().filter(move |one| may_stand || !clears(one))
     });
-    in_order(needed.collect()).into_iter().map(|repair| repair.sql.as_str()).collect()
+    in_order(needed.collect()).into_iter().map(|repair| on_rows(&repair.sql)).collect()
+}
+
+/// A column that comes NOT NULL and without a value is refused on any table with rows.
+fn on_rows(sql: &str) -> String {
+    let is_column = sql.starts_with("ALTER TABLE ") && sql.contains(" ADD COLUMN ");
+    let has_value = [" DEFAULT ", " GENERATED "].iter().any(|words| sql.contains(words));
+    let Some(free) = sql.strip_suffix(" NOT NULL").filter(|_| is_column && !has_value) else { return sql.to_owned() };
+    let free = free.rsplit_once(" CONSTRAINT ").map_or(free, |(free, _)| free);
+    format!("-- SET NOT NULL once each row has a value\n{free}")
 }
 
 fn in_order(mut repairs: Vec<&Repair>) -> Vec<&Repair> {

@@ -32,6 +32,8 @@ pub enum Stage {
     Rename,
     DropTable,
     DropColumn,
+    /// Before the functions that it is made of.
+    DropAggregate,
     DropRoutine,
     DropSequence,
     DropType,

@@ -47,8 +47,14 @@ impl<'a> Comparison<'a> {
             RoutineKind::Procedure => "PROCEDURE",
             RoutineKind::Aggregate => "AGGREGATE",
         };
-        let sql = format!("DROP {kind} IF EXISTS {}", signature(function));
-        self.extra("function", signature(function), &function.existence, vec![Repair::new(Stage::DropRoutine, sql)]);
+        let own = match function.kind {
+            RoutineKind::Aggregate if function.arguments.is_empty() => format!("{}(*)", function.name),
+            _ => signature(function),
+        };
+        let sql = format!("DROP {kind} IF EXISTS {own}");
+        let is_aggregate = function.kind == RoutineKind::Aggregate;
+        let stage = if is_aggregate { Stage::DropAggregate } else { Stage::DropRoutine };
+        self.extra("function", signature(function), &function.existence, vec![Repair::new(stage, sql)]);
     }
 
     fn function(&mut self, function: &Function, other: &Function) {

@@ -41,10 +41,12 @@ fn is_made(existence: &Existence) -> bool {
     matches!(existence, Existence::Created { .. })
 }
 
+fn has_default(column: &Column) -> bool {
+    column.default.as_ref().is_some_and(|default| !default.tree.is_null_constant())
+}
+
 /// In what a dump is plain about.
 fn differs(own: &Column, shown: &Column) -> bool {
     let is_plain = |one: &Column| one.identity.is_none() && one.generated.is_none() && one.sequence.is_none();
-    is_plain(own)
-        && is_plain(shown)
-        && (own.not_null != shown.not_null || own.default.is_some() != shown.default.is_some())
+    is_plain(own) && is_plain(shown) && (own.not_null != shown.not_null || has_default(own) != has_default(shown))
 }
