@@ -5,7 +5,9 @@ use std::sync::Arc;
 use imbl::{OrdMap, Vector};
 
 use super::State;
-use crate::operation::{Ident, LockMode, Name, ObjectKind, Operation, Origin, Set, SetScope, TableActionKind};
+use crate::operation::{
+    Frame, FrameKind, Ident, LockMode, Name, ObjectKind, Operation, Origin, Set, SetScope, TableActionKind,
+};
 use crate::schema::{RelationId, Schema};
 use crate::server::{SessionFacts, TimeZone};
 
@@ -125,9 +127,11 @@ impl Session {
             self.settings.clear();
             return;
         }
-        // SET LOCAL outside a transaction block warns and does nothing (SET, "Notes").
+        // SET LOCAL outside a transaction block warns and does nothing (SET, "Notes"). A DO block or a function there has the
+        // statement's own transaction.
         let local = set.scope == SetScope::Local;
-        if local && self.transaction.is_none() {
+        let in_block = |frame: &Frame| matches!(frame.kind, FrameKind::DoBlock | FrameKind::Function(_));
+        if local && self.transaction.is_none() && !by.frames.iter().any(in_block) {
             return;
         }
         let old = self.settings.remove(&set.name);
@@ -182,18 +186,25 @@ impl Session {
     /// Ends the transaction: SET LOCAL gives way to what it hid.
     pub fn end_transaction(&mut self) -> Option<Box<OpenTransaction>> {
         let ended = self.transaction.take()?;
+        self.end_local();
+        Some(ended)
+    }
+
+    /// What SET LOCAL gave ends, with a transaction or a statement outside of any; whether there was anything.
+    pub fn end_local(&mut self) -> bool {
         let local: Vec<Arc<str>> = self
             .settings
             .iter()
             .filter(|(_, setting)| setting.local_over.is_some())
             .map(|(name, _)| name.clone())
             .collect();
+        let any = !local.is_empty();
         for name in local {
             if let Some(Setting { local_over: Some(Some(over)), .. }) = self.settings.remove(&name) {
                 self.settings.insert(name, *over);
             }
         }
-        Some(ended)
+        any
     }
 }
 
@@ -214,6 +225,10 @@ mod tests {
         let mut session = Session::default();
         session.set(&set(SetScope::Local, Some("5s")), &at);
         assert!(!session.has_lock_timeout(), "SET LOCAL outside a transaction does nothing");
+        let block = Frame { kind: FrameKind::DoBlock, span: at.span };
+        session.set(&set(SetScope::Local, Some("5s")), &Origin { frames: Arc::new([block]), ..at.clone() });
+        assert!(session.has_lock_timeout(), "but in a DO block");
+        assert!(session.end_local() && !session.has_lock_timeout(), "until that ends");
         let before = State::new(crate::version::Major::NEWEST);
         session.transaction = Some(Box::new(OpenTransaction::new(at.clone(), false, before)));
         session.set(&set(SetScope::Local, Some("5s")), &at);

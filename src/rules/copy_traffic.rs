@@ -2,76 +2,105 @@
 
 use std::collections::BTreeSet;
 
-use super::{Check, Findings, Rule, say};
+use super::in_use::{found, is_costly, is_in_use};
+use super::weight::soften;
+use super::{Findings, say};
 use crate::data::{Conflict, Feed, FeedKind, FeedWrite, Fill};
-use crate::finding::Severity;
 use crate::history::Step;
 use crate::operation::{Operation, RowLock, Rows, Write, WriteKind};
 use crate::schema::RelationId;
+use crate::server::Effects;
 
 /// Long work on a copy under a lock that stops its writers: the source's writes go through the copy and wait with them.
 pub fn ddl_blocks_source(step: &Step, findings: &mut Findings) {
     if step.applied.failure().is_some() || matches!(step.operation, Operation::Write(_) | Operation::Query(_)) {
         return;
     }
-    let Some((copy, feed)) = locked_copy(step) else { return };
-    let Some(rule) = Rule::find("ddl-on-copy-blocks-source") else { return };
-    let mut general = Findings::new(rule.id, Severity::Error, &step.context);
-    for id in &rule.page().over {
-        let Some(Rule { check: Check::Step(check), .. }) = Rule::find(id) else { continue };
-        check(step, &mut general);
-    }
+    let Some((majors, (copies, work))) = found(step, |effects| locked_copies(step, effects)) else { return };
     let schema = &step.before.schema;
-    let (name, source) = (say::name(schema, copy), say::name(schema, feed.source));
-    let trigger = schema.trigger(feed.trigger);
-    let root = schema.relation(schema.partition_root(copy)).name.to_string();
-    let full = schema.relation(copy).name.to_string();
-    let about = |objects: &[String]| objects.contains(&full) || objects.contains(&root);
-    for mut told in general.into_found().into_iter().filter(|told| about(&told.objects)) {
-        let message = format!(
-            "{}, and with them the writes to `{source}`, whose trigger `{}` writes `{name}`",
-            told.message, trigger.name
+    let feeds: Vec<(RelationId, &Feed)> =
+        copies.iter().filter_map(|copy| Some((*copy, fed_from_outside(step, *copy)?))).collect();
+    let Some((first, feed)) = feeds.first().copied() else { return };
+    let mut sources: Vec<String> = feeds.iter().map(|(_, feed)| say::name(schema, feed.source)).collect();
+    let mut names: Vec<String> =
+        feeds.iter().map(|(copy, _)| say::name(schema, schema.partition_root(*copy))).collect();
+    sources.dedup();
+    names.dedup();
+    let writes = if sources.len() > 1 { "their triggers write" } else { "its trigger writes" };
+    let message = format!(
+        "writes to {} wait while {work}: {writes} {}, locked against other writers by this statement",
+        say::list(&sources),
+        say::list(&names),
+    );
+    let certain = feeds.iter().any(|(_, feed)| feed.certain);
+    let finding = findings.report(step.origin, step.operation.word(), step.certain && certain, message);
+    finding.postgres = majors;
+    // One table is locked for all that the migration does to it.
+    finding.one_per(names.join(" "));
+    soften(step, finding, first);
+    for (copy, feed) in &feeds {
+        let trigger = schema.trigger(feed.trigger);
+        finding.object(&schema.relation(schema.partition_root(*copy)).name);
+        finding.object(&schema.relation(*copy).name).object(&schema.relation(feed.source).name);
+        let text = format!(
+            "trigger `{}` writes the rows of `{}` into `{}`",
+            trigger.name,
+            say::name(schema, feed.source),
+            say::name(schema, schema.partition_root(*copy))
         );
-        let finding = findings.report(step.origin, told.operation, told.certain && feed.certain, message);
-        finding.severity = finding.severity.min(told.severity);
-        finding.span = told.span;
-        finding.postgres = std::mem::take(&mut told.postgres);
-        finding.because = std::mem::take(&mut told.because);
-        finding.objects = std::mem::take(&mut told.objects);
-        finding.instead = told.instead.take();
-        finding.verify = told.verify.take();
-        finding.fault = std::mem::take(&mut told.fault);
-        finding.because(
-            trigger.existence.origin().span,
-            format!("trigger `{}` writes the rows of `{source}` into `{name}`", trigger.name),
-        );
-        finding.object(&schema.relation(feed.source).name);
-        if let Some(write) = feed.writes.first() {
-            say::path(finding, schema, feed, write, copy, None);
+        if !finding.because.iter().any(|known| known.text == text) {
+            finding.because(trigger.existence.origin().span, text);
         }
     }
+    if let Some(write) = feed.writes.first() {
+        say::path(finding, schema, feed, write, first, None);
+    }
+    finding.instead("-- as for a table in use, since its writers are in use; or before the trigger feeds the copy");
 }
 
-/// A relation whose writers the statement stops, fed from an older table that it does not lock itself.
-fn locked_copy<'a>(step: &Step<'a>) -> Option<(RelationId, &'a Feed)> {
+/// The copies whose writers the statement stops for as long as a table is large, and what takes so long.
+fn locked_copies(step: &Step, effects: &Effects) -> Option<(Vec<RelationId>, String)> {
+    let schema = &step.before.schema;
+    let large = |relation: &RelationId| is_costly(step, *relation) && !step.context.is_small(schema, *relation);
+    let work = |table: RelationId, text: &str| {
+        let name = say::name(schema, schema.partition_root(table));
+        format!("{text} `{name}`")
+    };
+    // IF NOT EXISTS over an index that is there builds none.
+    let is_made =
+        !matches!(step.operation, Operation::CreateIndex(_)) || !step.after.schema.relations_since(schema).is_empty();
+    let rewritten = effects.rewrites.iter().map(|one| one.relation).find(large);
+    let built = || effects.index_builds.iter().map(|one| one.table).filter(|_| is_made).find(large);
+    let scanned = || effects.scans.iter().map(|one| one.relation).find(large);
+    let work = rewritten
+        .map(|table| work(table, "this writes anew all rows of"))
+        .or_else(|| built().map(|table| work(table, "an index is built over")))
+        .or_else(|| scanned().map(|table| work(table, "this reads all of")))?;
+    let blocked: BTreeSet<RelationId> =
+        effects.locks.iter().filter(|(_, mode)| mode.blocks_writes()).map(|(relation, _)| *relation).collect();
+    // Of a partition tree its root, where that is locked as well.
+    let is_told = |copy: &RelationId| {
+        let root = schema.partition_root(*copy);
+        (root == *copy || !blocked.contains(&root)) && is_in_use(step, *copy) && fed_from_outside(step, *copy).is_some()
+    };
+    let copies: Vec<RelationId> = blocked.iter().copied().filter(is_told).collect();
+    (!copies.is_empty()).then_some((copies, work))
+}
+
+/// Fed from an older table, which the statement itself leaves to its writers.
+fn fed_from_outside<'a>(step: &Step<'a>, copy: RelationId) -> Option<&'a Feed> {
     let (schema, data) = (&step.before.schema, &step.before.data);
+    schema.get_relation(copy)?.as_table()?;
     let effects = step.effects(*step.context.majors.first()?);
-    let works = !(effects.scans.is_empty() && effects.rewrites.is_empty() && effects.index_builds.is_empty());
-    let blocked = effects.locks.iter().filter(|(_, mode)| works && mode.blocks_writes());
-    let locked: BTreeSet<RelationId> = blocked.map(|(relation, _)| *relation).collect();
-    locked.iter().find_map(|copy| {
-        schema.get_relation(*copy)?.as_table()?;
-        // Where another table's trigger only keeps a date or a count, the table is no copy: the general rule says enough.
-        let copies = data.copies_of(schema, &BTreeSet::new(), &BTreeSet::from([schema.partition_root(*copy)]));
-        let feed = data.feeds_into(schema, *copy).find(|feed| {
-            let Some(source) = schema.get_relation(feed.source) else { return false };
-            let is_copied = copies.iter().any(|one| one.trigger == feed.trigger && one.source == feed.source);
-            is_copied
-                && feed.fires
-                && !locked.contains(&feed.source)
-                && !step.context.is_of_this_release(&source.existence)
-        });
-        Some((*copy, feed?))
+    let is_locked = |table: RelationId| effects.lock_on(table).is_some_and(|mode| mode.blocks_writes());
+    // Where another table's trigger only keeps a date or a count, the table is no copy: the general rule says enough.
+    let copies = data.copies_of(schema, &BTreeSet::new(), &BTreeSet::from([schema.partition_root(copy)]));
+    data.feeds_into(schema, copy).find(|feed| {
+        let Some(source) = schema.get_relation(feed.source) else { return false };
+        copies.iter().any(|one| one.trigger == feed.trigger && one.source == feed.source)
+            && feed.fires
+            && !is_locked(feed.source)
+            && !step.context.is_of_this_release(&source.existence)
     })
 }
 

@@ -1,7 +1,7 @@
 //! What a table no longer guarantees: code may rely on it.
 
 use super::Findings;
-use crate::history::{Passed, State, Whole};
+use crate::history::{Framework, Passed, State, Whole};
 use crate::operation::{Ident, Operation, TableAction, TableActionKind};
 use crate::schema::{Constraint, ConstraintRow, Relation};
 
@@ -33,6 +33,34 @@ pub fn not_null(whole: &Whole, findings: &mut Findings) {
         finding.object(&relation.name);
         finding.object(format!("{}.{column}", relation.name));
         finding.verify(format!("SELECT count(*) FROM {} WHERE {column} IS NULL", relation.name));
+    }
+}
+
+/// Active Record with partial inserts leaves a value out that is the default it knows: the server then puts in its own.
+pub fn changed_default(whole: &Whole, findings: &mut Findings) {
+    let history = whole.context.plan.history;
+    let partial = history.language.dialect.partial_inserts;
+    if history.framework != Framework::Rails || partial == Some(false) {
+        return;
+    }
+    for (step, _, relation, action) in actions(whole) {
+        let TableActionKind::SetDefault { column, default } = &action.kind else { continue };
+        let Some(had) = relation.as_table().and_then(|table| table.column(column)) else { continue };
+        let Some(old) = had.default.as_ref().filter(|old| old.text != default.text) else { continue };
+        if whole.context.is_of_this_release(&had.existence) {
+            continue;
+        }
+        let table = relation.name.short();
+        let message = format!(
+            "rows of `{table}` that the code of the release before makes with {} in `{column}` get {}: Active Record leaves \
+             out of its INSERT what is the default that it knows",
+            old.text, default.text
+        );
+        let finding = findings.report(&step.origin, "set-default", step.certain && partial == Some(true), message);
+        finding.object(&relation.name);
+        finding.object(format!("{}.{column}", relation.name));
+        finding.because(had.existence.origin().span, format!("`{column}` has the default {} until then", old.text));
+        finding.instead("config.active_record.partial_inserts = false # in the release before");
     }
 }
 

@@ -53,11 +53,13 @@ mod key_indexes;
 mod labels;
 mod left_over;
 mod lock_order;
+mod lock_retries;
 mod lock_timeout_missing;
 mod locks_held;
 mod loosened;
 mod mergeable;
 mod missing_object;
+mod needless;
 mod never_validated;
 mod not_valid_fk_on_partitioned;
 mod other_locks;
@@ -176,6 +178,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("copy-stricter-than-source", Check::Whole(copy_stricter_than_source::check)),
     rule!("create-partition-blocks-parent", Check::Step(partition_locks::create)),
     rule!("ddl-on-copy-blocks-source", Check::Step(copy_traffic::ddl_blocks_source)),
+    rule!("default-change-partial-inserts", Check::Whole(loosened::changed_default)),
     rule!("delete-tracking-lost", Check::Whole(tracking::lost)),
     rule!("depends-on-data", Check::Step(by_database::depends_on_data)),
     rule!("destructive-before-deploy", Check::Whole(phases::destructive_before)),
@@ -235,6 +238,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("key-from-incomplete-table", Check::Unit(key_from_incomplete_table::check)),
     rule!("lock-held-while-scanning", Check::Step(locks_held::while_scanning)),
     rule!("lock-order-inversion", Check::Step(lock_order::inversion)),
+    rule!("lock-retries-misused", Check::Step(lock_retries::misused)),
     rule!("lock-timeout-disabled", Check::Step(transaction_control::lock_timeout_disabled)),
     rule!("lock-timeout-missing", Check::Step(lock_timeout_missing::check)),
     rule!("loop-without-batching", Check::Step(row_changes::loop_without_batching)),
@@ -247,6 +251,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("mixed-schema-and-data", Check::Unit(row_changes::mixed)),
     rule!("money-type", Check::Pattern),
     rule!("naming", Check::Pattern),
+    rule!("needless-non-transactional", Check::Whole(needless::non_transactional)),
     rule!("nested-transaction", Check::Whole(transaction_control::nested)),
     rule!("not-allowed-in-transaction", Check::Step(outside_transaction::other)),
     rule!("not-null-column-without-default", Check::Step(column_added::not_null_without_default)),
@@ -258,6 +263,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("partition-drop-loses-fk", Check::Whole(partition_keys::drop_loses)),
     rule!("partition-fk-cannot-merge", Check::Whole(partition_fk_cannot_merge::check)),
     rule!("partition-fk-survives-drop", Check::Whole(partition_fk_survives_drop::check)),
+    rule!("partition-lock-fan-out", Check::Step(partition_locks::fan_out)),
     rule!("partition-without-constraint", Check::Whole(partition_parts::without)),
     rule!("polymorphic-fk", Check::Whole(table_shape::polymorphic)),
     rule!("primary-key-builds-index", Check::Step(key_builds_index::primary_key)),

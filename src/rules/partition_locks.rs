@@ -1,6 +1,6 @@
 //! Partitions that come and go, and indexes of partitioned tables: who waits, and what PostgreSQL refuses.
 
-use super::in_use::{Altered, because_in_use, is_costly, is_in_use, majors_where};
+use super::in_use::{Altered, because_in_use, found, is_costly, is_in_use, majors_where};
 use super::weight::soften;
 use super::{Findings, index_not_concurrent, recipe, say};
 use crate::history::Step;
@@ -9,6 +9,7 @@ use crate::operation::{
     TableActionKind,
 };
 use crate::schema::{Relation, RelationId};
+use crate::server::Effects;
 use crate::version::Major;
 
 /// CREATE, DROP INDEX and REINDEX … CONCURRENTLY where PostgreSQL has no such form.
@@ -135,6 +136,54 @@ fn default_of<'a>(step: &'a Step, parent: &Relation) -> Option<&'a Relation> {
         let place = child.as_table().and_then(|table| table.partition_of.as_ref());
         place.is_some_and(|place| place.bound == Bound::Default)
     })
+}
+
+/// Partitions whose locks one statement takes together before it is worth a word.
+const MANY: usize = 10;
+
+/// Whatever is done to a partitioned table takes its lock on each partition, one after the other, and holds them all.
+pub fn fan_out(step: &Step, findings: &mut Findings) {
+    if step.applied.failure().is_some() || matches!(step.operation, Operation::Write(_) | Operation::Query(_)) {
+        return;
+    }
+    let schema = &step.before.schema;
+    let tables = |effects: &Effects| -> Option<(RelationId, Vec<RelationId>, Vec<RelationId>)> {
+        let strong = effects.locks.iter().filter(|(_, mode)| mode.blocks_writes()).map(|(relation, _)| *relation);
+        let tables: Vec<RelationId> =
+            strong.filter(|one| schema.get_relation(*one).is_some_and(|one| one.as_table().is_some())).collect();
+        let root = tables
+            .iter()
+            .map(|one| schema.partition_root(*one))
+            .find(|root| schema.relation(*root).is_partitioned() && is_in_use(step, *root))?;
+        let (tree, others): (Vec<_>, Vec<_>) = tables.into_iter().partition(|one| schema.partition_root(*one) == root);
+        let parts: Vec<RelationId> = tree.into_iter().filter(|one| *one != root).collect();
+        (parts.len() >= MANY).then_some((root, parts, others))
+    };
+    let Some((majors, (root, parts, others))) = found(step, tables) else { return };
+    let relation = schema.relation(root);
+    let more = match others.len() {
+        0 => String::new(),
+        count => {
+            let names: Vec<String> = others.iter().map(|one| super::say::name(schema, *one)).collect();
+            let tables = if count == 1 { "table" } else { "tables" };
+            format!(", and {count} more {tables} ({})", super::say::list(&names))
+        }
+    };
+    let message = format!(
+        "locks `{}` with {} partitions at once{more}: it waits for whoever uses any of them, and others wait behind it for \
+         those that it has",
+        relation.name.short(),
+        parts.len()
+    );
+    let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
+    finding.postgres = majors;
+    finding.one_per(relation.name.to_string());
+    finding.object(&relation.name);
+    finding.because(relation.existence.origin().span, format!("`{}` is partitioned", relation.name.short()));
+    finding.instead(
+        "-- partition by partition first, where the statement can be said so, and the parent last;\n\
+         -- a short lock_timeout, and again where it gives up; a default server has room for 64 locks a session",
+    );
 }
 
 /// A valid CHECK that says the bound, then ATTACH, which reads nothing.

@@ -288,3 +288,96 @@ fn proves_lock_order_inversion() {
     run(&mut migration, "COMMIT").unwrap();
     inserting.join().unwrap().unwrap();
 }
+
+#[test]
+fn proves_lock_retries_misused() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script(SHELF).unwrap();
+    let tries = "DO $$ BEGIN FOR i IN 1..3 LOOP BEGIN ALTER TABLE books ADD COLUMN note text; EXIT; \
+                 EXCEPTION WHEN lock_not_available THEN NULL; END; END LOOP; END $$";
+    // Without a lock_timeout the first try waits on, and others behind it.
+    let mut reader = open(&database, "SELECT * FROM books");
+    let trying = waiting(&database, tries);
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(!trying.is_finished());
+    let mut other = impatient(&database);
+    assert!(waits(&mut other, "SELECT * FROM books"));
+    run(&mut reader, "COMMIT").unwrap();
+    trying.join().unwrap().unwrap();
+
+    // SET LOCAL in the block holds for it, outside of a transaction, too.
+    let mut reader = open(&database, "SELECT * FROM books");
+    let limited = "DO $$ BEGIN SET LOCAL lock_timeout = '50ms'; ALTER TABLE books ADD COLUMN less text; END $$";
+    assert_eq!(run(&mut database.client(), limited).map_err(|refusal| refusal.code), Err("55P03".to_owned()));
+    run(&mut reader, "COMMIT").unwrap();
+
+    // With one, the tries end; what was locked before them stays locked, what they locked does not.
+    let mut reader = open(&database, "SELECT * FROM books");
+    let mut migration = open(&database, "SET LOCAL lock_timeout = '50ms'; ALTER TABLE authors ADD COLUMN note text");
+    run(&mut migration, &tries.replace("note", "more")).unwrap();
+    assert!(waits(&mut other, "SELECT * FROM authors"));
+    assert!(!waits(&mut other, "SELECT * FROM books"));
+    run(&mut migration, "ROLLBACK").unwrap();
+    run(&mut reader, "COMMIT").unwrap();
+}
+
+#[test]
+fn proves_partition_lock_fan_out() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let parts: String = (0..12)
+        .map(|at| format!("CREATE TABLE events_{at} PARTITION OF events FOR VALUES WITH (MODULUS 12, REMAINDER {at});"))
+        .collect();
+    let made = "CREATE TABLE sources (id bigint PRIMARY KEY);
+        CREATE TABLE events (id bigint NOT NULL, source_id bigint) PARTITION BY HASH (id);";
+    database.run_script(&format!("{made}{parts}")).unwrap();
+    let held = |mode: &str| {
+        let asked = format!(
+            "SELECT count(*) FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
+             WHERE l.mode = '{mode}' AND (c.relname = 'events' OR c.relname LIKE 'events\\_%' OR c.relname = 'sources')
+               AND c.relkind IN ('r', 'p')"
+        );
+        database.client().query_one(&asked, &[]).expect("a query").get::<_, i64>(0)
+    };
+    let mut migration = open(&database, "ALTER TABLE events ADD COLUMN note text");
+    assert_eq!(held("AccessExclusiveLock"), 13);
+    run(&mut migration, "ROLLBACK").unwrap();
+    let mut migration = open(&database, "ALTER TABLE events ADD FOREIGN KEY (source_id) REFERENCES sources (id)");
+    assert_eq!(held("ShareRowExclusiveLock"), 14, "the other side of the key, too");
+    run(&mut migration, "ROLLBACK").unwrap();
+}
+
+#[test]
+fn proves_needless_non_transactional() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script(SHELF).unwrap();
+    let has_note = || {
+        let asked =
+            "SELECT count(*) FROM information_schema.columns WHERE table_name = 'books' AND column_name = 'note'";
+        database.client().query_one(asked, &[]).expect("a query").get::<_, i64>(0) == 1
+    };
+    let both = "ALTER TABLE books ADD COLUMN note text; ALTER TABLE books ADD COLUMN title nowhere";
+    let mut migration = database.client();
+    assert!(run_script(&mut migration, &format!("BEGIN; {both}; COMMIT")).is_err());
+    run(&mut migration, "ROLLBACK").unwrap();
+    assert!(!has_note(), "all or nothing");
+    for statement in both.split("; ") {
+        _ = run(&mut migration, statement);
+    }
+    assert!(has_note(), "the first stays");
+}
+
+#[test]
+fn proves_default_change_partial_inserts() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script("CREATE TABLE orders (id bigint, state text NOT NULL DEFAULT 'open')").unwrap();
+    let insert = "INSERT INTO orders (id) VALUES (1)";
+    database
+        .run_script(&format!("{insert}; ALTER TABLE orders ALTER COLUMN state SET DEFAULT 'draft'; {insert}"))
+        .unwrap();
+    let asked = "SELECT string_agg(state, ' ' ORDER BY state) FROM orders";
+    assert_eq!(database.client().query_one(asked, &[]).expect("a query").get::<_, String>(0), "draft open");
+}

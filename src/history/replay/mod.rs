@@ -391,6 +391,9 @@ impl<'a> Replay<'a> {
     fn end_statement(&mut self) {
         let is_part = |frame: &Frame| matches!(frame.kind, FrameKind::DoBlock | FrameKind::Function(_));
         if self.session.transaction.is_none() && !self.frames.iter().any(is_part) {
+            if self.session.end_local() {
+                self.look_along_search_path();
+            }
             self.end_unit();
         }
     }

@@ -20,6 +20,7 @@ const SETTINGS: &[&str] = &[
     "config/initializers/active_record.rb",
     "config/initializers/generators.rb",
     "config/initializers/inflections.rb",
+    "config/initializers/new_framework_defaults_7_0.rb",
     "config/initializers/postgresql.rb",
     "config/initializers/postgres.rb",
     "config/initializers/timestamptz.rb",
@@ -75,6 +76,9 @@ fn take(file: &RubyFile, dialect: &mut Dialect, inflections: &mut Inflections) {
             "datetime_type" => dialect.datetime_with_zone |= literal(value).as_deref() == Some("timestamptz"),
             "table_name_prefix" => dialect.table_name_prefix = literal(value).unwrap_or_default(),
             "table_name_suffix" => dialect.table_name_suffix = literal(value).unwrap_or_default(),
+            "partial_inserts" | "partial_writes" => {
+                dialect.partial_inserts = Some(!matches!(value.kind, RubyKind::False | RubyKind::Nil));
+            }
             "pluralize_table_names" => dialect.pluralize_table_names = value.kind != RubyKind::False,
             _ => {}
         },
@@ -93,11 +97,24 @@ fn take(file: &RubyFile, dialect: &mut Dialect, inflections: &mut Inflections) {
                 });
                 dialect.primary_key_type = told.or(dialect.primary_key_type.take());
             }
+            // Since 7.0 new applications write all columns.
+            "load_defaults" => {
+                let release = call.arguments.first().and_then(release);
+                dialect.partial_inserts = dialect.partial_inserts.or(release.map(|release| release < Release(7, 0)));
+            }
             "uncountable" => inflections.uncountable.extend(call.arguments.iter().flat_map(literals)),
             _ => {}
         },
         _ => {}
     });
+}
+
+/// `7.1` or `"7.1"`.
+fn release(node: &Ruby) -> Option<Release> {
+    match &node.kind {
+        RubyKind::Float(text) => Release::parse(text),
+        _ => Release::parse(&literal(node)?),
+    }
 }
 
 /// Literals given one by one or as an array.

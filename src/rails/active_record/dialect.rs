@@ -25,6 +25,8 @@ pub struct Dialect {
     pub pluralize_table_names: bool,
     /// `g.orm :active_record, primary_key_type: :uuid`: what generators, and migrations that ask them, make keys of.
     pub primary_key_type: Option<Arc<str>>,
+    /// `config.active_record.partial_inserts`, or what `config.load_defaults` makes of it; `None`: nothing tells.
+    pub partial_inserts: Option<bool>,
     pub inflections: Arc<Inflections>,
     pub files: Option<Files>,
 }
@@ -52,6 +54,7 @@ impl Dialect {
             table_name_suffix: "".into(),
             pluralize_table_names: true,
             primary_key_type: None,
+            partial_inserts: None,
             inflections: Arc::default(),
             files: None,
         }
