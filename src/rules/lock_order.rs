@@ -45,13 +45,16 @@ pub fn inversion(step: &Step, findings: &mut Findings) {
     ));
 }
 
+/// Locks looked at for the one LOCK of all of them.
+const MOST: usize = 50;
+
 /// The tables that this transaction has locked so far in that order, each before those that it refers to: the order in
 /// which an INSERT takes them.
 fn locked_at_once(step: &Step, transaction: &OpenTransaction, child: RelationId) -> Vec<String> {
     let schema = &step.before.schema;
     let mut open: BTreeSet<RelationId> = BTreeSet::new();
     let locks = &transaction.locks;
-    for (at, lock) in locks.iter().enumerate() {
+    for (at, lock) in locks.iter().take(MOST).enumerate() {
         let is_felt = lock.named && lock.mode.blocks_writes() && is_costly(step, lock.relation);
         if let Some(first) = is_felt.then(|| inverted(step, locks.iter().take(at), lock.relation)).flatten() {
             open.extend([lock.relation, first.relation]);

@@ -105,8 +105,8 @@ fn strongly_locked(step: &Step) -> Option<RelationId> {
 
 /// What an earlier statement of the transaction locked, on another table in use.
 fn held_before<'a>(step: &'a Step, table: RelationId, block: Span) -> Option<&'a HeldLock> {
-    let locks = step.session.transaction.as_ref().map(|open| open.locks.as_slice()).unwrap_or_default();
-    let felt = locks.iter().filter(|held| !block.contains(held.by.span) && held.mode.blocks_writes());
+    let locks = step.session.transaction.iter().flat_map(|open| &open.locks);
+    let felt = locks.filter(|held| !block.contains(held.by.span) && held.mode.blocks_writes());
     felt.into_iter()
         .filter(|held| held.relation != table && is_in_use(step, held.relation))
         .max_by_key(|held| held.mode)
