@@ -54,6 +54,7 @@ fn shown(settings: &Settings) -> String {
     }
     key("paths", list(&settings.paths));
     key("large-tables", list(&settings.large_tables));
+    key("search-path", list(&settings.search_path));
     key("small-tables", list(&settings.small_tables));
     key("dynamic-partitions", list(&settings.dynamic_partitions));
     key("extra-rules", list(&settings.extra_rules));

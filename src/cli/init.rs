@@ -119,6 +119,9 @@ const REST: &str = "\
 # lock_timeout is set by the role or the server, so that migrations need not.
 # lock-timeout = \"5s\"
 
+# The search_path of the connection that runs migrations, where it is not public.
+# search-path = [\"app\", \"public\"]
+
 # Deploys stop the application before migrations run: nobody waits, and no older code fails.
 # application-stopped = true
 

@@ -18,6 +18,8 @@ pub struct Session {
     settings: OrdMap<Arc<str>, Setting>,
     /// The runner's sessions begin with a lock_timeout that ends waits.
     begins_limited: bool,
+    /// The search_path that they begin with; none said: `public`.
+    begins_along: Vec<Ident>,
     /// It is in force still, where no statement of the script has another.
     limited: bool,
     pub transaction: Option<Box<OpenTransaction>>,
@@ -113,8 +115,13 @@ impl OpenTransaction {
 
 impl Session {
     /// As the runner of a history opens it.
-    pub fn begin(limits_lock_waits: bool) -> Session {
-        Session { begins_limited: limits_lock_waits, limited: limits_lock_waits, ..Session::default() }
+    pub fn begin(limits_lock_waits: bool, search_path: &[Ident]) -> Session {
+        Session {
+            begins_limited: limits_lock_waits,
+            limited: limits_lock_waits,
+            begins_along: search_path.to_vec(),
+            ..Session::default()
+        }
     }
 
     pub fn set(&mut self, set: &Set, by: &Origin) {
@@ -165,7 +172,9 @@ impl Session {
 
     /// The search_path in force.
     pub fn search_path(&self) -> Vec<Ident> {
-        let Some((values, _)) = self.setting("search_path") else { return vec![Ident::new("public")] };
+        let Some((values, _)) = self.setting("search_path") else {
+            return if self.begins_along.is_empty() { vec![Ident::new("public")] } else { self.begins_along.clone() };
+        };
         let named = values.iter().filter(|name| &***name != "$user").map(|name| Ident::new(&**name));
         named.collect()
     }
@@ -249,7 +258,7 @@ mod tests {
         let id = sources.add("a.sql", "x");
         let at = Origin::at(sources.piece(id).span(0..1));
         for taken in [Some("0"), None] {
-            let mut session = Session::begin(true);
+            let mut session = Session::begin(true, &[]);
             assert!(session.has_lock_timeout());
             session.set(&set(SetScope::Session, taken), &at);
             assert!(!session.has_lock_timeout(), "{taken:?}");

@@ -187,7 +187,7 @@ mod tests {
         assert!(few("CREATE TABLE t (a text); CREATE UNIQUE INDEX ON t ((true))"));
         assert!(few("CREATE TABLE t (id int PRIMARY KEY CHECK (id BETWEEN 1 AND 7))"));
         assert!(few("CREATE TABLE t (id int PRIMARY KEY CHECK (id > 0 AND 7 >= id))"));
-        assert!(few("CREATE TABLE t (only boolean PRIMARY KEY DEFAULT true CHECK (only IS TRUE))"));
+        assert!(few("CREATE TABLE t (yes boolean PRIMARY KEY DEFAULT true CHECK (yes IS TRUE))"));
         assert!(few("CREATE TABLE t (k text PRIMARY KEY CHECK (k = ANY (ARRAY['a'::text, 'b'::text])))"));
         assert!(!few("CREATE TABLE t (id numeric PRIMARY KEY CHECK (id BETWEEN 1 AND 7))"), "fractions");
         assert!(!few("CREATE TABLE t (id int PRIMARY KEY CHECK (id > 0))"), "no end");

@@ -22,6 +22,8 @@ impl Settings {
         value("application-stopped", old.application_stopped.to_string(), self.application_stopped.to_string());
         let unit = |settings: &Settings| settings.transaction.map_or("not said", TransactionUnit::word).to_owned();
         value("transaction", unit(old), unit(self));
+        let path = |settings: &Settings| quoted(&settings.search_path).join(", ");
+        value("search-path", path(old), path(self));
         let named = |file: &Option<String>| file.clone().unwrap_or("none".to_owned());
         value("baseline", named(&old.baseline), named(&self.baseline));
         for rule in old.rules.keys().chain(self.rules.keys()).collect::<BTreeSet<_>>() {

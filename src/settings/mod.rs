@@ -36,6 +36,8 @@ pub struct Settings {
     pub overrides: Vec<Override>,
     pub large_tables: Vec<Name>,
     pub small_tables: Vec<Name>,
+    /// The search_path with which the sessions of migrations begin; empty: `public`.
+    pub search_path: Vec<Ident>,
     /// Tables whose partitions are made at run time.
     pub dynamic_partitions: Vec<Name>,
     /// The server or role sets a lock_timeout: `lock-timeout-missing` is silent. Where nothing is said the checkout tells.
@@ -132,6 +134,7 @@ impl Default for Settings {
             overrides: Vec::new(),
             large_tables: Vec::new(),
             small_tables: Vec::new(),
+            search_path: Vec::new(),
             dynamic_partitions: Vec::new(),
             lock_timeout_set: None,
             application_stopped: false,

@@ -14,12 +14,12 @@ use super::{
 };
 use crate::error::{Error, SettingsFault};
 use crate::finding::Severity;
-use crate::operation::Name;
+use crate::operation::{Ident, Name};
 use crate::source::{SourceId, Sources, Span};
 use crate::version::VersionRange;
 
 /// Every key of the settings file.
-pub const KEYS: [&str; 23] = [
+pub const KEYS: [&str; 24] = [
     "allow",
     "application-stopped",
     "baseline",
@@ -38,6 +38,7 @@ pub const KEYS: [&str; 23] = [
     "preset",
     "releases",
     "rules",
+    "search-path",
     "small-tables",
     "transaction",
     "unallowable",
@@ -126,6 +127,7 @@ impl Reader<'_> {
             "preset" => self.preset(value),
             "releases" => self.releases(value),
             "rules" => self.settings.rules = self.rules(key, value),
+            "search-path" => self.settings.search_path = self.schemas(key, value),
             "small-tables" => self.settings.small_tables = self.tables(key, value),
             "transaction" => self.transaction(value),
             "unallowable" => self.unallowable(value),
@@ -209,6 +211,12 @@ impl Reader<'_> {
     fn tables(&mut self, key: &str, value: &Value<'_>) -> Vec<Name> {
         let texts = self.faults.strings(key, value);
         texts.into_iter().filter_map(|(text, range)| self.faults.keep(range, read_name(text))).collect()
+    }
+
+    /// As `SET search_path` takes them; `"$user"` is a schema of whoever runs it, and there is none.
+    fn schemas(&mut self, key: &str, value: &Value<'_>) -> Vec<Ident> {
+        let texts = self.faults.strings(key, value).into_iter().filter(|(text, _)| text.trim_matches('"') != "$user");
+        texts.filter_map(|(text, range)| self.faults.keep(range, read_ident(text))).collect()
     }
 
     /// The folder of the settings file, relative to the repository root: what its paths start from.

@@ -138,7 +138,7 @@ impl<'a> Replay<'a> {
             apart: None,
             ended: None,
             state: start.state.clone(),
-            session: Session::begin(plan.history.limits_lock_waits),
+            session: Session::begin(plan.history.limits_lock_waits, &plan.settings.search_path),
             unit_start: start.unit_start.clone(),
             unit_steps: Vec::new(),
             migration_steps: Vec::new(),
@@ -227,6 +227,7 @@ impl<'a> Replay<'a> {
     /// Runs a migration's up, or its down, in the transactions of its runner.
     fn script(&mut self, migration: &Migration, script: &[Node], goes_on: bool) {
         let first = Origin::at(Span { source: migration.source, start: 0, end: 0 });
+        self.look_along_search_path();
         let wraps = match migration.transaction {
             TransactionUnit::Statement => false,
             TransactionUnit::SimpleQuery => script.len() > 1,

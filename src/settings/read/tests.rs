@@ -26,6 +26,7 @@ transaction = "file"
 paths = ["db", "more/db"]
 large-tables = ["public.orders", "\"Users\""]
 small-tables = ["plans"]
+search-path = ["shop", "\"$user\"", "public"]
 dynamic-partitions = ["events"]
 lock-timeout = "5s"
 application-stopped = true
@@ -75,6 +76,7 @@ fn every_key_is_read() {
     assert_eq!(settings.large_tables[1].to_string(), "\"Users\"");
     assert!(settings.lock_timeout_set == Some(true) && settings.preset == Preset::Strict);
     assert!(settings.application_stopped);
+    assert_eq!(settings.search_path, [Ident::new("shop"), Ident::new("public")]);
     assert_eq!(settings.fail_on, Severity::Warning);
     assert_eq!(settings.baseline.as_deref(), Some("plimsoll-baseline.json"));
     assert_eq!(settings.severity("drop-column", "db/V1__x.sql"), Some(Severity::Off));
