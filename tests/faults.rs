@@ -26,6 +26,7 @@ const APART: &[(&str, &str)] = &[
     ("drop-fk-locks-both", "how long others wait for a table that is not named, whatever goes"),
     ("drop-table-locks-referenced", "how long others wait for a table that is not named, whatever goes"),
     ("lock-order-inversion", "the order of two locks, whatever is done under them"),
+    ("partition-lock-fan-out", "how many locks at once, whatever is done under them"),
     ("constraint-before-cleanup", "rows that may not fit, however they are read"),
     ("drop-constraint", "a decision about what the table takes from now on; its lock and its place are others' matter"),
 ];
@@ -52,6 +53,7 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("drop-column", "serial-or-identity-rewrite", "another column in the same statement"),
     ("drop-column", "trigger-uses-missing-object", "a release for the code; the trigger's function"),
     ("drop-default", "drop-not-null", "another action of the same statement"),
+    ("drop-not-null", "rollback-restores-constraint", "code that meets NULL; the way back"),
     ("drop-table", "partition-drop-loses-fk", "the partition's own rows; a key of the whole table"),
     ("drop-schema", "missing-object", "whether it goes at all; a later statement that names it"),
     ("enum-value-removed", "type-change-rewrite", "rows with the label; a way without the rewrite"),
