@@ -295,7 +295,7 @@ impl Ships<'_> {
         let own = self.history.migrations[number].source;
         // Another one makes it: what it lacks for is that the shipped text drops it.
         let is_others = |change: &&Change| {
-            let made = new.schema.tables().find(|(relation, _)| relation.name.to_string() == change.name);
+            let made = new.schema.tables().find(|(relation, _)| relation.name.prints_as(&change.name));
             made.is_some_and(|(relation, _)| relation.existence.origin().span.source != own)
         };
         let lacks = changes.iter().filter(|change| change.kind == ChangeKind::Missing && change.object == "table");

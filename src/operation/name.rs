@@ -355,6 +355,13 @@ impl QualifiedName {
     }
 }
 
+impl QualifiedName {
+    /// Whether this is how it is printed; who asks many names pays for a few only.
+    pub fn prints_as(&self, text: &str) -> bool {
+        (text.ends_with(self.name.as_str()) || text.ends_with('"')) && self.to_string() == text
+    }
+}
+
 impl fmt::Display for QualifiedName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{}", self.schema, self.name)

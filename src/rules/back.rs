@@ -262,14 +262,14 @@ fn is_sequence_of(schema: &Schema, sequence: &str, table: &str) -> bool {
     schema.tables().any(|(relation, own)| {
         let owns = |column: &Column| {
             let mut all = column.sequences();
-            all.any(|id| schema.get_relation(id).is_some_and(|one| one.name.to_string() == sequence))
+            all.any(|id| schema.get_relation(id).is_some_and(|one| one.name.prints_as(sequence)))
         };
         printed(&relation.name.name) == table && (own.columns.iter().any(owns) || is_index_of(schema, own, sequence))
     })
 }
 
 fn is_index_of(schema: &Schema, table: &Table, index: &str) -> bool {
-    table.indexes.iter().any(|id| schema.get_relation(*id).is_some_and(|one| one.name.to_string() == index))
+    table.indexes.iter().any(|id| schema.get_relation(*id).is_some_and(|one| one.name.prints_as(index)))
 }
 
 /// The up loosens what a dump, the only one who tells of it, shows as loose: it is for databases that the dump is not of.
@@ -298,7 +298,7 @@ fn is_loosened_where_it_is(whole: &Whole, change: &Change) -> bool {
 
 pub(super) fn column_of<'a>(schema: &'a Schema, full: &str) -> Option<&'a Column> {
     let (table, column) = full.rsplit_once('.')?;
-    let table = schema.tables().find(|(relation, _)| relation.name.to_string() == table)?.1;
+    let table = schema.tables().find(|(relation, _)| relation.name.prints_as(table))?.1;
     table.columns.iter().find(|one| printed(&one.name) == column)
 }
 
@@ -310,7 +310,7 @@ pub(super) fn printed(name: &Ident) -> String {
 /// The table is there, its column is not.
 pub(super) fn is_taken(schema: &Schema, full: &str) -> bool {
     let table = full.rsplit_once('.').map_or("", |(table, _)| table);
-    schema.tables().any(|(relation, _)| relation.name.to_string() == table) && column_of(schema, full).is_none()
+    schema.tables().any(|(relation, _)| relation.name.prints_as(table)) && column_of(schema, full).is_none()
 }
 
 /// All that fitted fits.

@@ -194,7 +194,7 @@ fn mend(step: &Passed, failure: &Failure) -> String {
 /// An index that stands again, under another name, is one index.
 fn renamed_indexes(changes: Vec<Change>, end: &Schema, before: &Schema) -> Vec<Change> {
     let index = |schema: &Schema, name: &str| {
-        let found = schema.relations().find(|one| one.as_index().is_some() && one.name.to_string() == name);
+        let found = schema.relations().find(|one| one.as_index().is_some() && one.name.prints_as(name));
         found.and_then(|one| Some((one.name.clone(), one.as_index()?.clone())))
     };
     let (mut kept, mut gone): (Vec<Change>, Vec<usize>) = (Vec::new(), Vec::new());
@@ -266,7 +266,7 @@ fn empty_down(whole: &Whole) -> Option<Decision> {
 
 /// The relation, column or constraint of that name.
 fn standing(schema: &Schema, change: &Change) -> Option<(RelationId, Option<ColumnId>, Option<ConstraintId>)> {
-    let relation = |name: &str| schema.relations().find(|one| one.name.to_string() == name);
+    let relation = |name: &str| schema.relations().find(|one| one.name.prints_as(name));
     match change.object {
         "column" => {
             let table = relation(change.name.rsplit_once('.')?.0)?;

@@ -60,7 +60,7 @@ pub fn fk_target_not_unique(step: &Step, findings: &mut Findings) {
 }
 
 fn is_named(relation: &Relation, full: &str) -> bool {
-    relation.name.to_string() == full
+    relation.name.prints_as(full)
 }
 
 /// The foreign keys that a statement makes.

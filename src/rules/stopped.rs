@@ -109,7 +109,7 @@ fn left(state: &Schema, change: &Change) -> Option<String> {
             None => format!("`{name}`"),
         },
         (ChangeKind::Extra, "index") => {
-            let index = state.relations().find(|one| one.name.to_string() == change.name);
+            let index = state.relations().find(|one| one.name.prints_as(&change.name));
             let broken = index.filter(|one| !state.is_partitioned_index(one.id)).and_then(Relation::as_index);
             match broken.filter(|index| !index.valid) {
                 Some(index) if index.ready => format!("index `{name}` INVALID, kept up by every write"),
