@@ -8,7 +8,7 @@ mod known;
 mod replays;
 mod shipped;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use self::judge::Run;
 use self::replays::replay_all;
@@ -24,6 +24,7 @@ use crate::report::{
 };
 use crate::rules::{Rule, reading, stated};
 use crate::settings::{Allow, Settings};
+use crate::source::Span;
 use crate::version::Major;
 
 /// Works out what every judged migration does, and says what is wrong with it.
@@ -179,8 +180,8 @@ fn unread_statement(unread: &UnreadStep) -> UnreadStatement {
 
 fn judged(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) -> Report {
     let histories = &project.histories;
-    let mut findings = Vec::new();
-    let mut unread: Vec<UnreadStep> = Vec::new();
+    let mut found = Vec::new();
+    let (mut unread, mut met): (Vec<UnreadStep>, BTreeSet<(MigrationRef, Span)>) = (Vec::new(), BTreeSet::new());
     let mut unknown_facts = vec![true; settings.facts.len()];
     // A migration is replayed once for each class of majors; its calls are the same but where guards ask for more.
     let mut calls: BTreeMap<MigrationRef, usize> = BTreeMap::new();
@@ -194,13 +195,10 @@ fn judged(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
         for (unknown, here) in unknown_facts.iter_mut().zip(&run.unknown_facts) {
             *unknown &= here;
         }
-        merge_majors(&mut findings, run.findings);
-        for one in run.unread {
-            if !unread.iter().any(|other| other.origin.span == one.origin.span && other.at == one.at) {
-                unread.push(one);
-            }
-        }
+        found.push(run.findings);
+        unread.extend(run.unread.into_iter().filter(|one| met.insert((one.at, one.origin.span))));
     }
+    let mut findings = merge_majors(found.into_iter().flatten());
     // What was judged aside comes last; `None` last of all.
     findings.sort_by_key(|finding| (finding.migration.is_none(), finding.migration));
     edited::keep_news(project, settings, told, &mut findings, &mut unread);

@@ -108,11 +108,12 @@ fn of_shipped(
     }
     let settings = Settings { details: false, ..settings.clone() };
     let plan = Plan::new(&shipped, index, &settings, facts);
-    let (mut findings, mut not_read) = (Vec::new(), BTreeSet::new());
+    let (mut found, mut not_read) = (Vec::new(), BTreeSet::new());
     for run in replay_all(project, slice::from_ref(&plan), &settings) {
         not_read.extend(run.unread.iter().filter(|step| step.judged).map(|step| step.at.migration));
-        merge_majors(&mut findings, run.findings);
+        found.push(run.findings);
     }
+    let findings = merge_majors(found.into_iter().flatten());
     let mut known: BTreeMap<Fault, usize> = BTreeMap::new();
     for fault in findings.iter().filter_map(fault) {
         *known.entry(fault).or_default() += 1;

@@ -102,10 +102,15 @@ impl OpenTransaction {
         self.strongest = self.locks.iter().map(|held| (held.relation, held.mode)).collect();
     }
 
+    /// The strongest lock on a relation that is held.
+    pub fn strongest_on(&self, relation: RelationId) -> Option<LockMode> {
+        self.strongest.get(&relation).copied()
+    }
+
     /// Keeps a lock that others can feel: not on what this transaction made, nor one no stronger than it holds.
     pub fn hold(&mut self, lock: HeldLock) {
         let seen = self.before.schema.get_relation(lock.relation).is_some();
-        let known = self.strongest.get(&lock.relation).is_some_and(|held| *held >= lock.mode);
+        let known = self.strongest_on(lock.relation).is_some_and(|held| held >= lock.mode);
         if seen && !known {
             self.strongest.insert(lock.relation, lock.mode);
             self.locks.push_back(lock);

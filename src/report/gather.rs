@@ -11,6 +11,10 @@ pub fn told_inside<'a>(findings: &mut Vec<Finding>, tells: &dyn Fn(&str) -> &'a 
     let mut at = 0;
     while at < findings.len() {
         let mended = tells(findings[at].rule);
+        if mended.is_empty() {
+            at += 1;
+            continue;
+        }
         let inside = (0..findings.len()).find(|other| {
             *other != at
                 && mended.iter().any(|rule| rule == findings[*other].rule)

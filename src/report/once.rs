@@ -7,25 +7,24 @@ use crate::source::{SourceId, Span};
 use crate::version::Major;
 
 /// The same finding on other majors is one finding that holds on all of them.
-pub fn merge_majors(findings: &mut Vec<Finding>, more: Vec<Finding>) {
-    let mut places: BTreeMap<(&'static str, Span, String), usize> = BTreeMap::new();
-    let key = |finding: &Finding| (finding.rule, finding.span, finding.message.clone());
-    for (place, finding) in findings.iter().enumerate() {
-        places.insert(key(finding), place);
-    }
-    for finding in more {
-        match places.get(&key(&finding)) {
+pub fn merge_majors(found: impl Iterator<Item = Finding>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    let mut places: BTreeMap<(&'static str, Span), Vec<usize>> = BTreeMap::new();
+    for finding in found {
+        let alike = places.entry((finding.rule, finding.span)).or_default();
+        match alike.iter().find(|place| findings[**place].message == finding.message) {
             Some(place) => {
                 let known = &mut findings[*place];
                 known.severity = known.severity.max(finding.severity);
                 known.hold_on(&finding.postgres);
             }
             None => {
-                places.insert(key(&finding), findings.len());
+                alike.push(findings.len());
                 findings.push(finding);
             }
         }
     }
+    findings
 }
 
 /// A script ends at its first statement that fails, on each major: what would fail behind it is never reached.
@@ -181,10 +180,7 @@ mod tests {
             });
             both.to_vec()
         };
-        let mut findings = Vec::new();
-        for major in Major::all() {
-            merge_majors(&mut findings, on(major));
-        }
+        let findings = merge_majors(Major::all().flat_map(on));
         assert_eq!(findings.iter().map(|one| one.postgres.len()).collect::<Vec<_>>(), [7, 7]);
     }
 

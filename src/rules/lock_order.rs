@@ -19,8 +19,9 @@ pub fn inversion(step: &Step, findings: &mut Findings) {
     }
     let asked = |effects: &Effects| {
         let strong = effects.locks.iter().filter(|(_, mode)| mode.blocks_writes());
-        let mut felt = strong.map(|(relation, _)| *relation).filter(|one| is_felt(step, *one));
-        felt.find_map(|one| Some((one, inverted(step, open.locks.iter(), one)?)))
+        let mut inverse =
+            strong.filter_map(|(relation, _)| Some((*relation, inverted(step, open.locks.iter(), *relation)?)));
+        inverse.find(|(one, _)| is_felt(step, *one))
     };
     let Some((majors, (child, first))) = found(step, asked) else { return };
     let schema = &step.before.schema;
@@ -61,7 +62,8 @@ fn locked_at_once(step: &Step, transaction: &OpenTransaction, child: RelationId)
         }
     }
     open.insert(child);
-    open.extend(locks.iter().filter(|lock| is_target(step, lock, child)).map(|lock| lock.relation));
+    let of_child = targets(schema, child);
+    open.extend(locks.iter().filter(|lock| is_target(step, lock, &of_child)).map(|lock| lock.relation));
     let mut ordered = Vec::new();
     while let Some(any) = open.first().copied() {
         let is_referenced = |table: RelationId| open.iter().any(|other| targets(schema, *other).contains(&table));
@@ -84,15 +86,20 @@ fn is_felt(step: &Step, table: RelationId) -> bool {
 
 /// The lock on a table to which `child` has a foreign key: looking there is a lock too (FOR KEY SHARE: ROW SHARE).
 fn inverted<'a>(step: &Step, mut locks: impl Iterator<Item = &'a HeldLock>, child: RelationId) -> Option<&'a HeldLock> {
-    locks.find(|lock| is_target(step, lock, child))
+    let targets = targets(&step.before.schema, child);
+    let is_held = |open: &OpenTransaction| {
+        targets.iter().any(|one| open.strongest_on(*one).is_some_and(|mode| mode >= LockMode::Exclusive))
+    };
+    let open = step.session.transaction.as_ref().filter(|open| is_held(open));
+    open.and_then(|_| locks.find(|lock| is_target(step, lock, &targets)))
 }
 
 /// What an INSERT into the child has to look into, kept from it by this lock.
-fn is_target(step: &Step, lock: &HeldLock, child: RelationId) -> bool {
+fn is_target(step: &Step, lock: &HeldLock, targets: &BTreeSet<RelationId>) -> bool {
     let schema = &step.before.schema;
     lock.mode >= LockMode::Exclusive
         && lock.named
-        && targets(schema, child).contains(&lock.relation)
+        && targets.contains(&lock.relation)
         && is_costly(step, lock.relation)
         && schema.get_relation(lock.relation).is_some_and(|one: &Relation| one.as_table().is_some())
 }

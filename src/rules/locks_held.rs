@@ -169,10 +169,13 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
     let exclusive = |mode: LockMode| mode == LockMode::AccessExclusive;
     let held = || step.session.transaction.iter().flat_map(|open| &open.locks).filter(|held| exclusive(held.mode));
     // Whether others feel them is not asked where there are too few of any kind.
+    let open = step.session.transaction.as_ref();
     let may_be_many = |effects: &Effects| {
-        let is_new = |relation: RelationId| held().all(|held| held.relation != relation);
+        let is_new = |relation: RelationId| {
+            open.and_then(|open| open.strongest_on(relation)).is_none_or(|held| !exclusive(held))
+        };
         let own = effects.locks.iter().filter(|(relation, mode)| exclusive(*mode) && is_new(*relation)).count();
-        (own > 0 && held().count() + own >= MANY).then_some(())
+        (own > 0 && held().take(MANY).count() + own >= MANY).then_some(())
     };
     if found(step, may_be_many).is_none() {
         return;
