@@ -1,5 +1,7 @@
 //! The dump that a change commits, beside what its migrations make.
 
+use std::sync::Arc;
+
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{History, Migration, Plan, SchemaDump, SinceBase, Start, replay_from};
 use crate::operation::Origin;
@@ -13,40 +15,50 @@ use crate::version::Major;
 
 /// The schema that a dump shows, with all that it has no words for as another schema has it.
 pub fn replay_dump(dump: &History, other: &Schema, told: Told, settings: &Settings, major: Major) -> Schema {
-    let plan = Plan::new(dump, 0, settings, Vec::new());
-    let shown = on_deep_stack(|| {
-        let start = Start::of(&plan, &[major]).on(other.for_dump());
-        replay_from(&plan, start, &mut |_| {})
-    });
-    other.as_dumped(&shown.schema, told)
+    other.as_dumped(&shown_by(dump, settings, major), told)
 }
 
-/// The dump is to be compared with what a replay of these majors comes to.
-fn is_asked(plan: &Plan, majors: &[Major]) -> bool {
+/// The schema that a dump shows by itself.
+fn shown_by(dump: &History, settings: &Settings, major: Major) -> Schema {
+    let plan = Plan::new(dump, 0, settings, Vec::new());
+    let shown = on_deep_stack(|| {
+        let start = Start::of(&plan, &[major]).on(Schema::for_dump_beside());
+        replay_from(&plan, start, &mut |_| {})
+    });
+    Arc::unwrap_or_clone(shown.schema)
+}
+
+/// What the dump of the work tree shows: it takes a thread of its own while the history runs.
+pub(super) fn shown(plan: &Plan) -> Option<Schema> {
+    let (dump, settings) = (plan.history.dump.as_ref()?, plan.settings);
+    Some(shown_by(&as_history(plan.history, dump), settings, settings.postgres.newest))
+}
+
+/// Whether the dump of the work tree is to be compared with what its migrations make.
+pub(super) fn is_asked(project: &Project, plan: &Plan) -> bool {
     let migrations = &plan.history.migrations;
     // Where shipped texts changed, dump and databases differ for that reason, which is told.
     let is_plain = |one: &Migration| matches!(one.since_base, SinceBase::Same | SinceBase::Added);
-    plan.history.dump.is_some()
-        && majors.contains(&plan.settings.postgres.newest)
+    plan.history.dump.as_ref().is_some_and(|dump| severity(project, plan, dump) > Severity::Off)
+        && migrations.iter().any(|one| one.judged)
         && migrations.iter().filter(|one| one.dump.is_none()).all(is_plain)
 }
 
-/// What the dump of the work tree says otherwise than the end of its history, of all that this change touches.
-/// `certain`: all that judged migrations do is known.
-pub(super) fn check(project: &Project, plan: &Plan, end: &Start, certain: bool) -> Option<Finding> {
-    let settings = plan.settings;
-    if !is_asked(plan, &end.majors) {
+fn severity(project: &Project, plan: &Plan, dump: &SchemaDump) -> Severity {
+    let path = project.sources.path(dump.source);
+    Rule::find("schema-dump-differs").map_or(Severity::Off, |rule| rule.severity(plan.settings, path))
+}
+
+/// What the dump of the work tree says otherwise than the end of its history on the newest major, of all that this
+/// change touches. `certain`: all that judged migrations do is known.
+pub(super) fn check(project: &Project, plan: &Plan, end: &Start, shown: &Schema, certain: bool) -> Option<Finding> {
+    if !end.majors.contains(&plan.settings.postgres.newest) {
         return None;
     }
     let (before, end) = (end.before_judged()?, end.state());
     let dump = plan.history.dump.as_ref()?;
-    let path = project.sources.path(dump.source);
-    let severity = Rule::find("schema-dump-differs").map_or(Severity::Off, |rule| rule.severity(settings, path));
-    if severity == Severity::Off {
-        return None;
-    }
-    let shown =
-        replay_dump(&as_history(plan.history, dump), &end.schema, dump.told, settings, settings.postgres.newest);
+    let (path, severity) = (project.sources.path(dump.source), severity(project, plan, dump));
+    let shown = end.schema.as_dumped(shown, dump.told);
     let of_migrations = changes(&before.schema, &end.schema);
     let of_dump = if dump.since_base { changes(&before.schema, &shown) } else { Vec::new() };
     let touched = |change: &Change| of_migrations.iter().chain(&of_dump).any(|one| is_about(change, one));
@@ -131,5 +143,5 @@ fn is_about(change: &Change, touched: &Change) -> bool {
 
 /// A dump as a history of one script.
 fn as_history(history: &History, dump: &SchemaDump) -> History {
-    history.with(vec![Migration::of_script(dump.source, dump.up.clone())])
+    history.with(vec![Migration::of_script(dump.source, (**dump.up).clone())])
 }

@@ -9,6 +9,7 @@ use crate::history::{Context, Event, Parted, Plan, Start, Told, UnreadStep};
 use crate::project::Project;
 use crate::report::{Detail, Recorder};
 use crate::rules::{BUILT_IN, Check, Findings, Rule};
+use crate::schema::Schema;
 use crate::source::Span;
 use crate::version::Major;
 
@@ -39,14 +40,14 @@ impl Run {
     }
 
     /// What only the end of a history shows.
-    pub fn look_at_end(&mut self, project: &Project, plan: &Plan, end: &Start) {
+    pub fn look_at_end(&mut self, project: &Project, plan: &Plan, end: &Start, shown: Option<&Schema>) {
         if end.is_aside() {
             return;
         }
         let (schema, settings) = (&end.state().schema, plan.settings);
         self.unknown_facts = settings.facts.iter().map(|fact| schema.find(&fact.table).is_none()).collect();
         let unread = self.unread.iter().any(|unread| unread.judged);
-        self.findings.extend(dump::check(project, plan, end, !unread));
+        self.findings.extend(shown.and_then(|shown| dump::check(project, plan, end, shown, !unread)));
     }
 
     /// Forgets what was found of these migrations.

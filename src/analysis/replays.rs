@@ -1,17 +1,20 @@
 //! The replays of a run, and those who judge side by side what they tell.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SendError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
+use super::dump;
 use super::judge::{Judge, Run};
 use crate::history::{Parted, Plan, Replay, Start};
 use crate::project::Project;
 use crate::read::STACK;
+use crate::schema::Schema;
 use crate::settings::Settings;
 use crate::version::Major;
 
@@ -19,8 +22,13 @@ use crate::version::Major;
 pub(super) fn replay_all(project: &Project, plans: &[Plan], settings: &Settings) -> Vec<Run> {
     let majors: Vec<Major> = settings.postgres.majors().collect();
     let (runs, panicked) = (Mutex::new(Vec::new()), Mutex::new(None));
+    let asked = plans.iter().filter(|plan| dump::is_asked(project, plan));
+    let dumps: Dumps = asked.map(|plan| (plan.index, (plan, OnceLock::new()))).collect();
     thread::scope(|scope| {
-        let crew = Crew { scope, project, runs: &runs, panicked: &panicked };
+        let crew = Crew { scope, project, dumps: &dumps, runs: &runs, panicked: &panicked };
+        for (plan, shown) in dumps.values() {
+            crew.spawn(|| _ = shown.get_or_init(|| dump::shown(plan)));
+        }
         crew.begin(plans.iter().map(|plan| (plan, Start::of(plan, &majors))).collect());
     });
     if let Some(panic) = lock(&panicked).take() {
@@ -49,11 +57,15 @@ struct Group<'a> {
     aside: Mutex<Option<Sender<Parted>>>,
 }
 
+/// By history what its dump shows.
+type Dumps<'a> = BTreeMap<usize, (&'a Plan<'a>, OnceLock<Option<Schema>>)>;
+
 /// Who replays and judges: threads, and where they leave what they find.
 #[derive(Clone, Copy)]
 struct Crew<'scope, 'env> {
     scope: &'scope thread::Scope<'scope, 'env>,
     project: &'scope Project,
+    dumps: &'scope Dumps<'scope>,
     runs: &'scope Mutex<Vec<Run>>,
     panicked: &'scope Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -114,7 +126,11 @@ impl<'scope> Crew<'scope, '_> {
         lock(&group.aside).take();
         let Some(mut run) = std::mem::take(&mut *lock(&group.done)).into_iter().reduce(Run::beside) else { return };
         match lock(&group.replay).end() {
-            Some(Ok(end)) => run.look_at_end(self.project, group.plan, end),
+            Some(Ok(end)) => {
+                let shown = self.dumps.get(&group.plan.index);
+                let shown = shown.and_then(|(plan, shown)| shown.get_or_init(|| dump::shown(plan)).as_ref());
+                run.look_at_end(self.project, group.plan, end, shown);
+            }
             Some(Err(parted)) => self.begin(parted.groups.iter().map(|start| (group.plan, start.clone())).collect()),
             None => {}
         }

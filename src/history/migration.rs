@@ -1,6 +1,6 @@
 //! Migrations and how their runner treats them. `project` fills these in.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::Application;
 use crate::operation::{Comment, Script};
@@ -131,11 +131,15 @@ impl Migration {
 #[derive(Debug, Clone)]
 pub struct SchemaDump {
     pub source: SourceId,
-    pub up: Script,
+    /// Read when it is first asked for.
+    pub up: Arc<LazyLock<Script, Reader>>,
     pub told: Told,
     /// The shipped state was taken from the dump of the base: what this one says otherwise is this change's.
     pub since_base: bool,
 }
+
+/// Reads a script that is large, and not always needed.
+pub type Reader = Box<dyn FnOnce() -> Script + Send>;
 
 /// How a migration stands to the base revision, where one was named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

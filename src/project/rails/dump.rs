@@ -4,6 +4,7 @@
 //! lists: where it holds what is judged already, nothing rests on it.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
 use super::super::assemble::{Draft, DraftHistory, script};
 use super::super::git::Git;
@@ -13,7 +14,7 @@ use super::super::text;
 use super::super::walk::Found;
 use super::schema_rb;
 use crate::error::Error;
-use crate::history::{Framework, Migration, SchemaDump};
+use crate::history::{Framework, Migration, Reader, SchemaDump};
 use crate::operation::Script;
 use crate::schema::Told;
 use crate::source::{Piece, Sources};
@@ -158,24 +159,18 @@ impl Dump {
         shipped.map(|draft| draft.migration.version.as_str()).all(|version| version.is_empty() || holds(version))
     }
 
-    fn script(&self, piece: &Piece) -> Script {
-        match self.told {
-            Told::Everything => script(piece).0,
-            Told::Tables => schema_rb::script(piece).unwrap_or_default(),
-        }
-    }
-
     /// The one of the work tree, to compare with.
     fn kept(self, since_base: bool, sources: &mut Sources) -> SchemaDump {
         let source = sources.add(self.path.as_str(), self.text.as_str());
-        let up = self.script(&sources.piece(source));
-        SchemaDump { source, up, told: self.told, since_base }
+        let (piece, told) = (sources.piece(source), self.told);
+        let up = Arc::new(LazyLock::new(Box::new(move || script_of(&piece, told)) as Reader));
+        SchemaDump { source, up, told, since_base }
     }
 
     fn draft(&self, shown: &str, sources: &mut Sources) -> Draft {
         let source = sources.add(shown, self.text.as_str());
         let piece = sources.piece(source);
-        let up = self.script(&piece);
+        let up = script_of(&piece, self.told);
         let migration = Migration {
             name: file_name(&self.path).to_owned(),
             dump: Some(self.told),
@@ -196,6 +191,13 @@ impl Dump {
         let beside = self.beside.iter().filter(|name| is_version(name)).map(|name| trimmed(name).to_owned());
         let listed: BTreeSet<String> = listed.into_iter().chain(beside).collect();
         if listed.is_empty() { Listed::Nothing } else { Listed::Each(listed) }
+    }
+}
+
+fn script_of(piece: &Piece, told: Told) -> Script {
+    match told {
+        Told::Everything => script(piece).0,
+        Told::Tables => schema_rb::script(piece).unwrap_or_default(),
     }
 }
 
