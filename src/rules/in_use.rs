@@ -1,6 +1,7 @@
 //! Tables that other sessions use, and the actions of an ALTER TABLE that do long work on them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::Findings;
 use super::weight::{is_unseen, soften};
@@ -76,14 +77,27 @@ pub fn because_in_use(finding: &mut Finding, relation: &Relation) {
 
 /// The majors of this replay on which a statement's effects answer yes.
 pub fn majors_where(step: &Step, asks: impl Fn(&Effects) -> bool) -> Vec<Major> {
-    step.context.majors.iter().copied().filter(|major| asks(&step.effects(*major))).collect()
+    found(step, |effects| asks(effects).then_some(())).map(|(majors, ())| majors).unwrap_or_default()
 }
 
 /// The majors on which a statement's effects have an answer, with the first one.
 pub fn found<T>(step: &Step, ask: impl Fn(&Effects) -> Option<T>) -> Option<(Vec<Major>, T)> {
-    let answers = step.context.majors.iter().filter_map(|major| Some((*major, ask(&step.effects(*major))?)));
-    let (majors, mut answers): (Vec<Major>, Vec<T>) = answers.unzip();
-    (!answers.is_empty()).then(|| (majors, answers.swap_remove(0)))
+    let (mut majors, mut first) = (Vec::new(), None);
+    let mut last: Option<(Arc<Effects>, bool)> = None;
+    for major in step.context.majors {
+        let effects = step.effects(*major);
+        // Majors that are alike in them share them.
+        let known = last.as_ref().filter(|(asked, _)| Arc::ptr_eq(asked, &effects)).map(|(_, holds)| *holds);
+        let holds = known.unwrap_or_else(|| {
+            let answer = ask(&effects);
+            let holds = answer.is_some();
+            first = first.take().or(answer);
+            holds
+        });
+        majors.extend(holds.then_some(*major));
+        last = Some((effects, holds));
+    }
+    first.map(|first| (majors, first))
 }
 
 /// Those of the relations that others use and that may be large, each once.

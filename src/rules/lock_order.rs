@@ -62,11 +62,12 @@ fn locked_at_once(step: &Step, transaction: &OpenTransaction, child: RelationId)
         }
     }
     open.insert(child);
-    let of_child = targets(schema, child);
+    let of_child = targets(schema, child).collect();
     open.extend(locks.iter().filter(|lock| is_target(step, lock, &of_child)).map(|lock| lock.relation));
     let mut ordered = Vec::new();
     while let Some(any) = open.first().copied() {
-        let is_referenced = |table: RelationId| open.iter().any(|other| targets(schema, *other).contains(&table));
+        let is_referenced =
+            |table: RelationId| open.iter().any(|other| targets(schema, *other).any(|one| one == table));
         // Tables that refer to each other have no such order.
         let next = open.iter().copied().find(|table| !is_referenced(*table)).unwrap_or(any);
         open.remove(&next);
@@ -86,12 +87,10 @@ fn is_felt(step: &Step, table: RelationId) -> bool {
 
 /// The lock on a table to which `child` has a foreign key: looking there is a lock too (FOR KEY SHARE: ROW SHARE).
 fn inverted<'a>(step: &Step, mut locks: impl Iterator<Item = &'a HeldLock>, child: RelationId) -> Option<&'a HeldLock> {
-    let targets = targets(&step.before.schema, child);
-    let is_held = |open: &OpenTransaction| {
-        targets.iter().any(|one| open.strongest_on(*one).is_some_and(|mode| mode >= LockMode::Exclusive))
-    };
-    let open = step.session.transaction.as_ref().filter(|open| is_held(open));
-    open.and_then(|_| locks.find(|lock| is_target(step, lock, &targets)))
+    let open = step.session.transaction.as_ref()?;
+    let is_held = |table: &RelationId| open.strongest_on(*table).is_some_and(|mode| mode >= LockMode::Exclusive);
+    let held: BTreeSet<RelationId> = targets(&step.before.schema, child).filter(is_held).collect();
+    if held.is_empty() { None } else { locks.find(|lock| is_target(step, lock, &held)) }
 }
 
 /// What an INSERT into the child has to look into, kept from it by this lock.
@@ -105,8 +104,7 @@ fn is_target(step: &Step, lock: &HeldLock, targets: &BTreeSet<RelationId>) -> bo
 }
 
 /// The other tables that it refers to.
-fn targets(schema: &Schema, child: RelationId) -> BTreeSet<RelationId> {
+fn targets(schema: &Schema, child: RelationId) -> impl Iterator<Item = RelationId> {
     let keys = schema.constraints_of(child).filter(|key| key.enforced).filter_map(|key| key.as_foreign());
-    let others = keys.filter(|key| !key.referenced_side && key.references != child);
-    others.map(|key| key.references).collect()
+    keys.filter(move |key| !key.referenced_side && key.references != child).map(|key| key.references)
 }
