@@ -64,10 +64,11 @@ fn locked_at_once(step: &Step, transaction: &OpenTransaction, child: RelationId)
     open.insert(child);
     let of_child = targets(schema, child).collect();
     open.extend(locks.iter().filter(|lock| is_target(step, lock, &of_child)).map(|lock| lock.relation));
+    let refers: Vec<(RelationId, RelationId)> =
+        open.iter().flat_map(|from| targets(schema, *from).map(|to| (*from, to))).collect();
     let mut ordered = Vec::new();
     while let Some(any) = open.first().copied() {
-        let is_referenced =
-            |table: RelationId| open.iter().any(|other| targets(schema, *other).any(|one| one == table));
+        let is_referenced = |table: RelationId| refers.iter().any(|(from, to)| *to == table && open.contains(from));
         // Tables that refer to each other have no such order.
         let next = open.iter().copied().find(|table| !is_referenced(*table)).unwrap_or(any);
         open.remove(&next);
