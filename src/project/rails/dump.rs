@@ -14,7 +14,7 @@ use super::super::text;
 use super::super::walk::Found;
 use super::schema_rb;
 use crate::error::Error;
-use crate::history::{Framework, Migration, Reader, SchemaDump};
+use crate::history::{Framework, Migration, Reader, SchemaDump, SinceBase};
 use crate::operation::Script;
 use crate::schema::Told;
 use crate::source::{Piece, Sources};
@@ -109,7 +109,8 @@ fn place_dump(history: &mut DraftHistory, dump: Dump, commit: Option<&str>, sour
     let holds = |draft: &Draft| match &listed {
         Listed::UpTo(version) => by_number(&draft.migration.version, version).is_le(),
         Listed::Each(versions) => versions.contains(trimmed(&draft.migration.version)),
-        Listed::Nothing => !draft.migration.judged,
+        // What is shipped and was edited since stands at its old place.
+        Listed::Nothing => !draft.migration.judged || draft.migration.since_base != SinceBase::Added,
     };
     if listed == Listed::Nothing && commit.is_none() {
         return vec![format!("{shown}: not taken as the schema before what is judged, it lists no versions")];
