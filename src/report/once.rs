@@ -84,6 +84,8 @@ pub fn said_inside(findings: &mut Vec<Finding>, rule: &str) {
             kept.push(aside);
             continue;
         };
+        let mut elsewhere = aside.clone();
+        elsewhere.postgres.retain(|major| !host.postgres.contains(major));
         if host.verify.is_none() {
             host.verify = aside.verify;
         }
@@ -92,6 +94,10 @@ pub fn said_inside(findings: &mut Vec<Finding>, rule: &str) {
             if !host.because.iter().any(|because| because.span == aside.span && because.text.starts_with("passes on")) {
                 host.because(aside.span, aside.message);
             }
+        }
+        // On other majors it stands by itself.
+        if !elsewhere.postgres.is_empty() {
+            kept.push(elsewhere);
         }
     }
     *findings = kept;

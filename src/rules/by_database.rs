@@ -1,28 +1,37 @@
 //! What a migration does hangs on the database that it meets: on its rows, or on what a condition finds there.
 
+use super::in_use::found_each;
 use super::{Findings, say, stopped};
 use crate::history::{Step, Whole};
 use crate::operation::{Expr, FrameKind, Name, Node, Operation};
-use crate::server::DataCheck;
+use crate::server::{DataCheck, Effects};
 use crate::source::Span;
+use crate::version::Major;
 
 /// A step that passes on empty tables and can fail where rows are.
 pub fn depends_on_data(step: &Step, findings: &mut Findings) {
     if step.applied.failure().is_some() {
         return;
     }
-    let Some(major) = step.context.majors.first() else { return };
-    let effects = step.effects(*major);
-    let schema = &step.before.schema;
     let in_use = |check: &&DataCheck| {
         super::in_use::is_in_use(step, check.relation)
             && !step.context.is_about_new_columns(step.before, Some(step.after), step.operation, check)
     };
-    let checks: Vec<DataCheck> = effects.validates.iter().filter(in_use).cloned().collect();
+    let asked = |effects: &Effects| {
+        let checks: Vec<DataCheck> = effects.validates.iter().filter(in_use).cloned().collect();
+        (!checks.is_empty()).then_some(checks)
+    };
+    for (majors, checks) in found_each(step, asked) {
+        fails_on_rows(step, majors, &checks, findings);
+    }
+}
+
+fn fails_on_rows(step: &Step, majors: Vec<Major>, checks: &[DataCheck], findings: &mut Findings) {
     let Some(check) = checks.first() else { return };
+    let schema = &step.before.schema;
     let passed = step.passed();
     let table = say::name(schema, check.relation);
-    let (stops, passes) = stopped::databases(&step.context, schema, &checks);
+    let (stops, passes) = stopped::databases(&step.context, schema, checks);
     let message = if !stops.is_empty() && !passes.is_empty() {
         let where_not = say::list(&passes);
         format!(
@@ -34,7 +43,8 @@ pub fn depends_on_data(step: &Step, findings: &mut Findings) {
         format!("passes where `{table}` is empty, and fails where rows do not fit ({})", check.state)
     };
     let finding = findings.report(step.origin, "depends on data", step.certain, message);
-    for check in &checks {
+    finding.postgres = majors;
+    for check in checks {
         if let Some(relation) = schema.get_relation(check.relation) {
             finding.object(&relation.name);
             // As rules on constraints name them.

@@ -100,6 +100,19 @@ pub fn found<T>(step: &Step, ask: impl Fn(&Effects) -> Option<T>) -> Option<(Vec
     first.map(|first| (majors, first))
 }
 
+/// The different answers that a statement's effects have, each with its majors.
+pub fn found_each<T: PartialEq>(step: &Step, ask: impl Fn(&Effects) -> Option<T>) -> Vec<(Vec<Major>, T)> {
+    let mut answers: Vec<(Vec<Major>, T)> = Vec::new();
+    for major in step.context.majors {
+        let Some(answer) = ask(&step.effects(*major)) else { continue };
+        match answers.iter_mut().find(|(_, known)| *known == answer) {
+            Some((majors, _)) => majors.push(*major),
+            None => answers.push((vec![*major], answer)),
+        }
+    }
+    answers
+}
+
 /// Those of the relations that others use and that may be large, each once.
 pub fn used(step: &Step, relations: impl Iterator<Item = RelationId>) -> Option<Vec<RelationId>> {
     let used: BTreeSet<RelationId> = relations.filter(|relation| is_costly(step, *relation)).collect();

@@ -4,6 +4,7 @@ use super::in_use::is_in_use;
 use super::{Findings, say};
 use crate::history::{Step, TransactionUnit, Whole};
 use crate::operation::{Node, Operation, Origin, TableActionKind, Transaction, TriggerChoice, TriggerState};
+use crate::server::Effects;
 use crate::source::Span;
 
 /// The BEGINs and ends of a script's own level, with their places.
@@ -81,7 +82,8 @@ pub fn lock_timeout_disabled(step: &Step, findings: &mut Findings) {
         Some(time) if time > TOO_LONG => false,
         _ => return,
     };
-    let Some((table, mode)) = super::lock_timeout_missing::strongest(step) else { return };
+    let strong = |effects: &Effects| super::lock_timeout_missing::strongest(step, effects);
+    let Some((majors, (table, mode))) = super::in_use::found(step, strong) else { return };
     if step.applied.failure().is_some() {
         return;
     }
@@ -92,6 +94,7 @@ pub fn lock_timeout_disabled(step: &Step, findings: &mut Findings) {
         "with this setting a later statement waits {limit} for its lock on `{name}`, and all {stops} of `{name}` behind it"
     );
     let finding = findings.report(by, "set", step.certain, message);
+    finding.postgres = majors;
     finding.one_per(format!("{}", by.span.start));
     finding.object(&step.before.schema.relation(table).name);
     finding.because(step.origin.span, format!("takes {mode} on `{name}`"));
