@@ -39,6 +39,9 @@ pub struct History {
     pub language: Arc<Language>,
     /// What the checkout shows of its runner ends waits for locks: each session begins with a lock_timeout.
     pub limits_lock_waits: bool,
+    /// What is shipped shows that files with statements that no transaction takes run outside of one, whatever the runner
+    /// does by itself.
+    pub runs_bare: bool,
 }
 
 /// One migration: one or two files, or a section of a file.
@@ -89,6 +92,7 @@ impl History {
             complete: self.complete,
             language: Arc::clone(&self.language),
             limits_lock_waits: self.limits_lock_waits,
+            runs_bare: self.runs_bare,
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct DraftHistory {
     pub drafts: Vec<Draft>,
     pub unread: Vec<UnreadFile>,
     pub remarks: Vec<String>,
+    /// Files that no transaction takes run outside of one, as what is shipped shows, though the runner has no way to say it.
+    pub runs_bare: bool,
     /// A database that all files are written for, where that is not PostgreSQL.
     pub other_database: Option<&'static str>,
     /// The newest version at the tip of the base.
@@ -83,6 +85,7 @@ pub fn assemble(
         layout,
         has_down,
         has_gaps,
+        runs_bare: false,
         late,
         after_edit,
         drafts: Vec::with_capacity(entries.len()),
@@ -289,6 +292,7 @@ pub fn at_base(
         layout,
         has_down: found.has_down,
         has_gaps: false,
+        runs_bare: history.runs_bare,
         late: history.late,
         after_edit: history.after_edit,
         drafts: Vec::new(),

@@ -30,6 +30,7 @@ pub fn read_dump(path: &Path) -> Result<(History, Sources), Error> {
         dump: None,
         complete: true,
         limits_lock_waits: false,
+        runs_bare: false,
     };
     Ok((history, sources))
 }

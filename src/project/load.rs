@@ -164,6 +164,7 @@ fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut
         layout,
         has_down,
         has_gaps,
+        runs_bare,
         late: if_late,
         after_edit,
         drafts,
@@ -210,6 +211,7 @@ fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut
         dump,
         language,
         limits_lock_waits,
+        runs_bare,
         root,
         framework,
     });
@@ -274,6 +276,7 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
             complete: false,
             language: Arc::default(),
             limits_lock_waits: settings.lock_timeout_set == Some(true),
+            runs_bare: false,
         }),
     }
 }

@@ -1,19 +1,20 @@
-//! What holds the statements of a plain file together: no runner is known that would say it, so the settings do, or what
-//! the files themselves cannot do otherwise, or nothing.
+//! What holds the statements of a file together where its runner does not say it: of a plain file the settings say it,
+//! or what the files themselves cannot do otherwise, or nothing; of others what is shipped may show that their runner
+//! does not run them as it is known to.
 
 use super::assemble::DraftHistory;
 use super::place::named;
-use crate::history::{Framework, Migration};
+use crate::history::{Framework, Migration, TransactionUnit};
 use crate::operation::{Node, Operation, Statement, Transaction};
 use crate::schema::Schema;
 use crate::server::refused_in_transaction;
 use crate::settings::Settings;
 use crate::version::Major;
 
-/// Settles it for a history of plain files, and says what was taken where something is shipped to take it from.
+/// Settles it, and says what was taken where something is shipped to take it from.
 pub fn settle(history: &mut DraftHistory, settings: &Settings) {
     if history.layout.framework != Framework::Plain {
-        return;
+        return take_bare(history);
     }
     let root = named(&history.layout.root).to_owned();
     if let Some(unit) = settings.transaction {
@@ -42,23 +43,61 @@ pub fn settle(history: &mut DraftHistory, settings: &Settings) {
     }
 }
 
+/// A shipped file with a statement that PostgreSQL refuses in a transaction ran outside of one, whatever its runner does
+/// by itself: a program of the project's own runs such files, and so it runs those to come.
+fn take_bare(history: &mut DraftHistory) {
+    // Rails says of each migration in what it runs.
+    if history.layout.framework == Framework::Rails {
+        return;
+    }
+    let mut drafts = history.drafts.iter();
+    let Some(shown) = drafts.find(|draft| !draft.migration.judged && cannot_be_held(&draft.migration)) else { return };
+    history.remarks.push(format!(
+        "{}: files with a statement that PostgreSQL refuses in a transaction are taken to run statement by statement: {} has one \
+         and is shipped",
+        named(&history.layout.root),
+        named(&shown.up.path),
+    ));
+    history.runs_bare = true;
+    for draft in &mut history.drafts {
+        if cannot_be_held(&draft.migration) {
+            draft.migration.transaction = TransactionUnit::Statement;
+        }
+    }
+}
+
+/// Its runner would hold it together, and cannot.
+fn cannot_be_held(migration: &Migration) -> bool {
+    let is_held = match migration.transaction {
+        TransactionUnit::Statement => false,
+        TransactionUnit::SimpleQuery => migration.up.nodes.len() > 1,
+        TransactionUnit::File | TransactionUnit::AllPending => true,
+    };
+    let begins = |one: &Statement| matches!(one.operation, Operation::Transaction(Transaction::Begin));
+    // With a BEGIN of its own it fails however it runs.
+    is_held && statements(migration).any(is_refused) && !statements(migration).any(begins)
+}
+
 /// Several statements of which one is refused in a transaction, or that make a transaction of their own: no runner wraps
 /// such a file. One statement alone would be in none where a file is sent as one query, either.
 fn runs_bare(migration: &Migration) -> bool {
-    let nodes = &migration.up.nodes;
-    let statements = || {
-        nodes.iter().filter_map(|node| match node {
-            Node::Statement(statement) => Some(statement),
-            _ => None,
-        })
-    };
-    let bare = |statement: &Statement| match &statement.operation {
-        Operation::Transaction(control) => *control == Transaction::Begin,
+    let begins = |one: &Statement| matches!(one.operation, Operation::Transaction(Transaction::Begin));
+    migration.up.nodes.len() > 1 && statements(migration).any(|one| begins(one) || is_refused(one))
+}
+
+fn statements(migration: &Migration) -> impl Iterator<Item = &Statement> {
+    migration.up.nodes.iter().filter_map(|node| match node {
+        Node::Statement(statement) => Some(statement),
+        _ => None,
+    })
+}
+
+fn is_refused(statement: &Statement) -> bool {
+    match &statement.operation {
         // What they refuse rests on tables that are not known here.
         Operation::CreateIndex(create) => create.concurrently,
         Operation::Drop(drop) => drop.concurrently,
         Operation::Reindex(reindex) => reindex.concurrently,
         other => refused_in_transaction(other, &Schema::new(Major::NEWEST), Major::NEWEST),
-    };
-    nodes.len() > 1 && statements().any(bare)
+    }
 }

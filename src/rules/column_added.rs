@@ -341,8 +341,9 @@ impl Found<'_, '_> {
                     if primary { ConstraintKind::Primary(key.clone()) } else { ConstraintKind::Unique(key.clone()) };
                 let definition = ConstraintDefinition { kind, ..definition.clone() };
                 // Only the old key makes way for it; the first of several takes it along.
-                let mut dropped = recipe::dropped_constraints(self.altered);
-                dropped.retain(|name| primary && is_primary(schema, relation.id, name));
+                let mut dropped = recipe::replaced_constraints(self.altered, &definition);
+                let is_there = |name: &Ident| schema.constraints_of(relation.id).any(|one| one.name == *name);
+                dropped.retain(|name| !is_there(name) || primary && is_primary(schema, relation.id, name));
                 let outside = say::outside_transaction(context);
                 recipe::key_from_index(schema, relation.id, &definition, &key, &dropped, outside)
             }

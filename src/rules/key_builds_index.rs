@@ -69,7 +69,7 @@ fn builds(altered: &Altered, at: usize, definition: &ConstraintDefinition, key: 
     let message = format!("builds the index of this key while reads and writes of `{}` wait", altered.name());
     let finding = altered.report(findings, at, &majors, true, message);
     finding.object(recipe::name_of(definition, schema, table));
-    let dropped = recipe::dropped_constraints(altered);
+    let dropped = recipe::replaced_constraints(altered, definition);
     let outside = say::outside_after(step, altered.relation, &key.columns.iter().collect::<Vec<_>>(), true);
     let built = recipe::key_from_index(schema, table, definition, key, &dropped, outside);
     let primary = matches!(definition.kind, ConstraintKind::Primary(_));

@@ -169,13 +169,22 @@ pub fn key_from_index(
     )
 }
 
-/// The constraints that the same ALTER TABLE drops.
-pub fn dropped_constraints<'a>(altered: &Altered<'a>) -> Vec<&'a Ident> {
+/// The constraints that a new key replaces: those that its ALTER TABLE drops, and those that the transaction has dropped
+/// before it and that stand in the key's way while the drop is not run, by their name or as the table's primary key.
+pub fn replaced_constraints<'a>(altered: &Altered<'a>, new: &ConstraintDefinition) -> Vec<&'a Ident> {
+    let (step, table) = (altered.step, altered.relation.id);
     let dropped = altered.actions().filter_map(|(_, action)| match action {
         TableActionKind::DropConstraint { name, .. } => Some(name),
         _ => None,
     });
-    dropped.collect()
+    let name = name_of(new, &step.before.schema, table);
+    let is_primary = matches!(new.kind, ConstraintKind::Primary(_));
+    let before = step.session.transaction.as_ref().map(|open| &open.before.schema);
+    let gone = before.into_iter().flat_map(|before| before.constraints_of(table)).filter(|one| {
+        let is_there = step.before.schema.constraints_of(table).any(|left| left.name == one.name);
+        !is_there && (one.name == name || is_primary && matches!(one.kind, ConstraintRow::Primary { .. }))
+    });
+    dropped.chain(gone.map(|one| &one.name)).collect()
 }
 
 /// Fills a column in small transactions.

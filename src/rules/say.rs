@@ -233,6 +233,10 @@ pub fn partition_by_partition(
 
 /// How a migration of this runner is kept out of a transaction (docs/runners.md), as a comment above the statements.
 pub fn outside_transaction(context: &Context) -> &'static str {
+    if context.plan.history.runs_bare {
+        return "-- in a migration of its own, without other statements: as the shipped ones show, such a file runs outside of a \
+                transaction here";
+    }
     match context.plan.history.framework {
         Framework::Plain => "-- outside of a transaction",
         Framework::Atlas => "-- in a migration of its own, below `-- atlas:txmode none` and an empty line",

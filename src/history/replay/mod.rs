@@ -203,9 +203,12 @@ impl<'a> Replay<'a> {
         let before = self.state.clone();
         self.past.keep(number, &before);
         // What is pending is one deploy's: an earlier release has committed.
-        let goes_on = migration.transaction == TransactionUnit::AllPending
-            && self.history.migrations.get(number + 1).is_some_and(|next| next.judged == migration.judged)
-            && self.plan.same_release(number, number + 1);
+        let goes_on =
+            migration.transaction == TransactionUnit::AllPending
+                && self.history.migrations.get(number + 1).is_some_and(|next| {
+                    next.judged == migration.judged && next.transaction == TransactionUnit::AllPending
+                })
+                && self.plan.same_release(number, number + 1);
         // What shares a transaction with others takes another course by itself.
         let alone = self.session.transaction.is_none() && !goes_on;
         self.record = (self.is_told() && alone).then(|| Box::new(course::Record::beside()));
