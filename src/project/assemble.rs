@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use super::layout::Layout;
 use super::place::named;
@@ -20,9 +18,8 @@ use crate::history::{
 };
 use crate::operation::{Comment, Node, RubyScript, Script};
 use crate::rails::{self, Language};
-use crate::read::STACK;
 use crate::read::dialect::{Spoken, spoken};
-use crate::read::{ruby, sql};
+use crate::read::{each, ruby, sql};
 use crate::settings::Settings;
 use crate::source::{Piece, PieceBuilder, SourceId, Sources, Span};
 
@@ -227,40 +224,6 @@ impl Pending {
     }
 }
 
-/// Less text than this is read sooner than threads start.
-const WORTH_THREADS: usize = 32 * 1024;
-
-/// Reads all texts, as many at once as the machine has processors; in their order.
-fn scripts(pending: &[Pending]) -> Vec<Read> {
-    let threads = thread::available_parallelism().map_or(1, |count| count.get()).min(pending.len());
-    if threads < 2 || pending.iter().map(Pending::length).sum::<usize>() < WORTH_THREADS {
-        return pending.iter().map(Pending::read).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let work = || {
-        std::iter::from_fn(|| {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            pending.get(at).map(|one| (at, one.read()))
-        })
-        .collect::<Vec<_>>()
-    };
-    let mut read = thread::scope(|scope| {
-        let start = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).ok();
-        let threads: Vec<_> = (0..threads).filter_map(start).collect();
-        // No thread to be had: this one does it.
-        let mut read = if threads.is_empty() { work() } else { Vec::new() };
-        for thread in threads {
-            match thread.join() {
-                Ok(part) => read.extend(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        read
-    });
-    read.sort_unstable_by_key(|(at, _)| *at);
-    read.into_iter().map(|(_, read)| read).collect()
-}
-
 /// Files as a base revision has them.
 pub struct AtBase<'a> {
     /// All of a history's, with their texts.
@@ -315,7 +278,7 @@ impl DraftHistory {
     fn take(&mut self, entries: Vec<Entry>, texts: &mut Texts, sources: &mut Sources) {
         let pending: Vec<Pending> =
             entries.into_iter().filter_map(|entry| self.prepare(entry, texts, sources)).collect();
-        let read = scripts(&pending);
+        let read = each(&pending, Pending::length, Pending::read);
         for (pending, read) in pending.into_iter().zip(read) {
             match read.refused.clone() {
                 Some((span, reason)) => {

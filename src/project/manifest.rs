@@ -1,6 +1,7 @@
 //! What a project's manifests say of its runner.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::place::Place;
@@ -67,7 +68,11 @@ impl Manifests {
 
 fn read(folder: &Path) -> BTreeSet<Framework> {
     let mut named = BTreeSet::new();
-    for (file, needed, sign) in SIGNS {
+    // Most folders of most projects have none: one look at the folder tells.
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let there: BTreeSet<OsString> = entries.map(|entry| entry.file_name()).collect();
+    let is_there = |file: &str| there.contains(OsStr::new(file.split('/').next().unwrap_or(file)));
+    for (file, needed, sign) in SIGNS.iter().filter(|(file, _, _)| is_there(file)) {
         let path = folder.join(file);
         let says =
             if needed.is_empty() { path.exists() } else { peek(&path).is_some_and(|text| text.contains(needed)) };
@@ -75,7 +80,7 @@ fn read(folder: &Path) -> BTreeSet<Framework> {
             named.insert(*sign);
         }
     }
-    if let Some(text) = peek(&folder.join("Cargo.toml")) {
+    if let Some(text) = is_there("Cargo.toml").then(|| peek(&folder.join("Cargo.toml"))).flatten() {
         named.extend(crates(&text));
     }
     named

@@ -6,14 +6,16 @@ mod disputed;
 mod tests;
 mod untold;
 
-use crate::schema::kept::Kept;
 use std::collections::BTreeMap;
+
+use imbl::OrdMap;
 
 use super::{
     Column, ColumnId, Constraint, ConstraintId, ConstraintRow, Existence, Function, FunctionId, Index, IndexKey,
     Relation, RelationId, RelationKind, Schema, Sequence, Table, Trigger, TriggerId, Type, TypeId, View,
 };
 use crate::operation::{Argument, Ident};
+use crate::schema::kept::Kept;
 use crate::version::Major;
 
 /// How much of a schema a dump shows.
@@ -51,26 +53,22 @@ impl Schema {
         if told == Told::Tables {
             schema.keep_untold(self);
         }
-        schema.gone = self.gone.iter().filter(|(name, _)| !schema.relation_names.contains_key(*name)).cloned_pairs();
-        schema.gone_functions =
-            self.gone_functions.iter().filter(|(name, _)| !schema.function_names.contains_key(*name)).cloned_pairs();
-        schema.gone_types =
-            self.gone_types.iter().filter(|(name, _)| !schema.type_names.contains_key(*name)).cloned_pairs();
+        schema.gone = without(&self.gone, &schema.relation_names);
+        schema.gone_functions = without(&self.gone_functions, &schema.function_names);
+        schema.gone_types = without(&self.gone_types, &schema.type_names);
         schema.gone_parts = self.gone_parts.clone();
         schema.not_null_names = self.not_null_names.clone();
         schema
     }
 }
 
-/// Clones what an iterator over a map's entries leaves.
-trait ClonedPairs<K, V> {
-    fn cloned_pairs(self) -> imbl::OrdMap<K, V>;
-}
-
-impl<'a, K: Ord + Clone + 'a, V: Clone + 'a, I: Iterator<Item = (&'a K, &'a V)>> ClonedPairs<K, V> for I {
-    fn cloned_pairs(self) -> imbl::OrdMap<K, V> {
-        self.map(|(key, value)| (key.clone(), value.clone())).collect()
+/// What is gone, but for what is there.
+fn without<K: Ord + Clone, V: Clone, T: Clone>(gone: &OrdMap<K, V>, there: &OrdMap<K, T>) -> OrdMap<K, V> {
+    let mut left = gone.clone();
+    for name in gone.keys().filter(|name| there.contains_key(*name)) {
+        left.remove(name);
     }
+    left
 }
 
 /// Ids of the dump's objects, and those by which the history knows them.

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::history::{Application, Ignored, Model};
 use crate::operation::{Ruby, RubyCall, RubyClass, RubyFile, RubyKind, RubyTarget};
 use crate::rails::active_record::Inflections;
-use crate::read::ruby;
+use crate::read::{each, ruby};
 use crate::source::{Piece, Sources, Span};
 
 /// Folders of models, below the application and below what it is made of.
@@ -39,10 +39,14 @@ pub fn read(
 ) -> Result<Application, Error> {
     let mut application = Application::default();
     let mut ignoring: Vec<(String, usize)> = Vec::new();
-    for (path, text) in files(place, app, words) {
+    let files = files(place, app, words);
+    let probe = |(path, text): &(String, String)| {
         let mut own = Sources::default();
         let probe = own.add(path.as_str(), text.as_str());
-        let found = Found::of(&ruby::read(&own.piece(probe)), inflections);
+        Found::of(&ruby::read(&own.piece(probe)), inflections)
+    };
+    let found = each(&files, |(_, text)| text.len(), probe);
+    for ((path, text), found) in files.into_iter().zip(found) {
         application.ignored_by_all.extend(found.shared);
         let matters = |model: &&Draft| model.tables.iter().any(|table| words.contains(&**table));
         if !found.models.iter().any(|model| matters(&model)) {
