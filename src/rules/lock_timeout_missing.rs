@@ -48,6 +48,6 @@ pub(super) fn strongest(step: &Step, effects: &Effects) -> Option<(RelationId, L
             && is_in_use(step, *relation)
             && !step.context.is_small(schema, *relation)
     });
-    // Of equals the first: the statement's own table comes before its partitions.
+    // Of equals the oldest, on each major: a partitioned table rather than one of its partitions.
     locks.rev().max_by_key(|(_, mode)| *mode)
 }
