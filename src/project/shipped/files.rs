@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::assemble::{Draft, DraftHistory};
+use super::super::dialect::{Dialects, is_for_postgres, without_variant};
 use super::super::git::Git;
 use super::super::layout::Layout;
 use super::super::place::{file_name, folder};
@@ -43,6 +44,37 @@ fn is_own(path: &str, layout: &Layout) -> bool {
         }
 }
 
+/// What names of files tell apart in the work tree, told of a revision: other databases' files are none of a history.
+struct Names {
+    dialects: Dialects,
+    /// Folders and names, without their variant, of files for PostgreSQL that the revision has.
+    for_postgres: BTreeSet<(String, String)>,
+}
+
+impl Names {
+    fn learn<'a>(paths: impl Iterator<Item = &'a str>, tree: &BTreeMap<String, String>) -> Names {
+        let dialects = Dialects::learn(paths.filter(|path| is_sql(path)));
+        let for_postgres = tree.keys().filter(|path| is_sql(path) && is_for_postgres(file_name(path)));
+        Names { dialects, for_postgres: for_postgres.map(|path| Names::key(path)).collect() }
+    }
+
+    fn key(path: &str) -> (String, String) {
+        (folder(path).to_owned(), without_variant(file_name(path)))
+    }
+
+    /// A path that some history of the work tree would take for its own.
+    fn is_own(&self, path: &str, histories: &[DraftHistory]) -> bool {
+        let has_twin = || !is_for_postgres(file_name(path)) && self.for_postgres.contains(&Names::key(path));
+        histories.iter().any(|history| {
+            let layout = &history.layout;
+            let is_other = |path: &str| self.dialects.other(path, &layout.root).is_some();
+            // Where the work tree reads such files, their names are no proof.
+            let is_left_out = || is_other(path) && !layout.files.iter().any(|file| is_other(&file.path));
+            is_own(path, layout) && !(is_sql(path) && (has_twin() || is_left_out()))
+        })
+    }
+}
+
 impl Files {
     pub fn read(histories: &[DraftHistory], git: &Git<'_>, commit: &str) -> Result<Files, Error> {
         let mut tree = git.files(commit)?;
@@ -50,8 +82,9 @@ impl Files {
         let here: BTreeMap<&str, &Found> = own.map(|file| (file.path.as_str(), file)).collect();
         let moved = moved(&here, &tree, git.root());
         let sources: BTreeSet<&String> = moved.values().collect();
-        let inside = |path: &str| histories.iter().any(|one| is_own(path, &one.layout));
-        tree.retain(|path, _| here.contains_key(path.as_str()) || sources.contains(path) || inside(path));
+        let names = Names::learn(here.keys().copied().chain(tree.keys().map(String::as_str)), &tree);
+        let inside: BTreeSet<String> = tree.keys().filter(|path| names.is_own(path, histories)).cloned().collect();
+        tree.retain(|path, _| here.contains_key(path.as_str()) || sources.contains(path) || inside.contains(path));
         let blobs: Vec<&str> = tree.values().map(String::as_str).collect();
         let contents = git.contents(&blobs)?.into_iter().map(|bytes| bytes.map(without_returns));
         let files: BTreeMap<_, _> = tree.keys().cloned().zip(contents).collect();
@@ -67,10 +100,11 @@ impl Files {
 
     /// Paths of migrations that only the tip of the base has.
     pub fn newer(histories: &[DraftHistory], git: &Git<'_>, tip: &str, shipped: &Files) -> Result<Vec<String>, Error> {
-        let inside = |path: &str| histories.iter().any(|one| is_own(path, &one.layout));
-        let is_new =
-            |path: &String| inside(path) && !shipped.files.contains_key(path) && !shipped.present.contains_key(path);
-        Ok(git.files(tip)?.into_keys().filter(is_new).collect())
+        let tree = git.files(tip)?;
+        let names = Names::learn(shipped.present.keys().chain(tree.keys()).map(String::as_str), &tree);
+        let is_known = |path: &String| shipped.files.contains_key(path) || shipped.present.contains_key(path);
+        let new = tree.keys().filter(|path| !is_known(path) && names.is_own(path, histories));
+        Ok(new.cloned().collect())
     }
 
     pub fn change(&self, file: &Found) -> Change {
