@@ -301,7 +301,9 @@ impl Ships<'_> {
         let lacks = changes.iter().filter(|change| change.kind == ChangeKind::Missing && change.object == "table");
         let dropped: Vec<String> = lacks.filter(is_others).map(|change| change.name.clone()).collect();
         let left_to_readers = stops.is_empty() && is_left_to_readers(&self.history.migrations[number], changes);
-        let edit = Edit { changes, stops, left_to_readers, dropped: &dropped, ..self.edit_of(number) };
+        // Where it stopped half way, a database is not what the dump shows.
+        let kept_dump = self.history.kept_dump.as_deref().filter(|_| stops.is_empty());
+        let edit = Edit { changes, stops, left_to_readers, kept_dump, dropped: &dropped, ..self.edit_of(number) };
         shipped::edited(&edit, self.severities[0])
     }
 
@@ -320,6 +322,7 @@ impl Ships<'_> {
             certain: true,
             dropped: &[],
             left_to_readers: false,
+            kept_dump: None,
         }
     }
 
@@ -336,7 +339,10 @@ impl Ships<'_> {
         };
         let places: Vec<_> =
             gone.iter().map(|number| (self.at(*number), self.first(&self.history.migrations[*number]))).collect();
-        if changes.is_empty() { None } else { deleted(&places, &changes, self.severities[1]) }
+        if changes.is_empty() {
+            return None;
+        }
+        deleted(&places, &changes, self.history.kept_dump.as_deref(), self.severities[1])
     }
 
     /// Those that fail where they have run already, or change the schema once more.

@@ -30,6 +30,8 @@ pub struct History {
     pub late: Vec<usize>,
     /// The dump that the work tree keeps of what its migrations make, where it is kept up to date.
     pub dump: Option<SchemaDump>,
+    /// A dump that holds what this change edits or deletes of the shipped, and that it leaves as it was.
+    pub kept_dump: Option<Arc<str>>,
     /// What the code around it says of its tables; empty where nothing asked for it.
     pub application: Application,
     /// No file is missing or unread. Where a history begins cannot be seen from its files all the same: it may build
@@ -88,6 +90,7 @@ impl History {
             newest_shipped: None,
             late: Vec::new(),
             dump: None,
+            kept_dump: None,
             application: Application::default(),
             complete: self.complete,
             language: Arc::clone(&self.language),

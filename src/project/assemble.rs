@@ -53,6 +53,7 @@ pub struct DraftHistory {
     /// The newest version at the tip of the base.
     pub newest_shipped: Option<String>,
     pub dump: Option<SchemaDump>,
+    pub kept_dump: Option<Arc<str>>,
     pub application: Application,
     pub language: Arc<Language>,
     /// Files that are among the sources: one may hold several migrations.
@@ -91,6 +92,7 @@ pub fn assemble(
         other_database,
         newest_shipped: None,
         dump: None,
+        kept_dump: None,
         application: Application::default(),
         language: Arc::default(),
         known: BTreeMap::new(),
@@ -264,6 +266,7 @@ pub fn at_base(
         other_database: None,
         newest_shipped: None,
         dump: None,
+        kept_dump: None,
         application: Application::default(),
         language: Arc::default(),
         known: wanted,

@@ -28,6 +28,7 @@ pub fn read_dump(path: &Path) -> Result<(History, Sources), Error> {
         newest_shipped: None,
         late: Vec::new(),
         dump: None,
+        kept_dump: None,
         complete: true,
         limits_lock_waits: false,
         runs_bare: false,

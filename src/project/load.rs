@@ -174,7 +174,7 @@ fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut
         language,
         ..
     } = draft;
-    let (newest_shipped, dump) = (draft.newest_shipped, draft.dump);
+    let (newest_shipped, dump, kept_dump) = (draft.newest_shipped, draft.dump, draft.kept_dump);
     let (root, framework) = (named(&layout.root).to_owned(), layout.framework);
     let is_own = |draft: &Draft| draft.migration.dump.is_none() && !draft.migration.since_base.is_of_base();
     let mut fresh: Vec<usize> = (0..drafts.len()).filter(|number| is_own(&drafts[*number])).collect();
@@ -209,6 +209,7 @@ fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut
         newest_shipped,
         late,
         dump,
+        kept_dump,
         language,
         limits_lock_waits,
         runs_bare,
@@ -273,6 +274,7 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
             newest_shipped: None,
             late: Vec::new(),
             dump: None,
+            kept_dump: None,
             complete: false,
             language: Arc::default(),
             limits_lock_waits: settings.lock_timeout_set == Some(true),

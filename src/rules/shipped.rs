@@ -31,6 +31,8 @@ pub struct Edit<'a> {
     pub dropped: &'a [String],
     /// All that databases keep are indexes, and a comment of the new text says how to make them.
     pub left_to_readers: bool,
+    /// New databases are made from this dump, which the change leaves as it was.
+    pub kept_dump: Option<&'a str>,
 }
 
 /// `shipped-migration-edited`: `None` where nobody notices.
@@ -103,11 +105,32 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
         // Whoever wants it has it, and is told how.
         finding.severity = finding.severity.min(Severity::Note);
     }
+    if let Some(dump) = edit.kept_dump.filter(|_| of_runner.is_none()) {
+        agrees_with_dump(&mut finding, dump);
+    }
     Some(finding)
 }
 
+/// Databases that ran the shipped text and those made from the dump are alike: what a replay from the first migration
+/// makes is nobody's, and to bring the others there would break them.
+fn agrees_with_dump(finding: &mut Finding, dump: &str) {
+    finding.message.push_str(&format!(
+        "; `{dump}` is unchanged: databases made from it agree with them, and \
+         only a replay of all migrations ends otherwise"
+    ));
+    finding.severity = finding.severity.min(Severity::Note);
+    finding.instead(format!(
+        "-- nothing for the databases; for those who replay all migrations, let them make what `{dump}` shows"
+    ));
+}
+
 /// `shipped-migration-deleted`: one finding for all that a history lost.
-pub fn deleted(gone: &[(MigrationRef, Span)], changes: &[Change], severity: Severity) -> Option<Finding> {
+pub fn deleted(
+    gone: &[(MigrationRef, Span)],
+    changes: &[Change],
+    kept_dump: Option<&str>,
+    severity: Severity,
+) -> Option<Finding> {
     let ((at, place), rest) = gone.split_first()?;
     let (gone, it) = match rest.len() {
         0 => (" is gone".to_owned(), "it"),
@@ -123,6 +146,9 @@ pub fn deleted(gone: &[(MigrationRef, Span)], changes: &[Change], severity: Seve
         finding.because(*place, "gone too");
     }
     finding.instead(way_out("-- take back what they made in a new migration, or bring the files back", changes));
+    if let Some(dump) = kept_dump {
+        agrees_with_dump(&mut finding, dump);
+    }
     Some(finding)
 }
 

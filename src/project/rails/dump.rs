@@ -38,6 +38,17 @@ enum Listed {
     Nothing,
 }
 
+impl Listed {
+    /// It says so.
+    fn holds(&self, version: &str) -> bool {
+        match self {
+            Listed::UpTo(newest) => by_number(version, newest).is_le(),
+            Listed::Each(versions) => versions.contains(trimmed(version)),
+            Listed::Nothing => false,
+        }
+    }
+}
+
 /// Where a history with judged and shipped migrations has a dump of what is shipped, puts it between them.
 pub fn take(
     history: &mut DraftHistory,
@@ -47,7 +58,13 @@ pub fn take(
 ) -> Result<Vec<String>, Error> {
     let is_change = history.drafts.iter().any(|draft| draft.migration.judged)
         && history.drafts.iter().any(|draft| !draft.migration.judged);
-    if history.layout.framework != Framework::Rails || !is_change {
+    if history.layout.framework != Framework::Rails {
+        return Ok(Vec::new());
+    }
+    if let Some((git, commit)) = base {
+        history.kept_dump = kept(history, place, git, commit)?;
+    }
+    if !is_change {
         return Ok(Vec::new());
     }
     let found = match base {
@@ -59,6 +76,19 @@ pub fn take(
         history.dump = in_work_tree(&history.layout.root, place).map(|dump| dump.kept(base.is_some(), sources));
     }
     Ok(place_dump(history, dump, base.map(|(_, commit)| commit), sources))
+}
+
+/// The dump that holds all that is edited or gone of the shipped, where the change leaves its text as it was.
+fn kept(history: &DraftHistory, place: &Place, git: &Git<'_>, commit: &str) -> Result<Option<Arc<str>>, Error> {
+    let of_base = || history.drafts.iter().map(|draft| &draft.migration).filter(|one| one.since_base.is_of_base());
+    if of_base().next().is_none() {
+        return Ok(None);
+    }
+    let root = &history.layout.root;
+    let (Some(before), Some(now)) = (at_base(root, git, commit)?, in_work_tree(root, place)) else { return Ok(None) };
+    let listed = before.listed();
+    let is_same = before.path == now.path && before.text.lines().eq(now.text.lines());
+    Ok((is_same && of_base().all(|one| listed.holds(&one.version))).then(|| before.path.into()))
 }
 
 /// Where Rails writes the dump of a database whose migrations lie in a folder: whole ones first.
@@ -151,13 +181,8 @@ impl Dump {
     /// A dump that lags behind its migrations says nothing of the next one.
     fn holds_all_shipped(&self, history: &DraftHistory) -> bool {
         let listed = self.listed();
-        let holds = |version: &str| match &listed {
-            Listed::UpTo(newest) => by_number(version, newest).is_le(),
-            Listed::Each(versions) => versions.contains(trimmed(version)),
-            Listed::Nothing => false,
-        };
         let shipped = history.drafts.iter().filter(|draft| !draft.migration.judged);
-        shipped.map(|draft| draft.migration.version.as_str()).all(|version| version.is_empty() || holds(version))
+        shipped.map(|draft| draft.migration.version.as_str()).all(|version| version.is_empty() || listed.holds(version))
     }
 
     /// The one of the work tree, to compare with.
