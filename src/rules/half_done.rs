@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::{Findings, say, stopped};
 use crate::history::{Stop, Whole};
 use crate::operation::{Operation, WriteKind};
-use crate::schema::{Column, Constraint, Phase, Relation, RelationId, Schema};
+use crate::schema::difference::same_expression;
+use crate::schema::{Column, Constraint, ConstraintRow, Phase, Relation, RelationId, Schema};
 
 /// A constraint that stays enforced although the migration that adds it has failed.
 pub fn keeps_constraint(whole: &Whole, findings: &mut Findings) {
@@ -20,6 +21,7 @@ pub fn keeps_constraint(whole: &Whole, findings: &mut Findings) {
                 || !is_half(whole, schema, row)
                 || !may_hold_rows(whole, row)
                 || is_expected(whole, stop, row)
+                || was_refused_before(whole, row)
             {
                 continue;
             }
@@ -80,6 +82,24 @@ fn is_expected(whole: &Whole, stop: &Stop, row: &Constraint) -> bool {
         meant && (write.kind == WriteKind::Delete || write.kind == WriteKind::Update && columns.iter().any(sets))
     });
     mends && whole.context.plan.run_from(whole.context.at.migration, &stop.state, whole.context.majors).failed.is_none()
+}
+
+/// The same was enforced and valid before the migration, which made it anew: no write is refused that was not.
+fn was_refused_before(whole: &Whole, row: &Constraint) -> bool {
+    let is_same = |one: &Constraint| match (&one.kind, &row.kind) {
+        (ConstraintRow::Foreign(own), ConstraintRow::Foreign(other)) => {
+            one.columns == row.columns
+                && own.references == other.references
+                && own.referenced_columns == other.referenced_columns
+                && own.match_full == other.match_full
+        }
+        (ConstraintRow::Check { expression: own }, ConstraintRow::Check { expression: other }) => {
+            same_expression(own, other)
+        }
+        _ => false,
+    };
+    let before = whole.before.schema.constraints();
+    before.filter(|one| one.table == row.table && one.enforced && one.validated).any(is_same)
 }
 
 fn report(whole: &Whole, root: RelationId, stops: &[(&Stop, Vec<&Constraint>)], findings: &mut Findings) {

@@ -14,7 +14,7 @@ mod table;
 mod view;
 
 pub use repair::{Guard, Loss, Repair, Stage};
-pub use same::same_index;
+pub use same::{same as same_expression, same_index};
 
 use std::collections::BTreeSet;
 
