@@ -47,6 +47,9 @@ impl Default for Language {
     }
 }
 
+/// The class that the words of a dump are read as.
+pub const DUMP: &str = "Schema";
+
 impl Language {
     /// The dialect of one migration: its base class names the version.
     pub fn dialect_of(&self, script: &RubyScript, active: &Active<'_>) -> Dialect {
@@ -57,6 +60,8 @@ impl Language {
             Some(version) if is_rails => Release::parse(version),
             _ => active.release(inherits).or_else(|| named.and_then(Release::parse)),
         };
-        Dialect { version: version.unwrap_or(Release::OLDEST), ..self.dialect.clone() }
+        // A dump says what there is, whatever a gem makes of migrations.
+        let uuid_keys = self.dialect.uuid_keys && &*script.class != DUMP;
+        Dialect { version: version.unwrap_or(Release::OLDEST), uuid_keys, ..self.dialect.clone() }
     }
 }

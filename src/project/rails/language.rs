@@ -79,6 +79,7 @@ fn take(file: &RubyFile, dialect: &mut Dialect, inflections: &mut Inflections) {
             "partial_inserts" | "partial_writes" => {
                 dialect.partial_inserts = Some(!matches!(value.kind, RubyKind::False | RubyKind::Nil));
             }
+            "belongs_to_required_by_default" => dialect.belongs_to_required = value.kind == RubyKind::True,
             "pluralize_table_names" => dialect.pluralize_table_names = value.kind != RubyKind::False,
             _ => {}
         },
@@ -101,6 +102,7 @@ fn take(file: &RubyFile, dialect: &mut Dialect, inflections: &mut Inflections) {
             "load_defaults" => {
                 let release = call.arguments.first().and_then(release);
                 dialect.partial_inserts = dialect.partial_inserts.or(release.map(|release| release < Release(7, 0)));
+                dialect.belongs_to_required |= release.is_some_and(|release| release >= Release(5, 0));
             }
             "uncountable" => inflections.uncountable.extend(call.arguments.iter().flat_map(literals)),
             _ => {}

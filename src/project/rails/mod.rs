@@ -141,7 +141,9 @@ pub fn language(history: &DraftHistory, root: &Path, settings: &Settings, source
     let own = settings.vocabulary_texts.iter().filter_map(|text| vocabulary::read(text).ok());
     let vocabularies = Vocabularies::shipped(&gems).with(own.collect());
     let jobs = Arc::new(jobs::read(&app, &vocabularies));
-    Arc::new(Language { vocabularies, dialect: language::dialect(&app, "", loaded), jobs, limits_lock_waits })
+    let mut dialect = language::dialect(&app, "", loaded);
+    dialect.uuid_keys = around.gems.has("ar-uuid");
+    Arc::new(Language { vocabularies, dialect, jobs, limits_lock_waits })
 }
 
 /// A history's folders from the application's own.

@@ -6,6 +6,7 @@ use crate::operation::{
     Node, Ruby, RubyCall, RubyClass, RubyDirection, RubyFile, RubyKind, RubyMethod, RubyPair, RubyParameters,
     RubyScript, Script,
 };
+use crate::rails::DUMP;
 use crate::read::ruby;
 use crate::source::Piece;
 
@@ -25,7 +26,7 @@ pub fn script(piece: &Piece) -> Option<Script> {
         span: block.span,
     };
     let class = RubyClass {
-        name: CLASS.into(),
+        name: DUMP.into(),
         is_module: false,
         superclass: None,
         body: vec![Ruby { span: block.span, kind: RubyKind::Method(Arc::new(up)) }],
@@ -34,7 +35,7 @@ pub fn script(piece: &Piece) -> Option<Script> {
     let body = vec![Ruby { span: block.span, kind: RubyKind::Class(Arc::new(class)) }];
     let script = RubyScript {
         file: Arc::new(RubyFile { body, comments: Vec::new(), errors: Vec::new() }),
-        class: CLASS.into(),
+        class: DUMP.into(),
         inherits: format!("ActiveRecord::Migration[{}]", release(define)).into(),
         includes: Vec::new(),
         direction: RubyDirection::Up,
@@ -42,8 +43,6 @@ pub fn script(piece: &Piece) -> Option<Script> {
     };
     Some(Script { nodes: vec![Node::Ruby(Arc::new(script))] })
 }
-
-const CLASS: &str = "Schema";
 
 /// The dump itself is the call with a block.
 fn defined(node: &Ruby) -> Option<&RubyCall> {

@@ -25,6 +25,10 @@ pub struct Dialect {
     pub pluralize_table_names: bool,
     /// `g.orm :active_record, primary_key_type: :uuid`: what generators, and migrations that ask them, make keys of.
     pub primary_key_type: Option<Arc<str>>,
+    /// The gem ar-uuid: keys and references are uuid where a migration names no type.
+    pub uuid_keys: bool,
+    /// `belongs_to_required_by_default`, or what `config.load_defaults` makes of it.
+    pub belongs_to_required: bool,
     /// `config.active_record.partial_inserts`, or what `config.load_defaults` makes of it; `None`: nothing tells.
     pub partial_inserts: Option<bool>,
     pub inflections: Arc<Inflections>,
@@ -54,6 +58,8 @@ impl Dialect {
             table_name_suffix: "".into(),
             pluralize_table_names: true,
             primary_key_type: None,
+            uuid_keys: false,
+            belongs_to_required: false,
             partial_inserts: None,
             inflections: Arc::default(),
             files: None,

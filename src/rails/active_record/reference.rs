@@ -22,6 +22,7 @@ impl Reference {
         let kind = match options.get("type") {
             Some(kind) => sql_of(kind, "`type:`")?,
             None if dialect.until(5, 0) => "integer".to_owned(),
+            None if dialect.uuid_keys => "uuid".to_owned(),
             None => "bigint".to_owned(),
         };
         let key = format!("{name}_id");

@@ -85,6 +85,8 @@ impl Definition {
                 told.set("default", Value::Nil);
             }
             id.get_or_insert_with(|| Value::symbol("integer"));
+        } else if work.dialect.uuid_keys {
+            id.get_or_insert_with(|| Value::symbol("uuid"));
         }
         let id = id.unwrap_or_else(|| Value::symbol("primary_key"));
         if !super::given::flag_of(&id, "`id:`")? || options.given("as").is_some() {
@@ -206,9 +208,13 @@ impl Definition {
     }
 
     fn references(&mut self, work: &Work, table: &str, call: &Call) -> Asked<()> {
+        let mut options = call.options.clone();
+        if work.dialect.uuid_keys && !options.has("null") {
+            options.set("null", Value::Bool(!work.dialect.belongs_to_required));
+        }
         for at in 0..call.arguments.len() {
             for name in call.names_at(at, "the reference")? {
-                let reference = Reference::new(table, &name, &call.options, work.dialect)?;
+                let reference = Reference::new(table, &name, &options, work.dialect)?;
                 for (name, kind, options) in &reference.columns {
                     self.column(work, name, kind, options, call.span)?;
                 }
