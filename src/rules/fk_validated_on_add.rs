@@ -4,8 +4,8 @@ use super::in_use::{is_emptied, may_be_large};
 use super::weight::{held_alone, is_unseen, soften};
 use super::{Findings, recipe, say};
 use crate::history::Step;
-use crate::operation::Ident;
-use crate::schema::TableKind;
+use crate::operation::{ForeignKey, Ident, Operation};
+use crate::schema::{Existence, Relation, TableKind};
 
 pub fn check(step: &Step, findings: &mut Findings) {
     for added in step.operation.added_foreign_keys() {
@@ -59,6 +59,8 @@ pub fn check(step: &Step, findings: &mut Findings) {
         let partitioned = relation.as_table().is_some_and(|table| table.kind == TableKind::Partitioned);
         let instead = if partitioned {
             say::partition_by_partition(schema, relation.id, &key, added.key, &step.context)
+        } else if let Some(at_once) = with_its_column(step, relation, added.constraint.name.as_ref(), added.key) {
+            at_once
         } else {
             format!(
                 "ALTER TABLE {table} ADD CONSTRAINT {key} {definition} NOT VALID;\n\
@@ -79,4 +81,45 @@ pub fn check(step: &Step, findings: &mut Findings) {
             finding.verify(say::orphans_query(schema, relation.id, added.key));
         }
     }
+}
+
+/// The key as part of the ADD COLUMN of the same migration: PostgreSQL reads no row for a column that is NULL in all.
+fn with_its_column(step: &Step, relation: &Relation, name: Option<&Ident>, key: &ForeignKey) -> Option<String> {
+    let [column] = key.columns.as_slice() else { return None };
+    let column = step.after.schema.get_relation(relation.id)?.as_table()?.column(column)?;
+    let Existence::Created { by } = &column.existence else { return None };
+    let is_null = !column.not_null
+        && column.default.is_none()
+        && column.generated.is_none()
+        && column.identity.is_none()
+        && step.context.plan.migration_of(by.span) == Some(step.context.at.migration);
+    if !is_null || writes(step, relation) {
+        return None;
+    }
+    let definition = say::foreign_key(key);
+    let references = definition.strip_prefix(&format!("FOREIGN KEY ({}) ", column.name))?;
+    let collation = column.collation.as_ref().map(|name| format!(" COLLATE {name}")).unwrap_or_default();
+    let name = name.map(|name| format!(" CONSTRAINT {name}")).unwrap_or_default();
+    Some(format!(
+        "-- in the place of its ADD COLUMN and of this: no row is read for a new column without a default\n\
+         ALTER TABLE {} ADD COLUMN {} {}{collation}{name} {references};",
+        relation.name,
+        column.name,
+        column.data_type.as_ref()?,
+    ))
+}
+
+/// The migration changes rows of the table: the new column may be filled.
+fn writes(step: &Step, relation: &Relation) -> bool {
+    let mut writes = false;
+    for node in &step.context.migration.up.nodes {
+        node.statements(&mut |statement| {
+            let target = match &statement.operation {
+                Operation::Write(write) => step.before.schema.find(&write.target),
+                _ => None,
+            };
+            writes |= target.is_some_and(|target| target.id == relation.id);
+        });
+    }
+    writes
 }

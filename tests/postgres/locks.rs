@@ -131,6 +131,23 @@ fn proves_fk_validated_on_add() {
     assert!(!waits(&mut other, "INSERT INTO authors VALUES (1001)"));
     assert!(!waits(&mut other, "INSERT INTO books VALUES (1001, 1, 'passes')"));
     run(&mut validating, "COMMIT").unwrap();
+
+    // Written into ADD COLUMN nothing is read, whatever stands beside it; as an action or a statement of its own all rows
+    // are, though all are NULL there.
+    let with = "ALTER TABLE books ADD COLUMN editor_id bigint CONSTRAINT books_editor_fk REFERENCES authors (id)";
+    for with in [with, &format!("{with}, ADD COLUMN pages integer DEFAULT 1")] {
+        let mut with_column = open(&database, with);
+        assert_eq!(scans(&mut with_column), 0, "{with}");
+        run(&mut with_column, "ROLLBACK").unwrap();
+    }
+    for apart in [
+        "ALTER TABLE books ADD COLUMN editor_id bigint, ADD FOREIGN KEY (editor_id) REFERENCES authors (id)",
+        "ALTER TABLE books ADD COLUMN editor_id bigint; ALTER TABLE books ADD FOREIGN KEY (editor_id) REFERENCES authors (id)",
+    ] {
+        let mut apart_from_it = open(&database, apart);
+        assert!(scans(&mut apart_from_it) > 0, "{apart}");
+        run(&mut apart_from_it, "ROLLBACK").unwrap();
+    }
 }
 
 #[test]
