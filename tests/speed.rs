@@ -74,9 +74,9 @@ fn time(history: &str) -> Duration {
     took
 }
 
-/// How much longer the second takes: the best of two, for other work on the machine only ever adds.
+/// How much longer the second takes: the best of four, for other work on the machine only ever adds.
 fn factor(short: &str, long: &str) -> f64 {
-    let best = |history| (0..2).map(|_| time(history)).min().unwrap();
+    let best = |history| (0..4).map(|_| time(history)).min().unwrap();
     let (short, long) = (best(short), best(long));
     long.as_secs_f64() / short.as_secs_f64()
 }
