@@ -1,6 +1,7 @@
 //! Migrations taken out of their runner's transaction that nothing needs outside of it.
 
 use super::Findings;
+use super::stopped::doing;
 use crate::history::{TransactionUnit, Whole};
 use crate::operation::{FrameKind, Node, Operation, TableActionKind};
 use crate::server::refused_in_transaction;
@@ -27,10 +28,10 @@ pub fn non_transactional(whole: &Whole, findings: &mut Findings) {
         );
     let shaping: Vec<_> = whole.steps.iter().filter(|step| shapes(&step.operation)).collect();
     let ([first, .., last], false, true) = (shaping.as_slice(), in_parts, is_read) else { return };
-    let message = "can stop between its statements and leave the first of them done, though all of them may share a \
-                   transaction";
+    let (done, undone) = (doing(first), doing(last));
+    let message = format!("{done} stays done where {undone} fails, though one transaction may hold both");
     let finding = findings.report(&first.origin, first.operation.word(), true, message);
-    finding.because(last.origin.span, "the last of them: a failure here undoes nothing");
+    finding.because(last.origin.span, "the last statement: its failure undoes none before it");
     finding.instead("-- without what takes it out of the transaction: then all of it happens, or nothing");
 }
 
