@@ -1,10 +1,11 @@
 //! A DO block that tries again where it does not get its lock: as it stands, the tries help nobody.
 
-use super::in_use::is_in_use;
+use super::in_use::{found, is_in_use};
 use super::{Findings, say};
 use crate::history::{HeldLock, Step};
 use crate::operation::{FrameKind, Handler, Node, Operation};
 use crate::schema::RelationId;
+use crate::server::Effects;
 use crate::source::Span;
 
 /// Without a lock_timeout no try ever ends; under a lock of an earlier statement each try holds that one on.
@@ -13,7 +14,7 @@ pub fn misused(step: &Step, findings: &mut Findings) {
     if step.applied.failure().is_some() || !is_tried_again(step, block.span) {
         return;
     }
-    let Some(table) = strongly_locked(step) else { return };
+    let Some((majors, table)) = found(step, |effects| strongly_locked(step, effects)) else { return };
     let name = say::name(&step.before.schema, table);
     let limited = step.session.has_lock_timeout();
     let held = held_before(step, table, block.span);
@@ -35,6 +36,7 @@ pub fn misused(step: &Step, findings: &mut Findings) {
         None => return,
     };
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
+    finding.postgres = majors;
     finding.one_per(format!("block at {}", block.span.start));
     finding.object(&step.before.schema.relation(table).name);
     if !limited {
@@ -94,11 +96,10 @@ fn is_for_locks(handler: &Handler) -> bool {
 }
 
 /// A table in use that the statement keeps from its writers; NOWAIT does not wait.
-fn strongly_locked(step: &Step) -> Option<RelationId> {
+fn strongly_locked(step: &Step, effects: &Effects) -> Option<RelationId> {
     if matches!(step.operation, Operation::Lock(lock) if lock.nowait) {
         return None;
     }
-    let effects = step.effects(*step.context.majors.last()?);
     let strong = effects.locks.iter().filter(|(_, mode)| mode.blocks_writes()).map(|(relation, _)| *relation);
     strong.into_iter().find(|relation| is_in_use(step, *relation))
 }
