@@ -16,10 +16,8 @@ pub fn ddl_blocks_source(step: &Step, findings: &mut Findings) {
     if step.applied.failure().is_some() || matches!(step.operation, Operation::Write(_) | Operation::Query(_)) {
         return;
     }
-    let Some((majors, (copies, work))) = found(step, |effects| locked_copies(step, effects)) else { return };
+    let Some((majors, (feeds, work))) = found(step, |effects| locked_copies(step, effects)) else { return };
     let schema = &step.before.schema;
-    let feeds: Vec<(RelationId, &Feed)> =
-        copies.iter().filter_map(|copy| Some((*copy, fed_from_outside(step, *copy)?))).collect();
     let Some((first, feed)) = feeds.first().copied() else { return };
     let mut sources: Vec<String> = feeds.iter().map(|(_, feed)| say::name(schema, feed.source)).collect();
     let mut names: Vec<String> =
@@ -58,8 +56,9 @@ pub fn ddl_blocks_source(step: &Step, findings: &mut Findings) {
     finding.instead("-- as for a table in use, since its writers are in use; or before the trigger feeds the copy");
 }
 
-/// The copies whose writers the statement stops for as long as a table is large, and what takes so long.
-fn locked_copies(step: &Step, effects: &Effects) -> Option<(Vec<RelationId>, String)> {
+/// The copies whose writers the statement stops for as long as a table is large, with what feeds them, and what takes so
+/// long.
+fn locked_copies<'a>(step: &Step<'a>, effects: &Effects) -> Option<(Vec<(RelationId, &'a Feed)>, String)> {
     let schema = &step.before.schema;
     let large = |relation: &RelationId| is_costly(step, *relation) && !step.context.is_small(schema, *relation);
     let work = |table: RelationId, text: &str| {
@@ -81,17 +80,17 @@ fn locked_copies(step: &Step, effects: &Effects) -> Option<(Vec<RelationId>, Str
     // Of a partition tree its root, where that is locked as well.
     let is_told = |copy: &RelationId| {
         let root = schema.partition_root(*copy);
-        (root == *copy || !blocked.contains(&root)) && is_in_use(step, *copy) && fed_from_outside(step, *copy).is_some()
+        (root == *copy || !blocked.contains(&root)) && is_in_use(step, *copy)
     };
-    let copies: Vec<RelationId> = blocked.iter().copied().filter(is_told).collect();
-    (!copies.is_empty()).then_some((copies, work))
+    let fed = |copy: RelationId| Some((copy, fed_from_outside(step, effects, copy)?));
+    let feeds: Vec<_> = blocked.iter().copied().filter(is_told).filter_map(fed).collect();
+    (!feeds.is_empty()).then_some((feeds, work))
 }
 
 /// Fed from an older table, which the statement itself leaves to its writers.
-fn fed_from_outside<'a>(step: &Step<'a>, copy: RelationId) -> Option<&'a Feed> {
+fn fed_from_outside<'a>(step: &Step<'a>, effects: &Effects, copy: RelationId) -> Option<&'a Feed> {
     let (schema, data) = (&step.before.schema, &step.before.data);
     schema.get_relation(copy)?.as_table()?;
-    let effects = step.effects(*step.context.majors.first()?);
     let is_locked = |table: RelationId| effects.lock_on(table).is_some_and(|mode| mode.blocks_writes());
     // Where another table's trigger only keeps a date or a count, the table is no copy: the general rule says enough.
     let copies = data.copies_of(schema, &BTreeSet::new(), &BTreeSet::from([schema.partition_root(copy)]));
