@@ -201,3 +201,50 @@ fn proves_copy_stricter_than_source_guarded_by_a_not_valid_check() {
     database.run_script("ALTER TABLE machines_copy ADD CONSTRAINT copy CHECK (name IS NOT NULL)").unwrap();
     assert_eq!(database.run_script("INSERT INTO machines VALUES (3, 1, NULL)").unwrap_err().constraint, "source");
 }
+
+/// What is advised where a key comes back under its old name: the new index is built beside it, and one statement swaps
+/// them. The name that is still taken is refused.
+fn swaps_in_place(table: &str, swap: [&str; 3], wanted: &str) {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script(table).expect("the table with its old key");
+    let [taken, build, replace] = swap;
+    assert_eq!(database.run_script(taken).expect_err("the old key has the name").code, "42P07");
+    database.run_script(build).expect("the index is built beside the key");
+    database.run_script(replace).expect("one statement swaps them");
+    let keys =
+        "SELECT conname || ' ' || pg_get_constraintdef(con.oid) || CASE WHEN indisvalid THEN '' ELSE ' INVALID' END
+        FROM pg_constraint AS con JOIN pg_index ON indexrelid = conindid
+        WHERE conrelid = 'orders'::regclass AND contype IN ('p', 'u') ORDER BY 1";
+    assert_eq!(database.strings(keys), [wanted]);
+    let names = "SELECT count(*)::text FROM pg_class WHERE relname LIKE '%\\_new'";
+    assert_eq!(database.strings(names), ["0"], "the index takes the key's name");
+}
+
+#[test]
+fn proves_unique_builds_index_under_the_name_of_the_old_key() {
+    swaps_in_place(
+        "CREATE TABLE orders (shop int, number int, year int, CONSTRAINT orders_number_key UNIQUE (shop, number));
+         INSERT INTO orders VALUES (1, 1, 2024);",
+        [
+            "CREATE UNIQUE INDEX CONCURRENTLY orders_number_key ON orders (shop, number, year)",
+            "CREATE UNIQUE INDEX CONCURRENTLY orders_number_key_new ON orders (shop, number, year)",
+            "ALTER TABLE orders DROP CONSTRAINT orders_number_key,
+             ADD CONSTRAINT orders_number_key UNIQUE USING INDEX orders_number_key_new",
+        ],
+        "orders_number_key UNIQUE (shop, number, year)",
+    );
+}
+
+#[test]
+fn proves_primary_key_builds_index_under_the_name_of_the_old_key() {
+    swaps_in_place(
+        "CREATE TABLE orders (id int PRIMARY KEY, number int NOT NULL); INSERT INTO orders VALUES (1, 1);",
+        [
+            "CREATE UNIQUE INDEX CONCURRENTLY orders_pkey ON orders (number)",
+            "CREATE UNIQUE INDEX CONCURRENTLY orders_pkey_new ON orders (number)",
+            "ALTER TABLE orders DROP CONSTRAINT orders_pkey, ADD CONSTRAINT orders_pkey PRIMARY KEY USING INDEX orders_pkey_new",
+        ],
+        "orders_pkey PRIMARY KEY (number)",
+    );
+}
