@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Findings, say, stopped};
 use crate::history::{Stop, Whole};
-use crate::operation::{Operation, WriteKind};
+use crate::operation::{Action, Operation, WriteKind};
 use crate::schema::difference::same_expression;
 use crate::schema::{Column, Constraint, ConstraintRow, Phase, Relation, RelationId, Schema};
 
@@ -84,6 +84,11 @@ fn is_expected(whole: &Whole, stop: &Stop, row: &Constraint) -> bool {
     mends && whole.context.plan.run_from(whole.context.at.migration, &stop.state, whole.context.majors).failed.is_none()
 }
 
+/// The referenced row stays while others refer to it.
+fn refuses(action: Action) -> bool {
+    matches!(action, Action::NoAction | Action::Restrict)
+}
+
 /// The same was enforced and valid before the migration, which made it anew: no write is refused that was not.
 fn was_refused_before(whole: &Whole, row: &Constraint) -> bool {
     let is_same = |one: &Constraint| match (&one.kind, &row.kind) {
@@ -92,6 +97,9 @@ fn was_refused_before(whole: &Whole, row: &Constraint) -> bool {
                 && own.references == other.references
                 && own.referenced_columns == other.referenced_columns
                 && own.match_full == other.match_full
+                && [(own.on_delete, other.on_delete), (own.on_update, other.on_update)]
+                    .into_iter()
+                    .all(|(then, now)| refuses(then) || !refuses(now))
         }
         (ConstraintRow::Check { expression: own }, ConstraintRow::Check { expression: other }) => {
             same_expression(own, other)
