@@ -176,7 +176,8 @@ impl SinceBase {
     }
 }
 
-/// The day that a version names, counted from 1970: `20240131…`, `2024-01-31…`, seconds or milliseconds since 1970.
+/// The day that a version names, counted from 1970: `20240131…`, `2024-01-31…`, seconds or milliseconds since 1970. Ten
+/// digits are seconds up to the year 2033, and from 2010 on a date with a number: `2024013100`.
 pub fn day_of(version: &str) -> Option<u32> {
     let digits: String = version.chars().filter(|one| !matches!(one, '-' | '_' | '.' | 'V' | 'T')).collect();
     if digits.is_empty() || !digits.bytes().all(|one| one.is_ascii_digit()) {
@@ -184,6 +185,7 @@ pub fn day_of(version: &str) -> Option<u32> {
     }
     let number = |from: usize, to: usize| digits.get(from..to)?.parse::<u32>().ok();
     match digits.len() {
+        10 if number(0, 4)? >= 2010 => day_of_date(number(0, 4)?, number(4, 6)?, number(6, 8)?),
         10 => Some(digits.parse::<u32>().ok()? / 86_400).filter(|day| SINCE_2010.contains(day)),
         13 => Some((digits.parse::<u64>().ok()? / 86_400_000) as u32).filter(|day| SINCE_2010.contains(day)),
         8 | 12 | 14 | 17 => day_of_date(number(0, 4)?, number(4, 6)?, number(6, 8)?),
@@ -273,8 +275,10 @@ mod tests {
         assert_eq!(day_of("20241207142023"), Some(20_064));
         assert_eq!(day_of("2024-12-07-142023"), Some(20_064));
         assert_eq!(day_of("1733580023"), Some(20_064), "seconds");
+        assert_eq!(day_of("2024120701"), Some(20_064), "the first of a day");
+        assert_eq!(day_of("2024.12.07.02"), Some(20_064), "the second");
         assert_eq!(day_of("20240301").zip(day_of("20240228")), Some((19_783, 19_781)), "2024 is a leap year");
-        for none in ["0042", "V3_1", "20241307142023", "12345678", "x20241207"] {
+        for none in ["0042", "V3_1", "20241307142023", "2024130701", "12345678", "x20241207"] {
             assert_eq!(day_of(none), None, "{none}");
         }
     }
