@@ -217,6 +217,7 @@ fn judged(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
     )));
     findings.extend(reading::unread_files(&project.unread_files, of("unread-file")));
     findings.extend(shipped::check(project, settings, &of));
+    shipped::fails_first(&mut findings);
     let unknown = settings.facts.iter().zip(unknown_facts).filter(|(_, unknown)| *unknown);
     findings.extend(unknown.map(|(fact, _)| stated::unknown_in_settings(fact, of("fact-unknown-object"))));
     let allowed = told.judge(project, settings, &mut findings, &of);

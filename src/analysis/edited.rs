@@ -36,11 +36,13 @@ pub(super) fn keep_news(
             !is_shipped || finding.operation.starts_with("down")
         });
         let edited = edited(history);
-        if edited.is_empty() {
-            continue;
-        }
         know_unread(project, index, &edited, unread);
-        let is_of_edit = |finding: &Finding| place(finding).is_some_and(|number| edited.contains(&number));
+        let is_of_edit = |finding: &Finding| {
+            let has_old_down =
+                |number: usize| history.migrations.get(number).is_some_and(|one| one.shipped_down.is_some());
+            let of = |number| edited.contains(&number) || has_old_down(number);
+            place(finding).is_some_and(of)
+        };
         if findings.iter().any(is_of_edit) {
             let (mut known, not_read) = of_shipped(project, settings, told, (index, history), &edited);
             // Of a text that was not read whole, no one can say what its way back left out.
@@ -77,11 +79,17 @@ fn fault(finding: &Finding) -> Option<Fault> {
 }
 
 fn take(known: &mut BTreeMap<Fault, usize>, finding: &Finding) -> bool {
-    let Some(left) = fault(finding).and_then(|fault| known.get_mut(&fault)).filter(|left| **left > 0) else {
-        return false;
+    if let Some(left) = fault(finding).and_then(|fault| known.get_mut(&fault)).filter(|left| **left > 0) {
+        *left -= 1;
+        return true;
+    }
+    // One finding names all that a way back leaves out: where it left out more, what is still told is old.
+    let at = finding.migration.map(|at| at.migration);
+    let is_alike = |(number, rule, operation, _): &Fault| {
+        Some(*number) == at && *rule == finding.rule && *operation == "down" && finding.operation == "down"
     };
-    *left -= 1;
-    true
+    let mut alike = known.keys().filter(|fault| is_alike(fault));
+    alike.any(|(.., objects)| finding.objects.iter().all(|object| objects.contains(object)))
 }
 
 /// What the same rules say of the shipped texts at their places, and which of them hold what is not understood.
@@ -104,6 +112,11 @@ fn of_shipped(
         shipped.migrations[number + 1] = Migration { up, down: None, comments, starts: u32::MAX, ..twin };
         if facts.len() > number + 1 {
             facts[*number] = std::mem::take(&mut facts[number + 1]);
+        }
+    }
+    for migration in &mut shipped.migrations {
+        if let Some(down) = migration.shipped_down.take() {
+            (migration.down, migration.judged) = (Some(down), true);
         }
     }
     let settings = Settings { details: false, ..settings.clone() };

@@ -50,6 +50,18 @@ pub(super) fn check(
     found
 }
 
+/// Where a new migration fails on what a deleted one made, the databases that ran that do not come to where they would
+/// differ: it is one fault.
+pub(super) fn fails_first(findings: &mut Vec<Finding>) {
+    let failing = findings.iter().filter(|finding| finding.rule == "duplicate-object" && finding.migration.is_some());
+    let makers: BTreeSet<_> = failing.flat_map(|finding| &finding.because).map(|because| because.span.source).collect();
+    findings.retain(|finding| {
+        let is_gone = finding.rule == "shipped-migration-deleted" && finding.operation == "deleted";
+        let mut places = finding.because.iter().map(|because| because.span.source).chain([finding.span.source]);
+        !(is_gone && places.any(|source| makers.contains(&source)))
+    });
+}
+
 struct Ships<'a> {
     history: &'a History,
     index: usize,

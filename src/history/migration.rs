@@ -60,6 +60,8 @@ pub struct Migration {
     pub starts: u32,
     pub up: Script,
     pub down: Option<Script>,
+    /// The way back as it was shipped, where that alone was changed.
+    pub shipped_down: Option<Script>,
     pub transaction: TransactionUnit,
     /// Nothing shows what holds its statements together: they are taken to stand alone.
     pub unit_is_guess: bool,
@@ -101,6 +103,12 @@ impl History {
 }
 
 impl Migration {
+    /// What people call it: its version and its name.
+    pub fn title(&self) -> String {
+        let parts = [self.version.as_str(), self.name.as_str()];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
+    }
+
     /// The comment above its first statement that says that the application is stopped while it runs.
     pub fn is_said_to_stop(&self) -> Option<Span> {
         let source = self.source;
@@ -121,6 +129,7 @@ impl Migration {
             starts: 0,
             up,
             down: None,
+            shipped_down: None,
             transaction: TransactionUnit::Statement,
             unit_is_guess: false,
             judged: false,

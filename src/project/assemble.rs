@@ -208,6 +208,7 @@ impl Pending {
             up,
             // A section without a statement undoes nothing.
             down: down.filter(|down| entry.parts.is_none() || !down.nodes.is_empty()),
+            shipped_down: None,
             transaction: if class.bare { TransactionUnit::Statement } else { entry.unit },
             unit_is_guess: false,
             judged: true,

@@ -4,7 +4,7 @@ mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use files::{Change, Files};
+use files::{Change, Files, is_version_of};
 
 use super::assemble::{AtBase, Draft, DraftHistory, at_base};
 use super::git::Git;
@@ -45,6 +45,13 @@ pub fn since(
         });
         for file in &mut history.unread {
             file.judged = shipped.is_new_or_changed(&file.path);
+        }
+        for (draft, _) in history.drafts.iter().zip(&changes).filter(|(_, undo)| **undo == Change::Edited) {
+            let Some(down) = draft.down.as_ref().map(|down| shipped.path_at_base(&down.path)) else { continue };
+            let before = sources.add(format!("{down}@{short}"), shipped.text(down).unwrap_or_default());
+            wanted.insert(down.to_owned(), before);
+            // Its up is read as the base has it, which may be the very text of now.
+            wanted.entry(shipped.path_at_base(&draft.up.path).to_owned()).or_insert(draft.migration.source);
         }
         wanted.retain(|path, _| shipped.belongs(path, history));
         let (listed, drafts) = match wanted.is_empty() {
@@ -110,12 +117,16 @@ impl Compared<'_> {
             draft.order = place;
             let migration = &draft.migration;
             let at_base = self.shipped.path_at_base(&draft.up.path);
-            let same_version =
-                |one: &Draft| compare_versions(framework, &one.migration.version, &migration.version).is_eq();
+            let same_version = |one: &Draft| is_version_of(framework, &one.migration.version, &migration.version);
+            let at_same_place =
+                |one: &Draft| one.up.path == at_base && same_version(one) && one.migration.name == migration.name;
+            if migration.since_base == SinceBase::Same && self.changes[place] == Change::Edited {
+                let found = self.before.iter().position(at_same_place).map(|found| self.before.remove(found));
+                draft.migration.shipped_down = found.and_then(|one| one.migration.down);
+                continue;
+            }
             let found = match migration.since_base {
-                SinceBase::Edited => self.before.iter().position(|one| {
-                    one.up.path == at_base && same_version(one) && one.migration.name == migration.name
-                }),
+                SinceBase::Edited => self.before.iter().position(at_same_place),
                 // Another title under the same version is no other migration.
                 SinceBase::Added if !migration.version.is_empty() && !migration.repeatable => {
                     self.before.iter().position(|one| {
@@ -130,7 +141,9 @@ impl Compared<'_> {
                     draft.migration.since_base = SinceBase::Added;
                 }
                 if self.shipped.is_renumbered(draft, framework) {
-                    draft.migration.since_base = SinceBase::Renumbered;
+                    let is_first = self.shipped.had_twin(draft, &self.history.layout);
+                    draft.migration.judged |= is_first;
+                    draft.migration.since_base = if is_first { SinceBase::Added } else { SinceBase::Renumbered };
                 }
                 continue;
             };
@@ -145,6 +158,7 @@ impl Compared<'_> {
             if is_same || (!repeats && says_the_same(&twin, draft, sources)) {
                 draft.migration.since_base = if is_same { SinceBase::Same } else { SinceBase::Reformatted };
                 draft.migration.judged = self.changes[place] != Change::None;
+                draft.migration.shipped_down = twin.migration.down.filter(|_| draft.migration.judged);
                 continue;
             }
             draft.migration.since_base = if repeats { SinceBase::Repeated } else { SinceBase::Edited };

@@ -322,6 +322,11 @@ pub(super) fn is_wider(now: &TypeName, then: &TypeName) -> bool {
         let length = |one: &str| one.parse::<u32>().ok();
         return now.name == then.name && now.name.name == "character varying" && length(wide) >= length(narrow);
     }
+    // A point in time is rounded to its digits, six where it has none: nothing of it is refused.
+    if now.name == then.name && now.name.name.as_str().starts_with("timestamp") {
+        let digits = |one: &TypeName| one.modifiers.first().map_or(Some(6), |digits| digits.parse::<u32>().ok());
+        return digits(now) >= digits(then);
+    }
     if !now.modifiers.is_empty() {
         return false;
     }

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::{Findings, say, stopped};
+use crate::finding::Severity;
 use crate::history::{Stop, Whole};
-use crate::operation::{Action, Operation, WriteKind};
+use crate::operation::{Action, Expr, Operation, WriteKind};
+use crate::predicate::{Answer, is_contradiction};
 use crate::schema::difference::same_expression;
 use crate::schema::{Column, Constraint, ConstraintRow, Phase, Relation, RelationId, Schema};
 
@@ -110,6 +112,51 @@ fn was_refused_before(whole: &Whole, row: &Constraint) -> bool {
     before.filter(|one| one.table == row.table && one.enforced && one.validated).any(is_same)
 }
 
+/// Something shows that it refuses writes which nobody means it to refuse.
+fn harms(whole: &Whole, stop: &Stop, row: &Constraint) -> bool {
+    let (schema, before) = (&stop.state.schema, &whole.before.schema);
+    let (stops, passes) = stopped::databases(&whole.context, schema, stop.on_data());
+    // It is tried where it passes, and nobody sees what it leaves elsewhere.
+    let differs = !stops.is_empty() && !passes.is_empty();
+    differs
+        || match &row.kind {
+            ConstraintRow::Foreign(key) => {
+                // Rows of a copy come later than those that refer to them; and a key that took rows along, or let them
+                // go, now keeps what they refer to.
+                let was_looser = before.constraints_of(row.table).any(|old| {
+                    old.columns == row.columns
+                        && old.as_foreign().is_some_and(|old| {
+                            old.references == key.references
+                                && (!refuses(old.on_delete) && refuses(key.on_delete)
+                                    || !refuses(old.on_update) && refuses(key.on_update))
+                        })
+                });
+                was_looser || stop.state.data.is_fed(schema, key.references)
+            }
+            ConstraintRow::Check { expression } => is_default_refused(schema, row, &expression.tree),
+            _ => false,
+        }
+}
+
+/// What a row gets that says nothing of the columns.
+fn is_default_refused(schema: &Schema, row: &Constraint, check: &Expr) -> bool {
+    let Some(table) = schema.get_relation(row.table).and_then(Relation::as_table) else { return false };
+    let defaults = row.columns.iter().filter_map(|id| table.column_by_id(*id)).filter_map(|column| {
+        let left = Expr::Column { qualifier: None, name: column.name.clone() };
+        let right = column.default.as_ref()?.tree.clone();
+        Some(Expr::Binary { operator: "=".into(), left: Box::new(left), right: Box::new(right) })
+    });
+    let mut parts: Vec<Expr> = defaults.collect();
+    if parts.is_empty() {
+        return false;
+    }
+    match check {
+        Expr::And(all) => parts.extend(all.iter().cloned()),
+        one => parts.push(one.clone()),
+    }
+    is_contradiction(&Expr::And(parts)) == Answer::Yes
+}
+
 fn report(whole: &Whole, root: RelationId, stops: &[(&Stop, Vec<&Constraint>)], findings: &mut Findings) {
     let Some((first, rows)) = stops.first() else { return };
     let Some(row) = rows.first() else { return };
@@ -122,17 +169,23 @@ fn report(whole: &Whole, root: RelationId, stops: &[(&Stop, Vec<&Constraint>)], 
         Some(feed) => format!("writes of `{}`, which a trigger copies there", say::name(schema, feed.source)),
         None => format!("writes of `{table}`"),
     };
+    let partition = schema.partition_root(row.table) != row.table;
+    let is_harm = feed.is_some() || partition || harms(whole, first, row);
+    let refuses = match is_harm {
+        true => format!("it goes on refusing {whose}"),
+        false => format!("it goes on refusing the {whose} that it is meant to refuse"),
+    };
     let message = format!(
-        "where {} fails, the migration stops there and `{}` of `{table}` stays, {valid} and enforced: it goes on refusing {whose}",
+        "where {} fails, the migration stops there and `{}` of `{table}` stays, {valid} and enforced: {refuses}",
         stopped::doing(&first.step),
         row.name
     );
     let certain = row.existence.is_certain();
     let finding = findings.report(&first.step.origin, "stop keeps-constraint", certain, message);
-    // On a table of its own the constraint refuses what it is meant to refuse; what is bad is that nobody expects it.
-    let partition = schema.partition_root(row.table) != row.table;
+    // On a table of its own the constraint refuses what it is meant to refuse.
     if feed.is_none() && !partition {
-        finding.severity = finding.severity.softened();
+        let most = if is_harm { finding.severity.softened() } else { Severity::Note };
+        finding.severity = finding.severity.min(most);
     }
     stopped::soften_guess(finding, whole);
     for (_, rows) in stops {
@@ -166,8 +219,8 @@ fn report(whole: &Whole, root: RelationId, stops: &[(&Stop, Vec<&Constraint>)], 
         }
     }
     finding.instead(format!(
-        "-- count the rows that fail first, and validate in a migration of its own: then a failure leaves what was there.\n\
-         -- Where it has stopped already:\n{}",
+        "-- count the rows that would fail, and mend them before it: what is NOT VALID stays enforced until it is validated.\n\
+         -- Where it has stopped already, mend them and run it again, or take away what stays:\n{}",
         drops.join("\n")
     ));
     let query = first.on_data().first().and_then(|check| stopped::verify(schema, &first.step, check));

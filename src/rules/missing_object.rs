@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::finding::FAILS;
-use crate::history::Step;
+use crate::history::{SinceBase, Step};
 use crate::schema::{Failure, FailureKind};
 
 pub fn check(step: &Step, findings: &mut Findings) {
@@ -22,7 +22,13 @@ pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
     let maker = because.as_ref().and_then(|because| plan.history.migrations.get(plan.migration_of(because.span)?));
     // Nothing that was shipped makes it but the dump: whoever ran the migrations has it not.
     let from_dump = kind == FailureKind::Duplicate && maker.is_some_and(|maker| maker.dump.is_some());
-    let where_it_fails = if from_dump { " on databases that were installed from the shipped dump" } else { "" };
+    // Databases that ran it have what it made; those made anew do not.
+    let gone = maker.filter(|maker| kind == FailureKind::Duplicate && maker.since_base == SinceBase::Deleted);
+    let where_it_fails = match gone {
+        _ if from_dump => " on databases that were installed from the shipped dump".to_owned(),
+        Some(gone) => format!(" on databases that ran `{}`, which this change deletes", gone.title()),
+        None => String::new(),
+    };
     let finding = findings.report(
         step.origin,
         step.operation.word(),
@@ -31,6 +37,11 @@ pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
     );
     finding.object(object);
     finding.one_per(FAILS);
+    if gone.is_some() {
+        finding.instead(
+            "-- bring the deleted migration back as it was shipped, and say in a new one what is to be otherwise",
+        );
+    }
     if let Some(because) = because {
         let text = match kind {
             FailureKind::Missing => format!("`{object}` ends here"),

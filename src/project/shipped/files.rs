@@ -9,7 +9,7 @@ use super::super::git::Git;
 use super::super::layout::Layout;
 use super::super::place::{file_name, folder};
 use super::super::rails::names::is_migration;
-use super::super::runner::compare_versions;
+use super::super::runner::{compare_versions, tool};
 use super::super::text::{self, Text, decode};
 use super::super::walk::{Found, is_sql};
 use crate::error::Error;
@@ -151,7 +151,23 @@ impl Files {
             && !migration.repeatable
             && !version.is_empty()
             && file_name(&draft.up.path).contains(&migration.version)
-            && compare_versions(framework, &version, &migration.version).is_ne()
+            && !is_version_of(framework, &version, &migration.version)
+    }
+
+    /// The runner refuses two files of one version, and the base has another one beside what this file was: no database
+    /// came to run either there.
+    pub fn had_twin(&self, draft: &Draft, layout: &Layout) -> bool {
+        let framework = layout.framework;
+        let Some(before) = self.renamed.get(&draft.up.path).filter(|_| tool(framework).one_per_version) else {
+            return false;
+        };
+        let version = |path: &str| super::version_in_name(framework, file_name(path)).filter(|one| !one.is_empty());
+        let Some(own) = version(before) else { return false };
+        let is_twin = |path: &String| {
+            let is_other = folder(path) == folder(before) && !is_down(path) && path != before && is_own(path, layout);
+            is_other && version(path).is_some_and(|one| compare_versions(framework, &one, &own).is_eq())
+        };
+        self.files.keys().any(is_twin)
     }
 
     pub fn text(&self, path: &str) -> Option<String> {
@@ -184,6 +200,18 @@ impl Files {
     }
 }
 
+/// A file that undoes another one.
+fn is_down(path: &str) -> bool {
+    file_name(path).ends_with(".down.sql") || file_name(path).ends_with(".undo.sql")
+}
+
+/// What ran as the one is taken for the other.
+pub fn is_version_of(framework: Framework, before: &str, now: &str) -> bool {
+    // `popx` looks for the first 14 characters too, which its versions had once, and marks what it finds as run.
+    let is_legacy = framework == Framework::Pop && before.len() == 14 && now.starts_with(before);
+    is_legacy || compare_versions(framework, before, now).is_eq()
+}
+
 /// Files that are new where they are, and lay elsewhere under the same name: a folder of migrations was moved.
 fn moved(here: &BTreeMap<&str, &Found>, tree: &BTreeMap<String, String>, root: &Path) -> BTreeMap<String, String> {
     let new: Vec<&str> = here.keys().copied().filter(|path| !tree.contains_key(*path)).collect();
@@ -194,11 +222,24 @@ fn moved(here: &BTreeMap<&str, &Found>, tree: &BTreeMap<String, String>, root: &
     for path in tree.keys().filter(|path| is_sql(path) || path.ends_with(".rb")) {
         by_name.entry(own_name(path)).or_default().push(path);
     }
+    let is_gone = |path: &str| !here.contains_key(path) && !root.join(path).exists();
     let was = |path: &str| {
-        let [one] = by_name.get(own_name(path))?.as_slice() else { return None };
-        (!here.contains_key(one.as_str()) && !root.join(one).exists()).then(|| (*one).clone())
+        let gone = by_name.get(own_name(path))?.iter().filter(|one| is_gone(one));
+        // Several were moved: the nearest, where one of them is.
+        let mut near: Vec<(usize, &String)> = gone.map(|one| (common_end(one, path), *one)).collect();
+        near.sort_by_key(|(common, _)| std::cmp::Reverse(*common));
+        match near.as_slice() {
+            [(_, one)] => Some((*one).clone()),
+            [(most, one), (next, _), ..] if most > next => Some((*one).clone()),
+            _ => None,
+        }
     };
     new.into_iter().filter_map(|path| Some((path.to_owned(), was(path)?))).collect()
+}
+
+/// Folders and names at the end of both paths.
+fn common_end(one: &str, other: &str) -> usize {
+    one.rsplit('/').zip(other.rsplit('/')).take_while(|(one, other)| one == other).count()
 }
 
 /// A file's name; with its folder's where each migration has a folder of its own.

@@ -6,6 +6,7 @@ use super::pairs::is_shared;
 use super::same::same_text;
 use super::{Comparison, Guard, Repair, Stage};
 use crate::operation::{ArgumentMode, RoutineKind, quoted};
+use crate::read::sql::same_tokens;
 use crate::schema::definition::{arguments, owner};
 use crate::schema::statement;
 use crate::schema::{Existence, Function, Relation, RelationKind, Sequence, Type, TypeKind};
@@ -72,7 +73,7 @@ impl<'a> Comparison<'a> {
             self.differs("function", signature(other), format!("is called {from}"), both, repairs);
             return;
         }
-        if now != then && !same_body(&now, &then) {
+        if now != then && !same_body(&now, &then) && !same_words(function, other) {
             let both = (&function.existence, &other.existence);
             let repair = Repair::new(Stage::CreateRoutine, then);
             self.differs("function", signature(other), "does something else", both, vec![repair]);
@@ -220,6 +221,19 @@ fn types(function: &Function) -> Vec<String> {
 
 fn signature(function: &Function) -> String {
     format!("{}({})", function.name, arguments(&function.arguments))
+}
+
+/// The bodies differ in comments, blanks and the case of words, which a language of the server's own reads over.
+fn same_words(one: &Function, other: &Function) -> bool {
+    let is_read_over = |function: &Function| matches!(function.language.as_str(), "sql" | "plpgsql");
+    let head = |function: &Function| {
+        let mut bare = function.clone();
+        bare.body.text = "".into();
+        statement::create_function(&bare, true)
+    };
+    let heads = head(one).zip(head(other)).is_some_and(|(one, other)| same_body(&one, &other));
+    let body = |function: &Function| function.body.text.replace("public.", "");
+    is_read_over(one) && is_read_over(other) && heads && same_tokens(&body(one), &body(other))
 }
 
 /// Blanks at the ends of lines and around the body are no difference.
