@@ -25,7 +25,7 @@ impl fmt::Display for Major {
 }
 
 /// The first major that keeps NOT NULL as rows of `pg_constraint`.
-pub const NOT_NULL_ROWS: Major = Major(18);
+const NOT_NULL_ROWS: Major = Major(18);
 
 thread_local! {
     /// The first major that a question on this thread told from those before it.
@@ -71,15 +71,20 @@ impl Standing {
         self.oldest >= major
     }
 
-    /// Each NOT NULL is a row of `pg_constraint`, as from 18 on. Majors with and without such rows go together as long
-    /// as nothing asks for one by its name.
+    /// Each NOT NULL is a row of `pg_constraint`, as from 18 on.
     pub fn has_not_null_rows(self) -> bool {
         self.oldest >= NOT_NULL_ROWS
     }
 
-    /// A row of a NOT NULL is asked for, or given a name of its own: majors that have none part from those that do.
-    pub fn ask_not_null_rows(self) {
-        self.since(NOT_NULL_ROWS);
+    /// Some of the majors have such rows: they are kept. Where others have none, nobody sees them, and all go together as
+    /// long as nothing asks for one. Those left over from majors that have since parted are never seen.
+    pub fn keeps_not_null_rows(self) -> bool {
+        self.newest >= NOT_NULL_ROWS
+    }
+
+    /// Something comes to another end by a row of a NOT NULL: majors that have none part from those that do.
+    pub fn ask_not_null_rows(self) -> bool {
+        self.since(NOT_NULL_ROWS)
     }
 }
 

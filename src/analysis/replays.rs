@@ -147,30 +147,24 @@ impl<'scope> Crew<'scope, '_> {
             asides
         });
         if let Err(SendError(parted)) = asides.send(parted) {
-            self.judge_aside(plan, parted, &mut None);
+            self.judge_aside(plan, parted);
         }
     }
 
     fn judge_asides(self, plan: &'scope Plan<'scope>, come: &Receiver<Parted>) {
-        let mut known = None;
-        come.iter().for_each(|parted| self.judge_aside(plan, parted, &mut known));
+        come.iter().for_each(|parted| self.judge_aside(plan, parted));
     }
 
-    /// Judges migrations for each of the groups by itself. `known` is where the last of them that had to begin with the
-    /// history has come to.
-    fn judge_aside(self, plan: &'scope Plan<'scope>, parted: Parted, known: &mut Option<Start>) {
+    /// Judges migrations for each of the groups by itself.
+    fn judge_aside(self, plan: &'scope Plan<'scope>, parted: Parted) {
         let mut left = Vec::from(parted.groups);
         while let Some(start) = left.pop() {
-            let from_beginning = start.is_beginning();
-            let start = start.further(known.as_ref());
             let mut replay = Replay::of(plan, start.clone());
             let judge = Judge::of(self.project, plan, &start);
             let run = judge.listen(&mut || replay.next(), &mut |parted| left.extend(parted.groups));
             lock(self.runs).push(run);
-            match replay.end() {
-                Some(Ok(end)) if from_beginning => *known = Some(end.clone()),
-                Some(Err(parted)) => left.extend(parted.groups.clone()),
-                _ => {}
+            if let Some(Err(parted)) = replay.end() {
+                left.extend(parted.groups.clone());
             }
         }
     }

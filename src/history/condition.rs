@@ -172,7 +172,7 @@ impl Asked {
                 None => schema.constraints().find(|constraint| constraint.name == *name),
             };
             if known.is_none() {
-                schema.tables().for_each(|(table, _)| schema.look_among_not_null_rows(table.id, name));
+                schema.look_among_not_null_rows(name);
             }
             let all_known = on.and_then(Relation::as_table).is_some_and(|table| table.columns_known);
             if known.is_none() && all_known {

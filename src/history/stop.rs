@@ -43,6 +43,8 @@ const MOST_PAST: usize = 64;
 #[derive(Debug, Clone, Default)]
 pub struct Past {
     kept: Vector<(usize, State)>,
+    /// On whose rules they are met, where it is not on those they were kept with.
+    standing: Option<Standing>,
 }
 
 impl Past {
@@ -55,18 +57,17 @@ impl Past {
 
     /// These states are met on the rules of those majors from here on.
     pub(super) fn stand_for(&mut self, standing: Standing) {
-        self.kept = std::mem::take(&mut self.kept)
-            .into_iter()
-            .map(|(number, mut state)| {
-                state.edit_schema().stand_for(standing);
-                (number, state)
-            })
-            .collect();
+        self.standing = Some(standing);
     }
 
     /// The state before a migration, where it is not too long ago.
-    pub fn before(&self, migration: usize) -> Option<&State> {
-        self.kept.iter().find(|(number, _)| *number == migration).map(|(_, state)| state)
+    pub fn before(&self, migration: usize) -> Option<State> {
+        let (_, state) = self.kept.iter().find(|(number, _)| *number == migration)?;
+        let mut state = state.clone();
+        if let Some(standing) = self.standing {
+            state.edit_schema().stand_for(standing);
+        }
+        Some(state)
     }
 }
 

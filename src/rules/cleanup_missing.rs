@@ -51,16 +51,17 @@ fn restored(whole: &Whole, step: &Passed, relation: &Relation, name: &Ident, fin
 }
 
 /// Who made the constraint anew, and who had dropped it before.
-fn gap<'a>(whole: &'a Whole, relation: &Relation, row: &Constraint) -> Option<(usize, &'a Gone)> {
+fn gap(whole: &Whole, relation: &Relation, row: &Constraint) -> Option<(usize, Gone)> {
     let maker = whole.context.plan.migration_of(row.existence.origin().span)?;
-    let before = match maker == whole.context.at.migration {
-        true => whole.before,
-        // Added NOT VALID by an earlier one, and validated here.
-        false => whole.past.before(maker)?,
+    // One may have added it NOT VALID that is validated here.
+    let earlier = (maker != whole.context.at.migration).then(|| whole.past.before(maker));
+    let before = match &earlier {
+        Some(before) => before.as_ref()?,
+        None => whole.before,
     };
     let gone = before.schema.gone_part(relation.id, Part::Constraint, &row.name)?;
     // Under another name it held on.
-    gone.now.is_none().then_some((maker, gone))
+    gone.now.is_none().then(|| (maker, gone.clone()))
 }
 
 /// A statement since then changes or deletes rows of the table.

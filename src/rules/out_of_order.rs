@@ -55,7 +55,7 @@ fn other_order(whole: &Whole, findings: &mut Findings) {
     let earlier: Vec<usize> = earlier.copied().collect();
     let chain =
         |numbers: &[usize], state: &State| numbers.iter().fold(state.clone(), |state, one| run(*one, &state).end);
-    let start = chain(&earlier, before);
+    let start = chain(&earlier, &before);
     let early: Course = run(own, &start);
     let late = run(own, &chain(&later, &start));
     if early.unread || late.unread || late.failed.is_some() {

@@ -18,13 +18,13 @@ pub fn incomplete(whole: &Whole, findings: &mut Findings) {
     // The state before the first of those that made it, where that is not too long ago.
     let Some(before) = undone.migrations.first().and_then(|first| whole.past.before(*first)) else { return };
     let mut left: Vec<(String, Vec<Change>)> = Vec::new();
-    let full = left_in(whole, before, &whole.after.schema, &undone);
+    let full = left_in(whole, &before, &whole.after.schema, &undone);
     if !full.is_empty() {
         left.push(("from the state in which all of it ran".to_owned(), full));
     }
     for maker in &undone.migrations {
         for (words, state) in reached(whole, *maker) {
-            let rest = left_in(whole, before, &state.schema, &undone);
+            let rest = left_in(whole, &before, &state.schema, &undone);
             if !rest.is_empty() {
                 left.push((words, rest));
             }
@@ -128,7 +128,7 @@ fn reached(whole: &Whole, earlier: usize) -> Vec<(String, State)> {
     let migration = &plan.history.migrations[earlier];
     let mut context = whole.context;
     (context.at.migration, context.migration) = (earlier, migration);
-    let ran = course(plan, earlier, &migration.up, before, majors, Follows::SchemaAndData);
+    let ran = course(plan, earlier, &migration.up, &before, majors, Follows::SchemaAndData);
     let found = stops(&context, &ran);
     // Only where rows are in the way: a migration that was cancelled is run again.
     let likely: Vec<&Stop> = found.iter().filter(|stop| !stop.on_data().is_empty()).take(MOST_STOPS).collect();

@@ -57,7 +57,6 @@ impl Schema {
         schema.gone_functions = without(&self.gone_functions, &schema.function_names);
         schema.gone_types = without(&self.gone_types, &schema.type_names);
         schema.gone_parts = self.gone_parts.clone();
-        schema.not_null_names = self.not_null_names.clone();
         schema
     }
 }

@@ -20,7 +20,6 @@ impl Schema {
         let mut joined = self.clone();
         joined.complete &= other.complete;
         joined.unread |= other.unread;
-        joined.not_null_names = joined.not_null_names.union(other.not_null_names.clone());
         let maybe = Existence::Maybe { by: by.clone() };
         for (id, own, theirs) in beside(&self.relations, &other.relations) {
             if theirs.is_none_or(|theirs| !alike(own, theirs)) {

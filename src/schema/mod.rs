@@ -22,7 +22,7 @@ pub use dumped::Told;
 pub use model::*;
 pub use since::Lost;
 
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdMap;
 
 use crate::operation::{Ident, Name, QualifiedName};
 use crate::version::{Major, Standing};
@@ -54,7 +54,6 @@ impl Schema {
             gone_schemas: OrdMap::new(),
             constraint_names: OrdMap::new(),
             statistics: OrdMap::new(),
-            not_null_names: OrdSet::new(),
         }
     }
 
@@ -121,13 +120,12 @@ impl Schema {
 
     /// All rows of `pg_constraint`, those kept for the partitions of a referenced table too.
     pub fn constraint_rows(&self) -> impl Iterator<Item = &Constraint> {
-        self.constraints.values().map(|constraint| &**constraint)
+        self.constraints.values().map(|constraint| &**constraint).filter(|row| self.shows(row))
     }
 
     /// All constraints but the rows that PostgreSQL keeps for partitions of a referenced table.
     pub fn constraints(&self) -> impl Iterator<Item = &Constraint> {
-        let all = self.constraints.values().map(|constraint| &**constraint);
-        all.filter(|constraint| !constraint.as_foreign().is_some_and(|key| key.referenced_side))
+        self.constraint_rows().filter(|constraint| !constraint.as_foreign().is_some_and(|key| key.referenced_side))
     }
 
     pub fn triggers(&self) -> impl Iterator<Item = &Trigger> {
@@ -154,16 +152,17 @@ impl Schema {
 
     /// The constraints of a table, in the order they were made.
     pub fn constraints_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> {
+        self.all_constraints_of(table).filter(|row| self.shows(row))
+    }
+
+    /// The same, with those that some of the majors do not have.
+    pub(in crate::schema) fn all_constraints_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> + Clone {
         let ids = self.get_relation(table).and_then(Relation::as_table).map(|table| table.constraints.as_slice());
         ids.unwrap_or_default().iter().map(|id| self.constraint(*id))
     }
 
     pub fn find_constraint(&self, table: RelationId, name: &Ident) -> Option<&Constraint> {
-        let found = self.constraints_of(table).find(|constraint| constraint.name == *name);
-        if found.is_none() {
-            self.look_among_not_null_rows(table, name);
-        }
-        found
+        self.named(self.all_constraints_of(table), name)
     }
 
     /// The triggers of a table, clones included, by name as PostgreSQL fires them.

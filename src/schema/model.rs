@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use imbl::{OrdMap, OrdSet};
+use imbl::OrdMap;
 
 use super::kept::Kept;
 
@@ -72,8 +72,6 @@ pub struct Schema {
     pub(super) constraint_names: OrdMap<QualifiedName, u32>,
     /// Extended statistics, each with its table.
     pub(super) statistics: OrdMap<QualifiedName, RelationId>,
-    /// Names that statements gave to NOT NULL where some of the majors keep them as rows, and some do not.
-    pub(super) not_null_names: OrdSet<Ident>,
 }
 
 /// What a table is made of, and what can go away without it.
@@ -81,9 +79,21 @@ pub struct Schema {
 pub enum Part {
     Column,
     Constraint,
+    /// The row of a NOT NULL: a constraint to the majors that have such rows.
+    NotNull,
     Trigger,
     Policy,
     Rule,
+}
+
+impl Part {
+    /// What a constraint is among the parts of its table.
+    pub(super) fn of(row: &Constraint) -> Part {
+        match row.kind {
+            ConstraintRow::NotNull => Part::NotNull,
+            _ => Part::Constraint,
+        }
+    }
 }
 
 /// Why an object is believed to exist.
@@ -247,7 +257,8 @@ pub struct GeneratedColumn {
     pub stored: bool,
 }
 
-/// One row of `pg_constraint`. NOT NULL has rows from PostgreSQL 18 on; before, only [`Column::not_null`].
+/// One row of `pg_constraint`. NOT NULL has rows from PostgreSQL 18 on; before, only [`Column::not_null`]: where a schema
+/// stands for both, they are kept and not shown.
 #[derive(Debug, Clone)]
 pub struct Constraint {
     pub id: ConstraintId,

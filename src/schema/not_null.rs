@@ -1,72 +1,45 @@
-//! NOT NULL where some majors keep it as rows of `pg_constraint` and some as a flag of the column alone.
+//! NOT NULL where some majors keep it as rows of `pg_constraint` and some as a flag of the column alone: the rows are
+//! there, and nobody sees them. Who comes upon one parts the majors.
 
-use super::apply::object_name;
-use super::model::Part;
-use super::{ColumnId, RelationId, Schema};
-use crate::operation::{IDENT_BYTES, Ident};
-
-/// A made name that is nearly as long as a name can be may have been cut.
-const MAY_BE_CUT: usize = IDENT_BYTES - 3;
+use super::{Constraint, ConstraintRow, Schema};
+use crate::operation::{Ident, QualifiedName};
 
 impl Schema {
-    /// The table has no constraint of this name. Where it may be that of a NOT NULL, given by a statement or made by
-    /// PostgreSQL, majors part: those from 18 on have a row there.
-    pub fn look_among_not_null_rows(&self, table: RelationId, name: &Ident) {
-        if self.not_null_names.contains(name) || self.may_be_made_for_not_null(table, name, None) {
+    /// All majors have it.
+    pub(in crate::schema) fn shows(&self, row: &Constraint) -> bool {
+        !matches!(row.kind, ConstraintRow::NotNull) || self.majors.has_not_null_rows()
+    }
+
+    /// The same of one that was asked for: where only some of the majors have it, they part.
+    pub(in crate::schema) fn is_shown(&self, row: &Constraint) -> bool {
+        self.shows(row) || self.majors.ask_not_null_rows()
+    }
+
+    /// The first of that name that all majors have. Where some have another one, they part.
+    pub(in crate::schema) fn named<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a Constraint> + Clone,
+        name: &Ident,
+    ) -> Option<&'a Constraint> {
+        let mut named = rows.filter(|row| row.name == *name);
+        named.clone().find(|row| self.shows(row)).or_else(|| named.find(|row| self.is_shown(row)))
+    }
+
+    /// Whether a constraint of the schema has the name, as [`Schema::is_shown`].
+    pub(in crate::schema) fn shows_constraint_named(&self, name: &QualifiedName) -> bool {
+        if !self.constraint_names.contains_key(name) {
+            return false;
+        }
+        let is_it = |row: &&Constraint| row.name == name.name && self.relation(row.table).name.schema == name.schema;
+        let all = || self.constraints.values().map(|row| &**row).filter(is_it);
+        all().any(|row| self.shows(row)) || all().all(|row| self.is_shown(row))
+    }
+
+    /// A constraint was looked for among those of all tables, and none was seen.
+    pub fn look_among_not_null_rows(&self, name: &Ident) {
+        if self.constraints.values().any(|row| row.name == *name) {
             self.majors.ask_not_null_rows();
         }
-    }
-
-    /// Keeps in mind what a statement says of the row of a NOT NULL: before 18 it comes to nothing.
-    pub(super) fn note_not_null(
-        &mut self,
-        table: RelationId,
-        column: ColumnId,
-        name: Option<&Ident>,
-        no_inherit: bool,
-    ) {
-        if self.majors.has_not_null_rows() {
-            return;
-        }
-        let is_taken = |name: &Ident| {
-            self.constraints_of(table).any(|constraint| constraint.name == *name)
-                || self.may_be_made_for_not_null(table, name, Some(column))
-        };
-        if no_inherit || name.is_some_and(is_taken) {
-            self.majors.ask_not_null_rows();
-        }
-        self.not_null_names.extend(name.cloned());
-    }
-
-    /// A column of a new table is NOT NULL as that of another is: a row has the other's name.
-    pub(super) fn note_not_null_like(&mut self, table: RelationId, column: &Ident) {
-        if !self.majors.has_not_null_rows() {
-            let label = self.relation(table).name.name.clone();
-            self.not_null_names.insert(object_name(label.as_str(), Some(column.as_str()), Some("not_null")));
-        }
-    }
-
-    /// `{table}_{column}_not_null` and a number where that is taken, by the names that both had when it was made.
-    fn may_be_made_for_not_null(&self, table: RelationId, name: &Ident, but: Option<ColumnId>) -> bool {
-        let numbered = name.as_str().trim_end_matches(|digit: char| digit.is_ascii_digit());
-        let Some(stem) = numbered.strip_suffix("_not_null") else { return false };
-        let label = &name.as_str()[stem.len() + 1..];
-        let Some((relation, found)) = self.get_relation(table).and_then(|one| Some((one, one.as_table()?))) else {
-            return true;
-        };
-        let other_table = !found.inherits.is_empty()
-            || found.partition_of.is_some()
-            || self.gone.values().any(|gone| gone.now.as_ref() == Some(&relation.name));
-        let is_of = |column: &Ident| match other_table {
-            true => stem.ends_with(column.as_str()) || name.as_str().len() >= MAY_BE_CUT,
-            false => object_name(relation.name.name.as_str(), Some(column.as_str()), Some(label)) == *name,
-        };
-        let first = (table, Part::Column, Ident::new(""));
-        let former =
-            self.gone_parts.range(first..).take_while(|((of, part, _), _)| *of == table && *part == Part::Column);
-        !found.columns_known
-            || found.columns.iter().any(|one| one.not_null && Some(one.id) != but && is_of(&one.name))
-            || former.into_iter().any(|((_, _, column), _)| is_of(column))
     }
 }
 
@@ -110,7 +83,12 @@ mod tests {
             ("CREATE TABLE u (LIKE t); ALTER TABLE u DROP CONSTRAINT t_a_not_null", true),
             ("CREATE TABLE u (a int NOT NULL, CONSTRAINT u_a_not_null CHECK (a > 0))", true),
             ("CREATE TABLE u (a int NOT NULL, CONSTRAINT what_a_not_null CHECK (a > 0))", false),
-            ("ALTER TABLE t DROP CONSTRAINT IF EXISTS t_a_not_null1", true),
+            ("ALTER TABLE t DROP CONSTRAINT IF EXISTS t_a_not_null1", false),
+            (
+                "ALTER TABLE t RENAME TO was; CREATE TABLE t (a int NOT NULL); \
+              ALTER TABLE t DROP CONSTRAINT IF EXISTS t_a_not_null1",
+                true,
+            ),
             ("ALTER TABLE t RENAME TO u; ALTER TABLE u RENAME CONSTRAINT t_id_not_null TO x", true),
             ("ALTER TABLE t RENAME a TO z; ALTER TABLE t ADD CONSTRAINT t_a_not_null CHECK (b > 0)", true),
             ("ALTER TABLE t ADD CONSTRAINT t_b_not_null CHECK (b IS NOT NULL) NOT VALID", false),

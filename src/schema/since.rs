@@ -34,7 +34,7 @@ impl Schema {
                 (None, _) => {}
             }
         }
-        lost.constraints.extend(gone(&before.constraints, &self.constraints));
+        lost.constraints.extend(gone(&before.constraints, &self.constraints).filter(|row| self.shows(row)));
         lost.triggers.extend(gone(&before.triggers, &self.triggers));
         lost.functions.extend(gone(&before.functions, &self.functions));
         lost
@@ -84,9 +84,11 @@ impl Schema {
     /// Bare names of relations, columns and functions that were taken away since `before`.
     pub fn names_gone_since(&self, before: &Schema) -> BTreeSet<Ident> {
         let relations = fresh(&self.gone, &before.gone).map(|name| name.name.clone());
-        let columns = fresh(&self.gone_parts, &before.gone_parts).map(|(_, _, name)| name.clone());
+        let parts = fresh(&self.gone_parts, &before.gone_parts);
+        let parts = parts.filter(|(_, part, _)| *part != Part::NotNull || self.majors.has_not_null_rows());
+        let parts = parts.map(|(_, _, name)| name.clone());
         let functions = fresh(&self.gone_functions, &before.gone_functions).map(|name| name.name.clone());
-        relations.chain(columns).chain(functions).collect()
+        relations.chain(parts).chain(functions).collect()
     }
 
     /// What became of a relation's name, looked up with another search_path.
@@ -101,12 +103,14 @@ impl Schema {
 
     /// A table had a column, constraint or trigger of that name, or what it was called was called so once.
     pub fn was_part(&self, relation: RelationId, part: Part, name: &Ident) -> bool {
-        self.gone_parts.contains_key(&(relation, part, name.clone()))
+        self.gone_part(relation, part, name).is_some()
     }
 
     /// What became of a column, constraint or trigger.
     pub fn gone_part(&self, relation: RelationId, part: Part, name: &Ident) -> Option<&Gone> {
-        self.gone_parts.get(&(relation, part, name.clone()))
+        let found = |part: Part| self.gone_parts.get(&(relation, part, name.clone()));
+        let row = || found(Part::NotNull).filter(|_| part == Part::Constraint && self.majors.ask_not_null_rows());
+        found(part).or_else(row)
     }
 
     /// What became of a function of which no overload is left.

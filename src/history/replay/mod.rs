@@ -441,7 +441,7 @@ impl Iterator for Replay<'_> {
             self.next += 1;
             self.migration(number);
             if let Some(major) = take_parted() {
-                self.ended = Some(Err(Box::new(self.since.clone().part(self.plan, major))));
+                self.ended = Some(Err(Box::new(self.since.clone().part(major))));
             }
         }
         None

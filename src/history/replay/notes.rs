@@ -61,7 +61,7 @@ impl Told {
             }
         }
         if let Some(major) = parted {
-            apart(since.part_aside(plan, major, end));
+            apart(since.part_aside(major, end));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::{Past, Plan, State};
 use crate::data::Moment;
 use crate::schema::Schema;
-use crate::version::{Major, NOT_NULL_ROWS, Standing};
+use crate::version::{Major, Standing};
 
 /// The state of a replay between two migrations, with no transaction open.
 #[derive(Debug, Clone)]
@@ -69,22 +69,6 @@ impl Start {
         self.is_aside
     }
 
-    /// Nothing has run yet.
-    pub fn is_beginning(&self) -> bool {
-        self.migration == 0
-    }
-
-    /// Where the same majors have come to on their way, if it is not past what is to be told.
-    #[must_use]
-    pub fn further(self, known: Option<&Start>) -> Start {
-        let on_its_way =
-            |known: &&Start| self.is_beginning() && known.majors == self.majors && known.migration <= self.told.start;
-        match known.filter(on_its_way) {
-            Some(known) => Start { told: self.told, is_aside: self.is_aside, ..known.clone() },
-            None => self,
-        }
-    }
-
     /// What was replayed up to here, where no transaction is open.
     pub fn state(&self) -> &State {
         &self.state
@@ -128,23 +112,18 @@ impl Start {
     }
 
     /// What goes on for those before a major, and for the others.
-    pub(super) fn part(mut self, plan: &Plan, major: Major) -> Parted {
+    pub(super) fn part(mut self, major: Major) -> Parted {
         self.told.start = self.told.start.max(self.migration);
         let majors = self.majors.clone();
         let (before, since) = majors.split_at(majors.partition_point(|one| *one < major));
-        let others = if major == NOT_NULL_ROWS {
-            // Their rows were not kept: they are made once more, from the beginning.
-            Start { told: self.told.clone(), is_aside: self.is_aside, ..Start::of(plan, since) }
-        } else {
-            self.clone().standing_for(since)
-        };
+        let others = self.clone().standing_for(since);
         Parted { anew: self.told.clone(), groups: [self.standing_for(before), others] }
     }
 
     /// The same for what is judged up to a migration, while they go on together.
-    pub(super) fn part_aside(mut self, plan: &Plan, major: Major, end: usize) -> Parted {
+    pub(super) fn part_aside(mut self, major: Major, end: usize) -> Parted {
         self.told.end = end;
         self.is_aside = true;
-        self.part(plan, major)
+        self.part(major)
     }
 }

@@ -3,7 +3,7 @@
 use super::resolve::quoted;
 use super::{Change, Outcome, because, duplicate, failure, inherited, refused};
 use crate::operation::{
-    ColumnDefinition, Constant, ConstraintKind, Expr, Expression, Ident, KeyPart, Name, NotNull, Rename, TypeName,
+    ColumnDefinition, Constant, Expr, Expression, Ident, KeyPart, Name, NotNull, Rename, TypeName,
 };
 use crate::schema::{ColumnId, ConstraintRow, FailureKind, IndexKey, Part, RelationId, TypeKind};
 
@@ -92,21 +92,10 @@ impl Change<'_> {
         for child in children {
             self.add_column(child, &inherited, false, false, true)?;
         }
-        if let Some(written) = &definition.not_null {
-            self.schema.note_not_null(table, id, written.name.as_ref(), written.no_inherit);
-        }
-        if !recursing && not_null && self.has_not_null_rows() {
-            let definition = crate::operation::ConstraintDefinition {
-                name: definition.not_null.as_ref().and_then(|one| one.name.clone()),
-                kind: ConstraintKind::NotNull(definition.name.clone()),
-                not_valid: false,
-                not_enforced: false,
-                deferrable: false,
-                initially_deferred: false,
-                no_inherit: definition.not_null.as_ref().is_some_and(|one| one.no_inherit),
-                span: definition.span,
-            };
-            self.add_not_null(table, id, &definition, false)?;
+        // That of a key comes with the key.
+        let marked = definition.not_null.is_some() || definition.serial || definition.identity.is_some();
+        if !recursing && marked {
+            self.new_column_not_null(table, id, definition.not_null.as_ref())?;
         }
         Ok(true)
     }

@@ -133,13 +133,13 @@ impl Change<'_> {
 
     /// A constraint of the table by name, PostgreSQL's own rows included.
     pub(super) fn find_row(&self, table: RelationId, name: &Ident) -> Option<&Constraint> {
+        self.schema.named(self.rows_of(table), name)
+    }
+
+    /// All rows of a table.
+    pub(super) fn rows_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> + Clone {
         let own = self.schema.table(table);
-        let ids = own.constraints.iter().chain(&own.derived);
-        let found = ids.filter_map(|id| self.schema.get_constraint(*id)).find(|constraint| constraint.name == *name);
-        if found.is_none() {
-            self.schema.look_among_not_null_rows(table, name);
-        }
-        found
+        own.constraints.iter().chain(&own.derived).filter_map(|id| self.schema.get_constraint(*id))
     }
 
     /// ADD CONSTRAINT of any kind.
@@ -176,7 +176,7 @@ impl Change<'_> {
                 // ADD COLUMN … PRIMARY KEY has marked the new column; children that had one keep theirs.
                 let columns = key_columns(&new.index);
                 let by_rows = || columns.iter().any(|column| self.goes_by_rows(table, *column, only));
-                if new.index.primary && (inline.is_none() || by_rows()) {
+                if new.index.primary && (inline.is_none() || by_rows() || self.keeps_not_null_rows()) {
                     self.primary_columns_not_null(table, &columns, only)?;
                 }
                 self.define_index(new)?;
@@ -228,14 +228,14 @@ impl Change<'_> {
     }
 
     pub(super) fn no_constraint(&self, table: RelationId, name: &Ident) -> Box<Failure> {
-        let gone = self.schema.gone_parts.get(&(table, Part::Constraint, name.clone())).map(|gone| &gone.by);
+        let gone = self.schema.gone_part(table, Part::Constraint, name).map(|gone| &gone.by);
         let message = format!("constraint {} of relation {} does not exist", quoted(name), quoted(&self.label(table)));
         because(missing("42704", format!("{}.{name}", self.full(table)), message), gone)
     }
 
     /// A constraint may be there that this history never showed.
     pub(super) fn may_have_constraint(&self, table: RelationId, name: &Ident) -> bool {
-        self.is_open(table) && !self.schema.gone_parts.contains_key(&(table, Part::Constraint, name.clone()))
+        self.is_open(table) && !self.schema.was_part(table, Part::Constraint, name)
     }
 
     pub(super) fn drop_constraint(
@@ -331,6 +331,10 @@ impl Change<'_> {
             if !only && count == 1 && !local {
                 self.drop_constraint_row(child, inner, cascade, false, true)?;
             } else {
+                if not_null {
+                    // Without rows it is nullable.
+                    self.schema.majors.ask_not_null_rows();
+                }
                 self.schema.edit_constraint(inner, |row| {
                     row.inherited = row.inherited.saturating_sub(1);
                     row.local |= only;

@@ -425,7 +425,7 @@ impl Change<'_> {
             }
             Object::Constraint(id) => {
                 if let Some(row) = self.schema.get_constraint(*id) {
-                    let key = (row.table, Part::Constraint, row.name.clone());
+                    let key = (row.table, Part::of(row), row.name.clone());
                     self.schema.gone_parts.insert(key, gone);
                 }
                 self.schema.remove_constraint(*id);

@@ -67,10 +67,12 @@ impl Change<'_> {
                 if self.is_open(child) {
                     continue;
                 }
-                return Err(self.lacks(parent, &outer, child));
+                let lacks = Err(self.lacks(parent, &outer, child));
+                self.shown_by(&outer, lacks)?;
+                continue;
             };
             let Some(own) = self.schema.get_constraint(own).cloned() else { continue };
-            self.constraint_fits(&outer, &own, child)?;
+            self.shown_by(&outer, self.constraint_fits(&outer, &own, child))?;
             self.schema.edit_constraint(own.id, |row| {
                 row.inherited += 1;
                 // A partition has one parent, and what it has from there is never its own.
@@ -78,6 +80,11 @@ impl Change<'_> {
             });
         }
         Ok(())
+    }
+
+    /// What is said of a constraint, where all majors have it.
+    fn shown_by(&self, row: &Constraint, outcome: Outcome) -> Outcome {
+        if outcome.is_err() && !self.schema.is_shown(row) { Ok(()) } else { outcome }
     }
 
     fn lacks(&self, parent: RelationId, outer: &Constraint, child: RelationId) -> Box<crate::schema::Failure> {

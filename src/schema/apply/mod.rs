@@ -35,7 +35,6 @@ mod write;
 
 pub use residue::Phase;
 
-pub(super) use names::object_name;
 
 use super::{Applied, Failure, FailureKind, Notice, Schema};
 use crate::operation::{Ident, Operation, Origin, Set, SetScope};
@@ -98,9 +97,14 @@ impl Change<'_> {
         self.schema.majors.since(Major(major))
     }
 
-    /// Each NOT NULL has a row; where only some of the majors have them, none is kept.
+    /// Each NOT NULL has a row that all can see.
     fn has_not_null_rows(&self) -> bool {
         self.schema.majors.has_not_null_rows()
+    }
+
+    /// Each NOT NULL has a row, seen or not.
+    fn keeps_not_null_rows(&self) -> bool {
+        self.schema.majors.keeps_not_null_rows()
     }
 
     fn notice(&mut self, object: impl Into<String>, text: impl Into<String>) {

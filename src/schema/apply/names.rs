@@ -127,7 +127,7 @@ impl Change<'_> {
             let name = object_name(first, second, Some(label));
             let full = QualifiedName::new(schema.clone(), name.clone());
             let used = self.schema.relation_names.contains_key(&full)
-                || constraint && self.schema.constraint_names.contains_key(&full);
+                || constraint && self.schema.shows_constraint_named(&full);
             (!used).then_some(name)
         })
     }
@@ -144,9 +144,17 @@ impl Change<'_> {
         numbered(label, |label| {
             let name = object_name(first, second, Some(label));
             let full = QualifiedName::new(schema.clone(), name.clone());
-            if self.schema.not_null_names.contains(&name) {
-                self.schema.majors.ask_not_null_rows();
-            }
+            let used = others.contains(&name) || self.schema.shows_constraint_named(&full);
+            (!used).then_some(name)
+        })
+    }
+
+    /// The same for the row of a NOT NULL, which all others count for.
+    pub(super) fn choose_not_null(&self, table: RelationId, column: &Ident, others: &[Ident]) -> Ident {
+        let (schema, label) = (self.namespace(table), self.label(table));
+        numbered("not_null", |made| {
+            let name = object_name(label.as_str(), Some(column.as_str()), Some(made));
+            let full = QualifiedName::new(schema.clone(), name.clone());
             let used = others.contains(&name) || self.schema.constraint_names.contains_key(&full);
             (!used).then_some(name)
         })
@@ -155,6 +163,11 @@ impl Change<'_> {
     /// A constraint of that table has the name.
     pub(super) fn constraint_name_used(&self, table: RelationId, name: &Ident) -> bool {
         self.find_row(table, name).is_some()
+    }
+
+    /// The same, for the row of a NOT NULL.
+    pub(super) fn not_null_name_used(&self, table: RelationId, name: &Ident) -> bool {
+        self.rows_of(table).any(|row| row.name == *name)
     }
 }
 

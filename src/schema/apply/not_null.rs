@@ -2,26 +2,34 @@
 
 use super::resolve::quoted;
 use super::{Change, Outcome, duplicate, inherited, refused};
-use crate::operation::{ConstraintDefinition, ConstraintKind, CreateTable, Ident};
+use crate::operation::{ConstraintDefinition, ConstraintKind, CreateTable, Ident, NotNull};
 use crate::schema::{Column, ColumnId, Constraint, ConstraintRow, IndexKey, RelationId, TableKind};
 
 impl Change<'_> {
-    /// The NOT NULL row of a column (18).
+    /// The NOT NULL row of a column (18), seen by all majors or not.
     pub(super) fn not_null_row(&self, table: RelationId, column: ColumnId) -> Option<&Constraint> {
-        let mut rows = self.schema.constraints_of(table);
+        let mut rows = self.schema.all_constraints_of(table);
         rows.find(|row| matches!(row.kind, ConstraintRow::NotNull) && row.columns.first() == Some(&column))
     }
 
     fn not_null_name(&self, table: RelationId, column: ColumnId, others: &[Ident]) -> Ident {
-        let (label, name) = (self.label(table), self.schema.column_name(table, column));
-        self.choose_constraint(&self.namespace(table), label.as_str(), Some(name.as_str()), "not_null", others)
+        self.choose_not_null(table, &self.schema.column_name(table, column), others)
+    }
+
+    /// What came of the rows: where they refuse what flags allow, majors part.
+    fn by_rows(&self, outcome: Outcome) -> Outcome {
+        match outcome {
+            Err(_) if !self.has_not_null_rows() => _ = self.schema.majors.ask_not_null_rows(),
+            other => return other,
+        }
+        Ok(())
     }
 
     /// Marks columns of one table alone, with rows of their own on 18.
     pub(super) fn columns_not_null(&mut self, table: RelationId, columns: &[ColumnId]) -> Outcome {
         for column in columns {
             self.schema.edit_column(table, *column, |column| column.not_null = true);
-            if self.has_not_null_rows() && self.not_null_row(table, *column).is_none() {
+            if self.keeps_not_null_rows() && self.not_null_row(table, *column).is_none() {
                 let name = self.not_null_name(table, *column, &[]);
                 self.store_not_null(table, *column, name, 0, true, false, true);
             }
@@ -52,18 +60,28 @@ impl Change<'_> {
     pub(super) fn create_not_null(&mut self, create: &CreateTable, id: RelationId, parents: &[RelationId]) -> Outcome {
         let written = self.written_not_null(create, id)?;
         // What a partition says itself is its own, beside what its parent gives.
-        if create.partition_of.is_some() && !written.is_empty() {
+        let is_own = create.partition_of.is_some() && !written.is_empty();
+        if is_own || written.iter().any(|(_, _, no_inherit)| *no_inherit) {
             self.schema.majors.ask_not_null_rows();
         }
-        for (column, name, no_inherit) in &written {
-            self.schema.note_not_null(id, *column, name.as_ref(), *no_inherit);
-        }
         if !self.has_not_null_rows() {
-            for (column, _, _) in written {
-                self.schema.edit_column(id, column, |column| column.not_null = true);
+            for (column, _, _) in &written {
+                self.schema.edit_column(id, *column, |column| column.not_null = true);
             }
+        }
+        if !self.keeps_not_null_rows() {
             return Ok(());
         }
+        let made = self.create_not_null_rows(id, &written, parents);
+        self.by_rows(made)
+    }
+
+    fn create_not_null_rows(
+        &mut self,
+        id: RelationId,
+        written: &[(ColumnId, Option<Ident>, bool)],
+        parents: &[RelationId],
+    ) -> Outcome {
         let mut above: Vec<(ColumnId, Ident)> = Vec::new();
         for parent in parents {
             for row in self.constraints_by_name(*parent) {
@@ -76,10 +94,10 @@ impl Change<'_> {
             }
         }
         let mut names: Vec<Ident> = written.iter().filter_map(|(_, name, _)| name.clone()).collect();
-        for (column, name, no_inherit) in &written {
+        for (column, name, no_inherit) in written {
             let inherited = above.iter().filter(|(one, _)| one == column).count() as u16;
             let name = match name {
-                Some(name) if self.constraint_name_used(id, name) => return Err(self.constraint_exists(id, name)),
+                Some(name) if self.not_null_name_used(id, name) => return Err(self.constraint_exists(id, name)),
                 Some(name) => name.clone(),
                 None => self.not_null_name(id, *column, &names),
             };
@@ -92,7 +110,7 @@ impl Change<'_> {
             let from: Vec<Ident> =
                 above.iter().filter(|(one, _)| *one == column).map(|(_, name)| name.clone()).collect();
             let Some(first) = from.first() else { continue };
-            let free = !names.contains(first) && !self.constraint_name_used(id, first);
+            let free = !names.contains(first) && !self.not_null_name_used(id, first);
             let name = if free { first.clone() } else { self.not_null_name(id, column, &names) };
             names.push(name.clone());
             self.store_not_null(id, column, name, from.len() as u16, false, false, true);
@@ -114,9 +132,6 @@ impl Change<'_> {
                 let Some(own) = self.map_column(source, column.id, id) else { continue };
                 let row = self.not_null_row(source, column.id);
                 let row = row.map(|row| (row.name.clone(), row.no_inherit));
-                if row.is_none() {
-                    self.schema.note_not_null_like(source, &column.name);
-                }
                 found.push((own, row.clone().map(|(name, _)| name), row.is_some_and(|(_, no)| no)));
             }
         }
@@ -155,7 +170,7 @@ impl Change<'_> {
     }
 
     /// NOT NULL is set and dropped by rows: they know what a child has from its parent, and what is its own. Where no
-    /// child has both, it comes to the same without them.
+    /// child has both, it comes to the same without them; else majors part.
     pub(super) fn goes_by_rows(&self, table: RelationId, column: ColumnId, only: bool) -> bool {
         if self.has_not_null_rows() {
             return true;
@@ -170,7 +185,7 @@ impl Change<'_> {
                 && !only
                 && self.schema.partitions(table).into_iter().all(|partition| is_marked(partition) == own);
         let is_same = found.inherits.is_empty() && !from_above && alike;
-        !is_same && self.since(18)
+        !is_same && self.schema.majors.ask_not_null_rows()
     }
 
     /// ALTER COLUMN … SET NOT NULL.
@@ -179,7 +194,12 @@ impl Change<'_> {
         if self.goes_by_rows(table, column, only) {
             return self.set_not_null_row(table, column, None, only, false);
         }
-        self.set_not_null_flag(table, column, only)
+        self.set_not_null_flag(table, column, only)?;
+        if !self.keeps_not_null_rows() {
+            return Ok(());
+        }
+        let set = self.set_not_null_row(table, column, None, only, false);
+        self.by_rows(set)
     }
 
     fn set_not_null_flag(&mut self, table: RelationId, column: ColumnId, only: bool) -> Outcome {
@@ -230,7 +250,7 @@ impl Change<'_> {
             return Err(self.needs_children(table));
         }
         let name = match name {
-            Some(name) if self.constraint_name_used(table, &name) => return Err(self.constraint_exists(table, &name)),
+            Some(name) if self.not_null_name_used(table, &name) => return Err(self.constraint_exists(table, &name)),
             Some(name) => name,
             None => self.not_null_name(table, column, &[]),
         };
@@ -270,18 +290,41 @@ impl Change<'_> {
     ) -> Outcome {
         if !self.goes_by_rows(table, column, only) {
             let already = self.schema.table(table).column_by_id(column).is_some_and(|column| column.not_null);
-            if definition.not_valid || already {
+            if definition.not_valid || definition.no_inherit || already {
                 self.schema.majors.ask_not_null_rows();
             }
-            self.schema.note_not_null(table, column, definition.name.as_ref(), definition.no_inherit);
-            return self.set_not_null_flag(table, column, only);
+            self.set_not_null_flag(table, column, only)?;
+            if !self.keeps_not_null_rows() {
+                return Ok(());
+            }
         }
         let wanted = NotNullWanted {
             name: definition.name.clone(),
             no_inherit: definition.no_inherit,
             validated: !definition.not_valid,
         };
-        self.add_not_null_row(table, column, wanted, only, false)
+        let added = self.add_not_null_row(table, column, wanted, only, false);
+        self.by_rows(added)
+    }
+
+    /// The row of a column that ADD COLUMN has marked.
+    pub(super) fn new_column_not_null(
+        &mut self,
+        table: RelationId,
+        column: ColumnId,
+        written: Option<&NotNull>,
+    ) -> Outcome {
+        let no_inherit = written.is_some_and(|one| one.no_inherit);
+        if no_inherit {
+            self.schema.majors.ask_not_null_rows();
+        }
+        if !self.keeps_not_null_rows() {
+            return Ok(());
+        }
+        let name = written.and_then(|one| one.name.clone());
+        let added =
+            self.add_not_null_row(table, column, NotNullWanted { name, no_inherit, validated: true }, false, false);
+        self.by_rows(added)
     }
 
     fn add_not_null_row(
@@ -325,7 +368,7 @@ impl Change<'_> {
             return Ok(());
         }
         let name = match wanted.name.clone() {
-            Some(name) if self.constraint_name_used(table, &name) => return Err(self.constraint_exists(table, &name)),
+            Some(name) if self.not_null_name_used(table, &name) => return Err(self.constraint_exists(table, &name)),
             Some(name) => name,
             None => self.not_null_name(table, column, &[]),
         };
@@ -397,11 +440,11 @@ impl Change<'_> {
             let already = own.column_by_id(*column).is_some_and(|column| column.not_null);
             // Partitions are so too; children of old may not be.
             let alike = own.children.is_empty() || own.kind == TableKind::Partitioned;
-            if already && alike && !self.has_not_null_rows() {
-                continue;
-            }
-            if !self.goes_by_rows(table, *column, only) {
+            let is_marked = already && alike && !self.has_not_null_rows();
+            if !is_marked && !self.goes_by_rows(table, *column, only) {
                 self.set_not_null_flag(table, *column, only)?;
+            }
+            if !self.keeps_not_null_rows() {
                 continue;
             }
             if let Some(row) = self.not_null_row(table, *column) {
@@ -410,12 +453,13 @@ impl Change<'_> {
                         "cannot create primary key on column {}",
                         quoted(&self.schema.column_name(table, *column))
                     );
-                    return Err(refused("55000", self.full(table), message));
+                    self.by_rows(Err(refused("55000", self.full(table), message)))?;
                 }
                 continue;
             }
             let wanted = NotNullWanted { name: None, no_inherit: false, validated: true };
-            self.add_not_null_row(table, *column, wanted, false, false)?;
+            let added = self.add_not_null_row(table, *column, wanted, false, false);
+            self.by_rows(added)?;
         }
         Ok(())
     }
@@ -457,7 +501,10 @@ impl Change<'_> {
                     "cannot remove constraint from only the partitioned table when partitions exist".to_owned();
                 return Err(refused("42P16", self.full(table), message));
             }
-            return self.drop_not_null_flag(table, column, only);
+            self.drop_not_null_flag(table, column, only)?;
+            let Some(row) = self.not_null_row(table, column).map(|row| row.id) else { return Ok(()) };
+            let dropped = self.drop_constraint_row(table, row, false, only, false);
+            return self.by_rows(dropped);
         }
         self.may_become_nullable(table, column, "42601")?;
         let Some(row) = self.not_null_row(table, column).map(|row| row.id) else {

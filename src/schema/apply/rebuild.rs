@@ -148,7 +148,7 @@ impl Change<'_> {
         for child in children {
             let row = column(self, *child).and_then(|column| self.not_null_row(*child, column));
             let Some((id, own)) = row.filter(|row| !row.local).map(|row| (row.id, row.name.clone())) else { continue };
-            if own != above && !self.constraint_name_used(*child, &above) {
+            if own != above && !self.not_null_name_used(*child, &above) {
                 self.rename_constraint_row(id, &above);
             }
         }

@@ -119,7 +119,7 @@ impl Change<'_> {
             if self.may_have_constraint(table, from) {
                 return Ok(());
             }
-            let gone = self.schema.gone_parts.get(&(table, Part::Constraint, from.clone())).map(|gone| gone.by.clone());
+            let gone = self.schema.gone_part(table, Part::Constraint, from).map(|gone| gone.by.clone());
             let message =
                 format!("constraint {} for table {} does not exist", quoted(from), quoted(&self.label(table)));
             return Err(because(missing("42704", format!("{}.{from}", self.full(table)), message), gone.as_ref()));

@@ -103,8 +103,15 @@ impl Schema {
         }
     }
 
+    /// What was gone is there.
+    fn comes_back(&mut self, row: &Constraint) {
+        for part in [Part::NotNull, Part::of(row)] {
+            self.gone_parts.remove(&(row.table, part, row.name.clone()));
+        }
+    }
+
     /// Takes a constraint out of its table and of every list that leads to it.
-    pub(super) fn remove_constraint(&mut self, id: ConstraintId) {
+    pub(in crate::schema) fn remove_constraint(&mut self, id: ConstraintId) {
         let Some(constraint) = self.constraints.remove(&id) else { return };
         if let Some(name) = self.constraint_scope(constraint.table, &constraint.name) {
             self.forget_constraint_name(&name);
@@ -244,7 +251,7 @@ impl Change<'_> {
         if let Some(name) = self.schema.constraint_scope(table, &constraint.name) {
             self.schema.count_constraint_name(name);
         }
-        self.schema.gone_parts.remove(&(table, Part::Constraint, constraint.name.clone()));
+        self.schema.comes_back(&constraint);
         let key = constraint.as_foreign().map(|key| (key.references, key.referenced_side));
         self.schema.edit_table(table, |table| match key {
             Some((_, true)) => table.derived.push(id),
@@ -316,7 +323,7 @@ impl Change<'_> {
     /// Gives a constraint another name; the caller has looked for clashes.
     pub(super) fn rename_constraint_row(&mut self, id: ConstraintId, to: &Ident) {
         let Some(constraint) = self.schema.get_constraint(id) else { return };
-        let (table, from) = (constraint.table, constraint.name.clone());
+        let (table, from, part) = (constraint.table, constraint.name.clone(), Part::of(constraint));
         let old = self.schema.constraint_scope(table, &from);
         let new = self.schema.constraint_scope(table, to);
         if let (Some(old), Some(new)) = (old, new) {
@@ -324,9 +331,11 @@ impl Change<'_> {
             self.schema.count_constraint_name(new);
         }
         let gone = self.gone(Some(QualifiedName::new("", to.clone())));
-        self.schema.gone_parts.insert((table, Part::Constraint, from), gone);
-        self.schema.gone_parts.remove(&(table, Part::Constraint, to.clone()));
+        self.schema.gone_parts.insert((table, part, from), gone);
         self.schema.edit_constraint(id, |constraint| constraint.name = to.clone());
+        if let Some(row) = self.schema.get_constraint(id).cloned() {
+            self.schema.comes_back(&row);
+        }
     }
 
     /// Gives a relation another name or schema; the caller has looked for clashes.

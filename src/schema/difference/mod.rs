@@ -170,7 +170,7 @@ impl<'a> Comparison<'a> {
             shared,
             pairs: Pairs::new(from, to, shared, &relations),
             relations,
-            constraint_rows: Sides::new(&from.constraints, &to.constraints, shared),
+            constraint_rows: Sides::new(&from.constraints, &to.constraints, shared).that(|row| from.shows(row)),
             trigger_rows: Sides::new(&from.triggers, &to.triggers, shared),
             routines: Sides::new(&from.functions, &to.functions, shared),
             own_types: Sides::new(&from.types, &to.types, shared),

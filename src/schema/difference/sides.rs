@@ -25,6 +25,13 @@ impl<'a, T> Sides<'a, T> {
         }
         sides
     }
+
+    /// Those of them that are so.
+    pub fn that(mut self, is_so: impl Fn(&T) -> bool) -> Sides<'a, T> {
+        self.from.retain(|one| is_so(one));
+        self.to.retain(|one| is_so(one));
+        self
+    }
 }
 
 impl<T> Clone for Sides<'_, T> {
