@@ -12,7 +12,7 @@ pub struct CreateView {
     pub if_not_exists: bool,
     pub temporary: bool,
     pub columns: Vec<Ident>,
-    pub query: Query,
+    pub query: Arc<Query>,
     /// The query's text.
     pub text: Arc<str>,
     /// Materialized: filled at once.

@@ -456,6 +456,14 @@ impl<'a> Cursor<'a> {
         expression::query(self.piece, self.bytes(places)).map_err(Refused)
     }
 
+    /// A query that other statements may have, too, word for word.
+    pub fn query_again(&self, places: Range<usize>) -> Read<Arc<Query>> {
+        if places.is_empty() {
+            return self.query(places).map(Arc::new);
+        }
+        expression::query_again(self.piece, self.bytes(places)).map_err(Refused)
+    }
+
     // Clauses that many statements share.
 
     pub fn if_exists(&mut self) -> bool {

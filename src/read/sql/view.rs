@@ -1,5 +1,7 @@
 //! Views and materialized views.
 
+use std::sync::Arc;
+
 use super::cursor::{Cursor, Read};
 use crate::operation::{CreateView, Ident, Operation, Query, RefreshView};
 use crate::source::PieceBuilder;
@@ -15,7 +17,10 @@ impl Cursor<'_> {
         self.expect("as")?;
         let places = self.checked_query();
         let text = self.written(places.clone()).into();
-        let query = if recursive { self.recursive(&name.name, &columns, places)? } else { self.query(places)? };
+        let query = match recursive {
+            true => Arc::new(self.recursive(&name.name, &columns, places)?),
+            false => self.query_again(places)?,
+        };
         Ok(Operation::CreateView(Box::new(CreateView {
             name,
             materialized: false,
@@ -72,7 +77,7 @@ impl Cursor<'_> {
         self.expect("as")?;
         let (places, with_data) = self.query_with_data();
         let text = self.written(places.clone()).into();
-        let query = self.query(places)?;
+        let query = self.query_again(places)?;
         Ok(Operation::CreateView(Box::new(CreateView {
             name,
             materialized: true,

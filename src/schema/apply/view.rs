@@ -1,7 +1,6 @@
 //! Views and materialized views: what they read, resolved once, and the columns they show.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::names::figure;
 use super::resolve::{Taken, quoted, quoted_name};
@@ -61,7 +60,7 @@ impl Change<'_> {
             text: create.text.clone(),
             reads,
             populated: create.with_data,
-            query: Arc::new(create.query.clone()),
+            query: create.query.clone(),
             indexes: Vec::new(),
             views: Vec::new(),
             triggers: Vec::new(),

@@ -14,7 +14,10 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -40,6 +43,30 @@ pub fn expression(piece: &Piece, range: Range<usize>) -> Expression {
 /// Reads a query: SELECT, WITH, VALUES, TABLE.
 pub fn query(piece: &Piece, range: Range<usize>) -> Result<Query, String> {
     read_query(&piece.text()[range], false)
+}
+
+thread_local! {
+    /// Queries of views: ways back and further versions say them again, word for word.
+    static VIEWS: RefCell<HashMap<Box<str>, Arc<Query>>> = RefCell::default();
+}
+
+/// Queries that are kept to be read again.
+const MOST_VIEWS: usize = 1_000;
+
+/// The same, where others of the same text are likely to come.
+pub fn query_again(piece: &Piece, range: Range<usize>) -> Result<Arc<Query>, String> {
+    let text = &piece.text()[range];
+    if let Some(known) = VIEWS.with_borrow(|views| views.get(text).cloned()) {
+        return Ok(known);
+    }
+    let query = Arc::new(read_query(text, false)?);
+    VIEWS.with_borrow_mut(|views| {
+        if views.len() >= MOST_VIEWS {
+            views.clear();
+        }
+        views.insert(text.into(), query.clone());
+    });
+    Ok(query)
 }
 
 /// Reads INSERT, UPDATE, DELETE or MERGE, with what stands in their WITH.
