@@ -39,7 +39,11 @@ pub enum Value {
 
 /// An object of the evaluator's, by its number in the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Object(pub u32);
+pub struct Object {
+    pub number: u32,
+    /// Where the database has no such row it is nil, or it is what a method of the application's gives.
+    pub may_be_nil: bool,
+}
 
 /// A string, with its places in the file where it was written there.
 #[derive(Debug, Clone)]
@@ -115,13 +119,21 @@ impl Value {
     pub fn is_truthy(&self) -> Option<bool> {
         match self {
             Value::Nil | Value::Bool(false) => Some(false),
-            Value::Unknown(_) => None,
+            Value::Unknown(_) | Value::Object(Object { may_be_nil: true, .. }) => None,
             _ => Some(true),
         }
     }
 
     pub fn is_nil(&self) -> bool {
         matches!(self, Value::Nil)
+    }
+
+    /// It is nil; `None` where that is not known.
+    pub fn is_surely_nil(&self) -> Option<bool> {
+        match self {
+            Value::Unknown(_) | Value::Object(Object { may_be_nil: true, .. }) => None,
+            known => Some(known.is_nil()),
+        }
     }
 }
 

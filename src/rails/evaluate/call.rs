@@ -135,7 +135,7 @@ impl Evaluator<'_> {
         match (name, given.first()) {
             ("==" | "eql?" | "equal?", Some(other)) => known(same(value, other), "whether two values are equal"),
             ("!=", Some(other)) => known(same(value, other).map(|same| !same), "whether two values are equal"),
-            ("nil?", _) if !is_unknown => known(Some(value.is_nil()), ""),
+            ("nil?", _) if !is_unknown => known(value.is_surely_nil(), "whether there is such a row"),
             ("freeze" | "dup" | "clone" | "itself" | "deep_dup" | "deep_symbolize_keys" | "html_safe", _)
                 if !matches!(value, Value::Object(_)) =>
             {
@@ -146,6 +146,7 @@ impl Evaluator<'_> {
             ("presence", _) => Some(Ok(match is_blank(value) {
                 Some(true) => Value::Nil,
                 Some(false) => value.clone(),
+                None if value.is_truthy().is_none() && matches!(value, Value::Object(_)) => value.clone(),
                 None => Value::unknown("whether a value is there is not known"),
             })),
             ("in?", Some(list)) => {

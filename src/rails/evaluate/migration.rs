@@ -257,7 +257,7 @@ impl<'a> Evaluator<'a> {
         self.counted -= 1;
         ran?;
         let Value::Object(object) = definition else { return Ok(Vec::new()) };
-        match self.things.get_mut(object.0 as usize) {
+        match self.things.get_mut(object.number as usize) {
             Some(Thing::Definition { calls, .. }) => Ok(std::mem::take(calls)),
             _ => Ok(Vec::new()),
         }
@@ -307,7 +307,7 @@ impl<'a> Evaluator<'a> {
         let (arguments, options) = self.told(given, at)?;
         let call = Call { name: name.clone(), arguments, options, span: at, inner };
         self.budget.items(call.arguments.len() + call.options.0.len() + 4, at)?;
-        if let Some(Thing::Definition { calls, .. }) = self.things.get_mut(object.0 as usize) {
+        if let Some(Thing::Definition { calls, .. }) = self.things.get_mut(object.number as usize) {
             calls.push(call);
         }
         Ok(Value::unknown("what a column definition gives back"))

@@ -370,7 +370,7 @@ impl Evaluator<'_> {
     pub(super) fn name_model(&mut self, value: &Value, path: &str) {
         let Value::Object(object) = value else { return };
         let table = self.table_of(path);
-        if let Some(Thing::Model(model)) = self.things.get_mut(object.0 as usize)
+        if let Some(Thing::Model(model)) = self.things.get_mut(object.number as usize)
             && model.class.is_empty()
         {
             model.class = path.into();
@@ -384,7 +384,7 @@ impl Evaluator<'_> {
         match &**name {
             "table_name=" => {
                 let table = given.first().and_then(Value::to_text);
-                if let Some(Thing::Model(model)) = self.things.get_mut(object.0 as usize) {
+                if let Some(Thing::Model(model)) = self.things.get_mut(object.number as usize) {
                     model.table = table;
                 }
                 Ok(Value::Nil)

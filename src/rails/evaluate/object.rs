@@ -55,11 +55,19 @@ pub(super) enum Thing {
 impl Evaluator<'_> {
     pub(super) fn make(&mut self, thing: Thing) -> Value {
         self.things.push(thing);
-        Value::Object(Object(self.things.len() as u32 - 1))
+        Value::Object(Object { number: self.things.len() as u32 - 1, may_be_nil: false })
+    }
+
+    /// The same, or nil.
+    pub(super) fn make_perhaps(&mut self, thing: Thing) -> Value {
+        match self.make(thing) {
+            Value::Object(object) => Value::Object(Object { may_be_nil: true, ..object }),
+            other => other,
+        }
     }
 
     pub(super) fn thing(&self, object: Object) -> Option<&Thing> {
-        self.things.get(object.0 as usize)
+        self.things.get(object.number as usize)
     }
 
     pub(super) fn thing_of(&self, value: &Value) -> Option<&Thing> {

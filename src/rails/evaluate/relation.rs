@@ -149,9 +149,15 @@ impl Evaluator<'_> {
                 self.unread_rows(&relation, reason, at);
                 self.on_unknown("rows of a table".into(), given, at)
             }
-            // A scope of the application's: which rows it leaves out is not known.
+            other if given.block.is_none() && columns_found_by(other).len() == given.arguments.len().max(1) => {
+                let columns = columns_found_by(other).into_iter().map(Value::symbol);
+                let keywords = columns.zip(given.arguments.iter().cloned()).collect();
+                let name = if other.ends_with('!') { "find_by!" } else { "find_by" };
+                self.one_row(relation, name, &Given { keywords, ..Given::default() })
+            }
+            // A scope of the application's: which rows it leaves out is not known, nor whether it gives rows at all.
             other if given.block.is_none() && super::model::may_be_scope(other) => {
-                Ok(self.make(Thing::Relation(Box::new(relation.with(SOME)))))
+                Ok(self.make_perhaps(Thing::Relation(Box::new(relation.with(SOME)))))
             }
             _ => self.on_unknown(format!("what the rows of {} hold", shown(&relation)).into(), given, at),
         }
@@ -595,7 +601,11 @@ impl Evaluator<'_> {
             },
             _ => Relation { limited: true, ..relation },
         };
-        Ok(self.make(Thing::Row(Row::of(relation))))
+        let row = Thing::Row(Row::of(relation));
+        Ok(match name.ends_with('!') || matches!(name, "find" | "sole" | "find_sole_by") {
+            true => self.make(row),
+            false => self.make_perhaps(row),
+        })
     }
 
     pub(super) fn new_row(&mut self, model: Arc<Model>, given: &Given) -> Value {
@@ -606,6 +616,12 @@ impl Evaluator<'_> {
         };
         self.make(Thing::Row(Row { relation: Relation::all(model), sets, is_new: true }))
     }
+}
+
+/// The columns that `find_by_login_and_name` looks at.
+fn columns_found_by(name: &str) -> Vec<&str> {
+    let columns = name.strip_prefix("find_by_").map(|rest| rest.trim_end_matches('!'));
+    columns.map(|rest| rest.split("_and_").collect()).unwrap_or_default()
 }
 
 pub(super) fn shown(relation: &Relation) -> String {

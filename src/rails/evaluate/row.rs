@@ -99,7 +99,10 @@ impl Evaluator<'_> {
             return value.clone();
         }
         if let Some(thing) = self.association(row, name) {
-            return self.make(thing);
+            return match thing {
+                Thing::Row(_) => self.make_perhaps(thing),
+                _ => self.make(thing),
+            };
         }
         Value::unknown(format!("what `{name}` of a row of {} is", shown(&row.relation)))
     }
@@ -139,7 +142,7 @@ impl Evaluator<'_> {
     }
 
     fn set_in_row(&mut self, object: Object, more: Option<Vec<(Value, Value)>>) {
-        let Some(Thing::Row(row)) = self.things.get_mut(object.0 as usize) else { return };
+        let Some(Thing::Row(row)) = self.things.get_mut(object.number as usize) else { return };
         match (&mut row.sets, more) {
             (Some(sets), Some(more)) => more.into_iter().for_each(|(key, value)| put(sets, key, value)),
             (sets, _) => *sets = None,
@@ -147,7 +150,7 @@ impl Evaluator<'_> {
     }
 
     fn save(&mut self, object: Object, at: Span) -> Flow {
-        let Some(Thing::Row(row)) = self.things.get_mut(object.0 as usize) else { return Ok(Value::Nil) };
+        let Some(Thing::Row(row)) = self.things.get_mut(object.number as usize) else { return Ok(Value::Nil) };
         let (relation, is_new) = (row.relation.clone(), row.is_new);
         let sets = row.sets.replace(Vec::new());
         row.is_new = false;

@@ -146,6 +146,7 @@ pub(super) fn same(one: &Value, other: &Value) -> Option<bool> {
         (Value::Constant(one), Value::Constant(other)) => one == other,
         (Value::Object(one), Value::Object(other)) if one == other => true,
         (Value::Object(_), Value::Object(_)) => return None,
+        (Value::Object(one), Value::Nil) | (Value::Nil, Value::Object(one)) if one.may_be_nil => return None,
         (Value::Array(one), Value::Array(other)) => return all_same(one, other),
         (Value::Hash(one), Value::Hash(other)) => {
             if one.len() != other.len() {

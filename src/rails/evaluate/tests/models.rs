@@ -161,3 +161,33 @@ fn associations_and_scopes_lead_to_tables() {
         assert!(lines.iter().any(|line| line == wanted), "{wanted}: {lines:#?}");
     }
 }
+
+#[test]
+fn a_row_that_may_be_missing_decides_nothing() {
+    let change = "User.update_all(admin: true)";
+    for (condition, decided) in [
+        ("User.find_by(name: 'x')", None),
+        ("User.find_by_name('x')", None),
+        ("User.where(admin: true).first", None),
+        ("User.first.nil?", None),
+        ("User.first == nil", None),
+        ("User.first.presence", None),
+        ("!User.last", None),
+        ("User.find_by!(name: 'x')", Some(true)),
+        ("User.find(1)", Some(true)),
+        ("User.find(1).nil?", Some(false)),
+        ("User.where(admin: true)", Some(true)),
+    ] {
+        let found = lines("", &format!("if {condition}\n{change}\nelse\nUser.delete_all\nend"));
+        let runs = |words: &str| found.iter().any(|line| line.starts_with(words));
+        let way = (runs("UPDATE"), runs("DELETE"));
+        let wanted = decided.map_or((true, true), |holds| (holds, !holds));
+        assert_eq!(way, wanted, "{condition}: {found:?}");
+    }
+}
+
+#[test]
+fn a_loop_until_no_row_is_found_ends() {
+    let found = lines("", "n = 1\nn += 1 while User.find_by_name(\"x#{n}\")\nUser.delete_all");
+    assert!(found.iter().any(|line| line.starts_with("DELETE")), "{found:?}");
+}
