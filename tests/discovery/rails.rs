@@ -319,3 +319,18 @@ fn what_only_a_dump_shows_is_there() {
     let late: Vec<_> = found.iter().filter(|(rule, _)| rule == "column-still-used").collect();
     assert!(late.len() == 1 && late[0].1.contains("only from this change on"), "{found:?}");
 }
+
+#[test]
+fn an_example_of_settings_does_not_say_that_production_runs_on_it() {
+    let sqlite = "production:\n  adapter: sqlite3\n  database: db/production.sqlite3\n";
+    let migration = ("db/migrate/20240101000000_create_a.rb", ruby("CreateA"));
+    let loads = |settings: &str, more: &[(&str, &str)]| {
+        let files = [APP, (settings, sqlite), (migration.0, migration.1.as_str())];
+        Tree::new(&[&files, more].concat()).load(&[]).is_ok()
+    };
+    let locked = |gem: &str| format!("GEM\n  specs:\n    {gem} (1.5.0)\n");
+    assert!(loads("config/database.yml.example", &[]), "which drivers there are is not known");
+    assert!(!loads("config/database.yml", &[]));
+    assert!(!loads("config/database.yml.example", &[("Gemfile.lock", &locked("sqlite3"))]));
+    assert!(loads("config/database.yml.example", &[("Gemfile.lock", &locked("pg"))]));
+}

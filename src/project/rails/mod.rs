@@ -36,11 +36,15 @@ use crate::source::{Piece, Sources};
 pub struct App {
     pub databases: Databases,
     pub gems: Gems,
+    /// The databases are those of an example, and which drivers there are is not known: it may run on others.
+    may_be_others: bool,
 }
 
-/// Where settings of databases stand; the later ones are examples that a person copies.
-const SETTINGS: &[&str] = &[
-    "config/database.yml",
+/// Where settings of databases stand.
+const SETTINGS: &str = "config/database.yml";
+
+/// Examples that a person copies.
+const EXAMPLES: &[&str] = &[
     "config/database.yml.postgresql",
     "config/database.yml.example",
     "config/database.yml.sample",
@@ -53,9 +57,12 @@ impl App {
     /// Reads what lies around `app`, a folder as shown.
     pub fn read(root: &Path, app: &str) -> App {
         let disk = root.join(app);
-        let text = SETTINGS.iter().find_map(|file| peek(&disk.join(file)));
-        let gems = peek(&disk.join("Gemfile.lock")).map(|text| Gems::read(&text)).unwrap_or_default();
-        App { databases: text.map(|text| Databases::read(&text)).unwrap_or_default(), gems }
+        let own = peek(&disk.join(SETTINGS));
+        let locked = peek(&disk.join("Gemfile.lock"));
+        let may_be_others = own.is_none() && locked.is_none();
+        let text = own.or_else(|| EXAMPLES.iter().find_map(|file| peek(&disk.join(file))));
+        let databases = text.map(|text| Databases::read(&text)).unwrap_or_default();
+        App { databases, gems: locked.map(|text| Gems::read(&text)).unwrap_or_default(), may_be_others }
     }
 
     /// The database that folders of migrations are for, where that cannot be PostgreSQL: an application with its
@@ -71,7 +78,7 @@ impl App {
             _ => return None,
         };
         let is_main = self.databases.main().is_some_and(|main| main == database);
-        (!is_main || !self.gems.has("pg")).then_some(name)
+        (!is_main || !self.may_be_others && !self.gems.has("pg")).then_some(name)
     }
 
     /// The database whose settings name a folder of the application as one of its `migrations_paths`; the main one
