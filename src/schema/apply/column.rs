@@ -2,9 +2,7 @@
 
 use super::resolve::quoted;
 use super::{Change, Outcome, because, duplicate, failure, inherited, refused};
-use crate::operation::{
-    ColumnDefinition, Constant, Expr, Expression, Ident, KeyPart, Name, NotNull, Rename, TypeName,
-};
+use crate::operation::{ColumnDefinition, Constant, Expr, Expression, Ident, KeyPart, Name, NotNull, Rename, TypeName};
 use crate::schema::{ColumnId, ConstraintRow, FailureKind, IndexKey, Part, RelationId, TypeKind};
 
 /// What ALTER COLUMN … TYPE asks for.

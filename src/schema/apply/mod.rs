@@ -35,7 +35,6 @@ mod write;
 
 pub use residue::Phase;
 
-
 use super::{Applied, Failure, FailureKind, Notice, Schema};
 use crate::operation::{Ident, Operation, Origin, Set, SetScope};
 use crate::version::Major;
