@@ -6,7 +6,7 @@ use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{History, Migration, Plan, SchemaDump, SinceBase, Start, replay_from};
 use crate::operation::Origin;
 use crate::project::Project;
-use crate::read::on_deep_stack;
+use crate::read::{on_deep_stack, side_by_side};
 use crate::rules::{Rule, dump_differs};
 use crate::schema::difference::{Change, ChangeKind, Shared};
 use crate::schema::{Relation, Schema, Told};
@@ -58,27 +58,26 @@ pub(super) fn check(project: &Project, plan: &Plan, end: &Start, shown: &Schema,
     let (before, end) = (end.before_judged()?, end.state());
     let dump = plan.history.dump.as_ref()?;
     let (path, severity) = (project.sources.path(dump.source), severity(project, plan, dump));
-    let shown = end.schema.as_dumped(shown, dump.told);
-    let of_migrations = changes(&before.schema, &end.schema);
+    let compare = || {
+        let shown = end.schema.as_dumped(shown, dump.told);
+        let lacks = changes(&end.schema, &shown);
+        (shown, lacks)
+    };
+    let ((shown, mut lacks), of_migrations) = side_by_side(compare, || changes(&before.schema, &end.schema));
     let of_dump = if dump.since_base { changes(&before.schema, &shown) } else { Vec::new() };
     let touched = |change: &Change| of_migrations.iter().chain(&of_dump).any(|one| is_about(change, one));
-    let told = |from: &Schema, to: &Schema| {
-        let mut changes = changes(from, to);
-        changes.retain(|change| touched(change) && !dump_differs::is_made_name(change));
-        changes
-    };
+    let counted = |change: &Change| touched(change) && !dump_differs::is_made_name(change);
     let makers = Makers { plan, shown: &shown, end: &end.schema };
     let of_another_server = dump.told == Told::Tables && is_of_another_server(&project.sources.get(dump.source).text);
     let is_type = |change: &Change| change.object == "column" && change.text.contains(" rather than ");
     let counts = |change: &Change| !(makers.is_cleared(change) || of_another_server && is_type(change));
     // Both ways: each tells the places of what only its first side has. Where one finds nothing, so does the other.
-    let mut lacks = told(&end.schema, &shown);
-    lacks.retain(counts);
+    lacks.retain(|change| counted(change) && counts(change));
     if lacks.is_empty() {
         return None;
     }
-    let mut has = told(&shown, &end.schema);
-    has.retain(|change| !(of_another_server && is_type(change)));
+    let mut has = changes(&shown, &end.schema);
+    has.retain(|change| counted(change) && !(of_another_server && is_type(change)));
     let last = plan.history.migrations.iter().rposition(|one| one.judged)?;
     let at = MigrationRef { history: plan.index, migration: last };
     let top = project.sources.line(dump.source, 1);

@@ -18,7 +18,7 @@ use super::walk::{Found, Unlisted, is_migration_file, walk};
 use super::{Project, Request, judge, lock_waits, runner, shipped, unit};
 use crate::error::Error;
 use crate::history::{Application, Framework, History, Migration, Runner, SinceBase, UnreadFile};
-use crate::rails::Language;
+use crate::read::side_by_side;
 use crate::settings::{Settings, SettingsFile};
 use crate::source::Sources;
 
@@ -32,11 +32,15 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
     search.all(&request)?;
     let Search { mut texts, layouts, only, mut remarks, unread, .. } = search;
     let mut sources = request.sources;
-    let mut histories = Vec::new();
-    for layout in layouts.into_values() {
-        let history = assemble(layout, &place.root, request.settings, &mut texts, &mut sources);
-        histories.push(history);
-    }
+    let asked: Vec<Vec<String>> =
+        layouts.values().filter(|one| asks_for_lock_waits(one, request.settings)).map(folders).collect();
+    let (mut lock_waits, histories) = side_by_side(
+        || lock_waits::find_each(&place, asked.iter().map(Vec::as_slice)),
+        || {
+            let each = layouts.into_values();
+            each.map(|layout| assemble(layout, &place.root, request.settings, &mut texts, &mut sources)).collect()
+        },
+    );
     let mut histories = without_other_databases(histories, &mut remarks)?;
     let nothing_read = histories.iter().all(|history| history.drafts.is_empty() && history.unread.is_empty());
     if nothing_read && unread.is_empty() && request.stdin.is_none() {
@@ -74,7 +78,8 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
         history.application = rails::application(history, &place, base, &mut project.sources)?;
     }
     for history in histories {
-        finish(history, request.settings, &place, &mut project);
+        let lock_wait = lock_waits.remove(history.layout.root.as_str());
+        finish(history, request.settings, lock_wait, &mut project);
     }
     if let Some(text) = request.stdin {
         stdin(text, request.settings, &mut project);
@@ -159,7 +164,7 @@ fn without_other_databases(
     Ok(kept)
 }
 
-fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut Project) {
+fn finish(draft: DraftHistory, settings: &Settings, lock_wait: Option<lock_waits::Found>, project: &mut Project) {
     let DraftHistory {
         layout,
         has_down,
@@ -191,7 +196,8 @@ fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut
     let migrations = if count == 1 { "migration" } else { "migrations" };
     project.remarks.push(format!("{root}: {count} {migrations}, read as {word}"));
     project.remarks.extend(remarks);
-    let limits_lock_waits = limits_lock_waits(&layout, &language, settings, place, &mut project.remarks);
+    project.remarks.extend(lock_wait.as_ref().map(|found| found.remark(&root)));
+    let limits_lock_waits = settings.lock_timeout_set.unwrap_or(language.limits_lock_waits || lock_wait.is_some());
     let databases = settings.databases.iter();
     let runs_on = databases.filter(|database| {
         database.paths.is_empty() || database.paths.iter().any(|pattern| pattern.matches_path(&root))
@@ -219,24 +225,13 @@ fn finish(draft: DraftHistory, settings: &Settings, place: &Place, project: &mut
     project.unread_files.extend(unread);
 }
 
-/// What the files around a history show of its sessions, unless the settings say it.
-fn limits_lock_waits(
-    layout: &Layout,
-    language: &Language,
-    settings: &Settings,
-    place: &Place,
-    remarks: &mut Vec<String>,
-) -> bool {
-    if let Some(stated) = settings.lock_timeout_set {
-        return stated;
-    }
-    // Rails has places of its own for it.
-    if layout.framework == Framework::Rails {
-        return language.limits_lock_waits;
-    }
-    let found = lock_waits::find(place, layout);
-    remarks.extend(found.as_ref().map(|found| found.remark(named(&layout.root))));
-    found.is_some()
+/// What the files around a history show of its sessions counts where the settings do not say it.
+fn asks_for_lock_waits(layout: &Layout, settings: &Settings) -> bool {
+    settings.lock_timeout_set.is_none() && layout.framework != Framework::Rails
+}
+
+fn folders(layout: &Layout) -> Vec<String> {
+    std::iter::once(&layout.root).chain(&layout.more).cloned().collect()
 }
 
 /// Standard input comes after the one history that there is, or is one of its own.

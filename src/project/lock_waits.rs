@@ -3,12 +3,11 @@
 
 mod says;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::layout::Layout;
-use super::place::{Place, file_name};
+use super::place::{Place, below, file_name};
 use super::text::peek;
 pub use says::Setting;
 
@@ -60,13 +59,17 @@ pub struct Found {
     pub setting: Setting,
 }
 
-/// The first file of the package around a history that sets a `lock_timeout` for migrations.
-pub fn find(place: &Place, layout: &Layout) -> Option<Found> {
-    let start = place.root.join(&layout.root);
+/// For each history, by its first folder, the first file of the package around it that sets a `lock_timeout` for
+/// migrations. Rails has places of its own for it.
+pub fn find_each<'a>(place: &Place, layouts: impl Iterator<Item = &'a [String]>) -> BTreeMap<&'a str, Found> {
+    layouts.filter_map(|folders| Some((folders.first()?.as_str(), find(place, folders)?))).collect()
+}
+
+fn find(place: &Place, folders: &[String]) -> Option<Found> {
+    let start = place.root.join(folders.first()?);
     let inside = start.ancestors().skip(1).take_while(|above| above.starts_with(&place.root));
     let package = inside.into_iter().find(|folder| MANIFESTS.iter().any(|name| folder.join(name).exists()))?;
-    let own: BTreeSet<PathBuf> =
-        std::iter::once(&layout.root).chain(&layout.more).map(|root| place.root.join(root)).collect();
+    let own: BTreeSet<PathBuf> = folders.iter().map(|folder| place.root.join(folder)).collect();
     files(package, &own).into_iter().take(OPEN_CAP).find_map(|file| {
         if fs::metadata(&file).ok()?.len() > SIZE_CAP {
             return None;
@@ -88,29 +91,30 @@ fn files(package: &Path, own: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
     let (mut found, mut seen) = (Vec::new(), 0);
     while let Some((folder, depth)) = folders.pop_front() {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
-        let mut entries: Vec<_> = entries.take(ENTRY_CAP).filter_map(Result::ok).collect();
+        let entries = entries.take(ENTRY_CAP).filter_map(Result::ok);
+        let mut entries: Vec<_> = entries.map(|entry| (entry.file_name(), entry)).collect();
         seen += entries.len();
         if seen > ENTRY_CAP {
             break;
         }
-        entries.sort_by_key(fs::DirEntry::file_name);
-        let is_manifest = |entry: &fs::DirEntry| MANIFESTS.iter().any(|name| entry.file_name() == *name);
-        if depth > 0 && entries.iter().any(is_manifest) {
+        if depth > 0 && entries.iter().any(|(name, _)| MANIFESTS.iter().any(|manifest| name == manifest)) {
             continue;
         }
-        for entry in entries {
+        entries.sort_unstable_by(|(name, _), (other, _)| name.cmp(other));
+        let inside = place_in(package, &folder);
+        let is_beside = own.iter().any(|one| is_beside(one, &folder));
+        for (name, entry) in entries {
             // A link may lead anywhere.
             let Ok(kind) = entry.file_type() else { continue };
-            let (name, path) = (entry.file_name().to_string_lossy().into_owned(), entry.path());
+            let name = name.to_string_lossy();
             if kind.is_dir() {
-                let is_left_out = name.starts_with('.') || SKIPPED.contains(&name.as_str()) || own.contains(&path);
-                if !is_left_out && depth < DEPTH_CAP {
-                    folders.push_back((path, depth + 1));
+                let is_left_out =
+                    || name.starts_with('.') || SKIPPED.contains(&name.as_ref()) || own.contains(&entry.path());
+                if depth < DEPTH_CAP && !is_left_out() {
+                    folders.push_back((entry.path(), depth + 1));
                 }
-            } else if kind.is_file()
-                && says::may_say(&place_in(package, &path), own.iter().any(|one| is_beside(one, &path)))
-            {
-                found.push(path);
+            } else if kind.is_file() && says::may_say(&below(&inside, &name), is_beside) {
+                found.push(entry.path());
             }
         }
     }
@@ -119,9 +123,9 @@ fn files(package: &Path, own: &BTreeSet<PathBuf>) -> Vec<PathBuf> {
 }
 
 /// Code beside a folder of migrations, or beside the folder that holds it, is often what runs them.
-fn is_beside(migrations: &Path, file: &Path) -> bool {
-    let folder = file.parent();
-    folder == migrations.parent() || folder == migrations.parent().and_then(Path::parent)
+fn is_beside(migrations: &Path, folder: &Path) -> bool {
+    let above = migrations.parent();
+    above == Some(folder) || above.and_then(Path::parent) == Some(folder)
 }
 
 impl Found {

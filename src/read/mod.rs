@@ -24,6 +24,22 @@ pub fn on_deep_stack<T: Send>(work: impl Fn() -> T + Sync) -> T {
         Err(_) => work(),
     })
 }
+/// Does one thing on a thread of its own, on such a stack, while another goes on here.
+pub fn side_by_side<A: Send, B>(one: impl Fn() -> A + Sync, other: impl FnOnce() -> B) -> (A, B) {
+    let one = &one;
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, one).ok();
+        let other = other();
+        let one = match thread.map(thread::ScopedJoinHandle::join) {
+            Some(Ok(done)) => done,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            // No thread to be had.
+            None => one(),
+        };
+        (one, other)
+    })
+}
+
 /// Less text than this is read sooner than threads start.
 const WORTH_THREADS: usize = 32 * 1024;
 

@@ -156,7 +156,7 @@ impl Schema {
     }
 
     /// The same, with those that some of the majors do not have.
-    pub(in crate::schema) fn all_constraints_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> + Clone {
+    pub(in crate::schema) fn all_constraints_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> {
         let ids = self.get_relation(table).and_then(Relation::as_table).map(|table| table.constraints.as_slice());
         ids.unwrap_or_default().iter().map(|id| self.constraint(*id))
     }

@@ -18,11 +18,17 @@ impl Schema {
     /// The first of that name that all majors have. Where some have another one, they part.
     pub(in crate::schema) fn named<'a>(
         &self,
-        rows: impl Iterator<Item = &'a Constraint> + Clone,
+        rows: impl Iterator<Item = &'a Constraint>,
         name: &Ident,
     ) -> Option<&'a Constraint> {
-        let mut named = rows.filter(|row| row.name == *name);
-        named.clone().find(|row| self.shows(row)).or_else(|| named.find(|row| self.is_shown(row)))
+        let mut unseen = None;
+        for row in rows.filter(|row| row.name == *name) {
+            if self.shows(row) {
+                return Some(row);
+            }
+            unseen = Some(row);
+        }
+        unseen.filter(|row| self.is_shown(row))
     }
 
     /// Whether a constraint of the schema has the name, as [`Schema::is_shown`].

@@ -20,6 +20,7 @@ use crate::schema::Told;
 use crate::source::{Piece, Sources};
 
 /// A dump as found.
+#[derive(Clone)]
 struct Dump {
     path: String,
     told: Told,
@@ -73,7 +74,8 @@ pub fn take(
     };
     let Some(dump) = found else { return Ok(Vec::new()) };
     if dump.holds_all_shipped(history) {
-        history.dump = in_work_tree(&history.layout.root, place).map(|dump| dump.kept(base.is_some(), sources));
+        let own = if base.is_some() { in_work_tree(&history.layout.root, place) } else { Some(dump.clone()) };
+        history.dump = own.map(|dump| dump.kept(base.is_some(), sources));
     }
     Ok(place_dump(history, dump, base.map(|(_, commit)| commit), sources))
 }

@@ -137,7 +137,7 @@ impl Change<'_> {
     }
 
     /// All rows of a table.
-    pub(super) fn rows_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> + Clone {
+    pub(super) fn rows_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> {
         let own = self.schema.table(table);
         own.constraints.iter().chain(&own.derived).filter_map(|id| self.schema.get_constraint(*id))
     }
