@@ -81,7 +81,7 @@ pub(super) fn check(project: &Project, plan: &Plan, end: &Start, shown: &Schema,
     let last = plan.history.migrations.iter().rposition(|one| one.judged)?;
     let at = MigrationRef { history: plan.index, migration: last };
     let top = project.sources.line(dump.source, 1);
-    let mut finding = dump_differs::finding(path, top, at, &lacks, &has, !of_dump.is_empty(), severity)?;
+    let mut finding = dump_differs::finding(path, top, at, &lacks, &has, severity)?;
     finding.if_certain(certain);
     Some(finding)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::dump;
-use crate::finding::{Finding, MigrationRef, Severity};
+use crate::finding::{FAILS, Finding, MigrationRef, Severity};
 use crate::history::{Context, Event, Parted, Plan, Start, Told, UnreadStep};
 use crate::project::Project;
 use crate::report::{Detail, Recorder};
@@ -47,6 +47,14 @@ impl Run {
         let (schema, settings) = (&end.state().schema, plan.settings);
         self.unknown_facts = settings.facts.iter().map(|fact| schema.find(&fact.table).is_none()).collect();
         let unread = self.unread.iter().any(|unread| unread.judged);
+        // What the migrations make where one of them fails, no dump can show.
+        let is_dump =
+            |span: Span| plan.migration_of(span).is_some_and(|one| plan.history.migrations[one].dump.is_some());
+        let fails = self.findings.iter().any(|finding| {
+            let of_dump = finding.because.iter().any(|because| is_dump(because.span));
+            finding.fault == FAILS && finding.severity > Severity::Note && !of_dump
+        });
+        let shown = shown.filter(|_| !fails);
         self.findings.extend(shown.and_then(|shown| dump::check(project, plan, end, shown, !unread)));
     }
 

@@ -1,25 +1,22 @@
 //! Databases that ran what the base ships, beside new ones that run the work tree: where their schemas end.
 
+mod ran;
+
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{
-    AfterFailure, Event, Framework, History, Late, Migration, Plan, SinceBase, State, TransactionUnit, replay, stops,
-};
+use crate::history::{Event, Framework, History, Late, Migration, Plan, SinceBase, State, replay};
 use crate::project::Project;
 use crate::read::on_deep_stack;
+use crate::rules::alike::renamed;
 use crate::rules::shipped::{self, Edit, deleted, renumbered};
-use crate::rules::stopped::doing;
 use crate::schema::difference::{Change, ChangeKind, Shared};
 use crate::settings::Settings;
 use crate::source::{Sources, Span};
 
 /// Edited migrations of which each is replayed for itself; what is left then is told of the next.
 const MOST_EDITED: usize = 6;
-const MOST_STOPS: usize = 24;
-/// Migrations after a stop that are run from it.
-const MOST_AFTER: usize = 64;
 
 /// What the rules on shipped migrations say.
 pub(super) fn check(
@@ -53,7 +50,12 @@ pub(super) fn check(
 /// Where a new migration fails on what a deleted one made, the databases that ran that do not come to where they would
 /// differ: it is one fault.
 pub(super) fn fails_first(findings: &mut Vec<Finding>) {
-    let failing = findings.iter().filter(|finding| finding.rule == "duplicate-object" && finding.migration.is_some());
+    // A trigger or a key comes after tables that were guarded: the new text is meant for such databases.
+    let is_text_anew = |finding: &&Finding| {
+        let whole = ["create-table", "create-type", "create-schema", "create-view", "create-sequence", "add-column"];
+        finding.rule == "duplicate-object" && finding.migration.is_some() && whole.contains(&finding.operation)
+    };
+    let failing = findings.iter().filter(is_text_anew);
     let makers: BTreeSet<_> = failing.flat_map(|finding| &finding.because).map(|because| because.span.source).collect();
     findings.retain(|finding| {
         let is_gone = finding.rule == "shipped-migration-deleted" && finding.operation == "deleted";
@@ -182,6 +184,8 @@ impl Ships<'_> {
         let alone = edited.len() == 1 && gone.is_empty();
         // Together they may come to nothing: a statement that moved from one to another.
         let nothing = all.is_empty();
+        // Of what deleted ones leave behind is told with them.
+        let changes_of_gone = if gone.is_empty() { Vec::new() } else { self.left_by(gone, new) };
         let (mut found, mut told, mut alike) = (Vec::new(), Vec::new(), Vec::new());
         for number in edited.iter().take(MOST_EDITED) {
             let changes = match (nothing, alone) {
@@ -190,10 +194,14 @@ impl Ships<'_> {
                 _ => {
                     let shipped = self.shipped(*number).unwrap_or(*number);
                     let with: Vec<usize> = fresh.iter().map(|one| if one == number { shipped } else { *one }).collect();
-                    self.differences(&self.end(&with), new)
+                    let mut changes = self.differences(&self.end(&with), new);
+                    // What the other texts, as shipped, have taken away or made otherwise is on no database.
+                    changes.retain(|change| all.iter().any(|one| one.name == change.name && one.kind == change.kind));
+                    changes.retain(|change| !is_of_kept_table(change, &changes_of_gone));
+                    changes
                 }
             };
-            if !changes.is_empty() && self.never_ran(*number) {
+            if self.never_ran(*number) {
                 told.extend(changes);
                 continue;
             }
@@ -201,7 +209,7 @@ impl Ships<'_> {
             if changes.is_empty() && stops.is_empty() {
                 alike.push(*number);
             } else {
-                found.extend(self.edit(*number, &changes, &stops, new));
+                found.extend(self.edit(*number, &changes, &stops, (before, new)));
             }
             told.extend(changes);
         }
@@ -210,11 +218,19 @@ impl Ships<'_> {
         for number in edited.iter().skip(MOST_EDITED) {
             match std::mem::take(&mut left) {
                 changes if changes.is_empty() => alike.push(*number),
-                changes => found.extend(self.edit(*number, &changes, &[], new)),
+                changes => found.extend(self.edit(*number, &changes, &[], (before, new))),
             }
         }
         found.extend(self.alike(&alike, false));
         found
+    }
+
+    /// What databases keep of deleted migrations.
+    fn left_by(&self, gone: &[usize], new: &State) -> Vec<Change> {
+        let is_edited = |one: &Migration| one.since_base == SinceBase::Shipped && !one.repeatable;
+        let mut left = self.differences(&self.end(&self.numbers(|one| !is_edited(one))), new);
+        left.retain(|change| !gone.is_empty() && change.kind == ChangeKind::Extra);
+        left
     }
 
     /// Edits that change no schema: what the runner makes of them is one fault, however many there are.
@@ -231,79 +247,13 @@ impl Ships<'_> {
         (behind.since_base == SinceBase::Shipped).then_some(edited + 1)
     }
 
-    /// The shipped text fails for certain where it stands: no database has come past it, and all run the new one.
-    fn never_ran(&self, edited: usize) -> bool {
-        let Some(shipped) = self.shipped(edited) else { return false };
-        let numbers = self.numbers(|one| one.since_base != SinceBase::Edited);
-        let Some(place) = numbers.iter().position(|number| *number == shipped) else { return false };
-        let mut history = self.of(&numbers[..=place]);
-        history.migrations[place].judged = true;
-        let plan = Plan::new(&history, 0, self.settings, Vec::new());
-        let mut fails = false;
-        replay(&plan, self.settings.postgres.newest, &mut |event| {
-            if let Event::Whole(whole) = event {
-                fails |= whole.course().failed.is_some() && !whole.course().unread;
-            }
-        });
-        fails
-    }
-
-    /// Where databases on which the shipped text stopped half way come to with all that follows, and would not if it
-    /// stood as it was shipped.
-    fn stops(&self, edited: usize, (before, new): (&State, &State), known: &[Change]) -> Vec<(String, Vec<Change>)> {
-        let Some(shipped) = self.shipped(edited) else { return Vec::new() };
-        let numbers = self.numbers(|one| one.since_base != SinceBase::Edited);
-        let Some(place) = numbers.iter().position(|number| *number == shipped) else { return Vec::new() };
-        let migration = &self.history.migrations[shipped];
-        let after = numbers.len() - place - 1;
-        if migration.transaction != TransactionUnit::Statement || after > MOST_AFTER {
-            return Vec::new();
-        }
-        // Last in the list, so that the others keep their order: the new text.
-        let mut history = self.of(&[numbers.as_slice(), &[edited]].concat());
-        let new_text = history.migrations.len() - 1;
-        history.migrations[place].judged = true;
-        let majors = [self.settings.postgres.newest];
-        let plan = Plan::new(&history, 0, self.settings, Vec::new());
-        let mut ends = Vec::new();
-        replay(&plan, majors[0], &mut |event| {
-            if let Event::Whole(whole) = event {
-                ends = stops(&whole.context, whole.course());
-            }
-        });
-        let mut found: Vec<(String, Vec<Change>)> = Vec::new();
-        for stop in ends.iter().filter(|stop| !stop.on_data().is_empty()).take(MOST_STOPS) {
-            let goes_on = |first: usize| {
-                let mut state = stop.state.clone();
-                if self.history.runner.after_failure == AfterFailure::RunsAgain {
-                    let again = plan.run_from(first, &state, &majors);
-                    if again.failed.is_some() {
-                        return None;
-                    }
-                    state = again.end;
-                }
-                for number in place + 1..new_text {
-                    state = plan.run_from(number, &state, &majors).end;
-                }
-                Some(state)
-            };
-            // It does not get on from here: that is another fault.
-            let Some(state) = goes_on(new_text) else { continue };
-            let own = goes_on(place).map(|state| differences(&state, before)).unwrap_or_default();
-            let is_known = |change: &Change| {
-                let is = |one: &&Change| one.name == change.name && one.kind == change.kind;
-                known.iter().any(|one| is(&one)) || own.iter().any(|one| is(&one) && one.text == change.text)
-            };
-            let mut changes = differences(&state, new);
-            changes.retain(|change| !is_known(change));
-            if !changes.is_empty() {
-                found.push((format!("from where {} fails", doing(&stop.step)), changes));
-            }
-        }
-        found
-    }
-
-    fn edit(&self, number: usize, changes: &[Change], stops: &[(String, Vec<Change>)], new: &State) -> Option<Finding> {
+    fn edit(
+        &self,
+        number: usize,
+        changes: &[Change],
+        stops: &[(String, Vec<Change>)],
+        (before, new): (&State, &State),
+    ) -> Option<Finding> {
         let own = self.history.migrations[number].source;
         // Another one makes it: what it lacks for is that the shipped text drops it.
         let is_others = |change: &&Change| {
@@ -315,7 +265,16 @@ impl Ships<'_> {
         let left_to_readers = stops.is_empty() && is_left_to_readers(&self.history.migrations[number], changes);
         // Where it stopped half way, a database is not what the dump shows.
         let kept_dump = self.history.kept_dump.as_deref().filter(|_| stops.is_empty());
-        let edit = Edit { changes, stops, left_to_readers, kept_dump, dropped: &dropped, ..self.edit_of(number) };
+        let renames = renamed(&before.schema, &new.schema, changes);
+        let edit = Edit {
+            changes,
+            stops,
+            left_to_readers,
+            kept_dump,
+            dropped: &dropped,
+            renames: &renames,
+            ..self.edit_of(number)
+        };
         shipped::edited(&edit, self.severities[0])
     }
 
@@ -333,6 +292,7 @@ impl Ships<'_> {
             stops: &[],
             certain: true,
             dropped: &[],
+            renames: &[],
             left_to_readers: false,
             kept_dump: None,
         }
@@ -354,7 +314,8 @@ impl Ships<'_> {
         if changes.is_empty() {
             return None;
         }
-        deleted(&places, &changes, self.history.kept_dump.as_deref(), self.severities[1])
+        let framework = self.history.framework;
+        deleted(&places, &changes, framework, self.history.kept_dump.as_deref(), self.severities[1])
     }
 
     /// Those that fail where they have run already, or change the schema once more.
@@ -422,6 +383,13 @@ fn is_left_to_readers(migration: &Migration, changes: &[Change]) -> bool {
     };
     let is_index = |change: &Change| change.kind == ChangeKind::Extra && change.object == "index";
     !changes.is_empty() && changes.iter().all(|change| is_index(change) && named(change))
+}
+
+/// It belongs to a table that databases keep whole.
+fn is_of_kept_table(change: &Change, kept: &[Change]) -> bool {
+    let mut tables = kept.iter().filter(|one| one.object == "table");
+    change.kind == ChangeKind::Extra
+        && tables.any(|table| change.name.strip_prefix(&table.name).is_some_and(|rest| rest.starts_with('.')))
 }
 
 /// What brings the one schema to the other, where that is certain.

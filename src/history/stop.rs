@@ -6,8 +6,8 @@ use std::sync::Arc;
 use imbl::Vector;
 
 use super::{Context, Course, Follows, Passage, Passed, Plan, State, Whole, course};
-use crate::operation::{Ident, LockMode, Operation, TableActionKind};
-use crate::schema::{Column, Phase, Relation, RelationId};
+use crate::operation::{CreateIndex, Ident, KeyPart, LockMode, Operation, TableActionKind};
+use crate::schema::{Column, ColumnId, IndexColumn, IndexKey, Phase, Relation, RelationId, Table};
 use crate::server::{DataCheck, DataCheckKind, SessionFacts, effects};
 use crate::version::{Major, Standing};
 
@@ -21,6 +21,8 @@ pub struct Stop {
     /// How far the step itself came, where it commits more than once.
     pub phase: Option<Phase>,
     pub state: State,
+    /// Those on which it comes about for that reason.
+    pub majors: Vec<Major>,
 }
 
 /// Why a step can fail although it is right.
@@ -129,63 +131,112 @@ impl Ended {
 
 /// The stops of a migration that took this course.
 pub fn stops(context: &Context, course: &Course) -> Vec<Stop> {
-    let Some(major) = context.majors.first().copied() else { return Vec::new() };
     let mut found = Vec::new();
     for (passed, unit) in course.units.iter().enumerate() {
         if found.len() >= MOST_STOPS {
             break;
         }
-        unit_stops(context, unit, passed, major, &mut found);
+        unit_stops(context, (course, unit), passed, &mut found);
     }
     found
 }
 
-fn unit_stops(context: &Context, unit: &Passage, passed: usize, major: Major, found: &mut Vec<Stop>) {
-    let alone = unit.steps.len() == 1;
-    let mut told = false;
-    for (step, before) in unit.steps.iter().zip(&unit.befores) {
-        if step.applied.failure().is_some() {
-            continue;
-        }
-        let effects = effects(&step.operation, &before.schema, major, &SessionFacts::default());
-        let may_hold_rows = |table: RelationId| !context.is_new(before, table) && before.data.emptied(table).is_none();
-        let after = step.around.as_ref().map(|around| &around.1);
-        let checks: Vec<DataCheck> = effects
-            .validates
-            .iter()
-            .filter(|check| {
-                may_hold_rows(check.relation) && !context.is_about_new_columns(before, after, &step.operation, check)
-            })
-            .cloned()
-            .collect();
+/// Why a step can fail on one major.
+struct Reasons {
+    major: Major,
+    checks: Vec<DataCheck>,
+    waits: bool,
+}
+
+fn reasons(context: &Context, step: &Passed, (start, before): (&State, &State)) -> Vec<Reasons> {
+    let may_hold_rows = |table: RelationId| !context.is_new(before, table) && before.data.emptied(table).is_none();
+    let after = step.around.as_ref().map(|around| &around.1);
+    let on = |major: &Major| {
+        let effects = effects(&step.operation, &before.schema, *major, &SessionFacts::default());
+        let can_fail = |check: &DataCheck| {
+            may_hold_rows(check.relation)
+                && !context.is_about_new_columns(before, after, &step.operation, check)
+                && !is_kept_by_another([start, before], &step.operation, check)
+        };
         let waits =
             effects.locks.iter().any(|(table, mode)| *mode >= LockMode::ShareUpdateExclusive && may_hold_rows(*table));
-        let mut add = |why: Why, phase: Option<Phase>, state: State| {
-            found.push(Stop { step: step.clone(), why, passed, phase, state });
+        Reasons { major: *major, checks: effects.validates.into_iter().filter(can_fail).collect(), waits }
+    };
+    context.majors.iter().map(on).collect()
+}
+
+fn unit_stops(context: &Context, (course, unit): (&Course, &Passage), passed: usize, found: &mut Vec<Stop>) {
+    let alone = unit.steps.len() == 1;
+    let start = course.units.first().map_or(&unit.before, |first| &first.before);
+    let mut told = false;
+    for (step, before) in unit.steps.iter().zip(&unit.befores) {
+        if step.applied.failure().is_some() || !alone && (passed == 0 || told) {
+            continue;
+        }
+        let reasons = reasons(context, step, (start, before));
+        let of = |wanted: &dyn Fn(&Reasons) -> bool| -> Vec<Major> {
+            reasons.iter().filter(|one| wanted(one)).map(|one| one.major).collect()
+        };
+        let on_data = of(&|one| !one.checks.is_empty());
+        let checks = reasons.iter().map(|one| &one.checks).find(|checks| !checks.is_empty()).cloned();
+        let mut add = |why: Why, phase: Option<Phase>, state: State, majors: Vec<Major>| {
+            if !majors.is_empty() {
+                found.push(Stop { step: step.clone(), why, passed, phase, state, majors });
+            }
         };
         if alone {
             for phase in [Phase::Early, Phase::Late] {
                 let Some(schema) = before.schema.left_by(&step.operation, &step.origin, phase) else { continue };
-                // Duplicates end a build before its last wait.
-                let data = phase == Phase::Early && !checks.is_empty();
-                let why = if data { Why::Data(checks.clone()) } else { Why::Cancelled };
-                add(why, Some(phase), State { schema: Arc::new(schema), data: before.data.clone() });
+                let state = State { schema: Arc::new(schema), data: before.data.clone() };
                 told = true;
+                // Duplicates end a build before its last wait.
+                if let Some(checks) = checks.clone().filter(|_| phase == Phase::Early) {
+                    add(Why::Data(checks), Some(phase), state.clone(), on_data.clone());
+                    add(Why::Cancelled, Some(phase), state, of(&|one| one.checks.is_empty()));
+                } else {
+                    add(Why::Cancelled, Some(phase), state, context.majors.to_vec());
+                }
             }
         }
         if passed == 0 || told {
             continue;
         }
         // One reason is enough: the transaction leaves the same, whichever of its steps fails.
-        if !checks.is_empty() {
-            add(Why::Data(checks), None, unit.before.clone());
+        if let Some(checks) = checks {
+            add(Why::Data(checks), None, unit.before.clone(), on_data);
             told = true;
-        } else if waits && step.certain {
+        }
+        let waiting = of(&|one| one.checks.is_empty() && one.waits);
+        if !waiting.is_empty() && step.certain {
             let why = if unit.lock_timeout { Why::LockTimeout } else { Why::Cancelled };
-            add(why, None, unit.before.clone());
+            add(why, None, unit.before.clone(), waiting);
             told = true;
         }
     }
+}
+
+/// A unique key over some of the columns stands, or stood until this migration: no two rows are alike in all of them.
+fn is_kept_by_another(states: [&State; 2], operation: &Operation, check: &DataCheck) -> bool {
+    let Operation::CreateIndex(create) = operation else { return false };
+    if check.kind != DataCheckKind::Unique || create.nulls_not_distinct {
+        return false;
+    }
+    states.into_iter().any(|state| {
+        let Some(table) = state.schema.get_relation(check.relation).and_then(Relation::as_table) else { return false };
+        let wanted: Vec<ColumnId> = key_columns(create, table).map(|column| column.id).collect();
+        table.indexes.iter().filter_map(|id| state.schema.get_relation(*id)?.as_index()).any(|index| {
+            let is_wanted = |part: &IndexColumn| matches!(&part.key, IndexKey::Column(id) if wanted.contains(id));
+            index.unique && index.valid && index.filter.is_none() && index.parts.iter().all(is_wanted)
+        })
+    })
+}
+
+/// The columns that an index is over; expressions are none.
+fn key_columns<'a>(create: &'a CreateIndex, table: &'a Table) -> impl Iterator<Item = &'a Column> {
+    create.parts.iter().filter_map(|part| match &part.key {
+        KeyPart::Column(name) => table.column(name),
+        KeyPart::Expression(_) => None,
+    })
 }
 
 impl Context<'_> {
@@ -210,6 +261,17 @@ impl Context<'_> {
             let safe = |name: &Ident| table.column(name).is_some_and(|one| is_new(one) && one.default.is_some());
             return set.clone().next().is_some() && set.all(safe);
         }
+        // Its rows hold NULL there, which is like nothing.
+        if check.kind == DataCheckKind::Unique
+            && let Operation::CreateIndex(create) = operation
+            && !create.nulls_not_distinct
+        {
+            let is_empty = |column: &Column| {
+                let fills = before.data.column_fills(check.relation, column.id);
+                is_new(column) && column.default.is_none() && column.identity.is_none() && fills.is_empty()
+            };
+            return key_columns(create, table).any(is_empty);
+        }
         let row = check.constraint.as_ref().zip(after);
         let row = row.and_then(|(name, after)| after.schema.find_constraint(check.relation, name));
         row.is_some_and(|row| {
@@ -233,5 +295,11 @@ impl Plan<'_> {
     /// A migration's course from a state, on the first of these majors.
     pub fn run_from(&self, number: usize, state: &State, majors: &[Major]) -> Course {
         course(self, number, &self.history.migrations[number].up, state, majors, Follows::SchemaAndData)
+    }
+
+    /// Its down from a state; `None` where it has none.
+    pub fn run_back(&self, number: usize, state: &State, majors: &[Major]) -> Option<Course> {
+        let down = self.history.migrations[number].down.as_ref()?;
+        Some(course(self, number, down, state, majors, Follows::Schema))
     }
 }

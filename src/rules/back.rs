@@ -163,8 +163,15 @@ fn said(whole: &Whole, column: &Ident) -> Option<Shown> {
     if let Some(comment) = comment {
         return Some(Shown { span: comment.span, text: "says that it may be NULL".to_owned() });
     }
-    let first = whole.steps.first().filter(|_| says(&migration.name))?;
-    Some(Shown { span: first.origin.span, text: format!("`{}` lets NULL in, by its name", migration.name) })
+    let lets_in = |step: &&Passed| match &step.operation {
+        Operation::AlterTable(alter) => alter
+            .actions
+            .iter()
+            .any(|action| matches!(&action.kind, TableActionKind::DropNotNull { column: name } if name == column)),
+        _ => false,
+    };
+    let step = whole.steps.iter().find(lets_in).or(whole.steps.first()).filter(|_| says(&migration.name))?;
+    Some(Shown { span: step.origin.span, text: format!("`{}` lets NULL in, by its name", migration.name) })
 }
 
 /// What a down is expected to bring back: not extensions and schemas, which others may use by then, nor what nothing can.

@@ -2,7 +2,7 @@
 
 use super::{bare, say, shipped};
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::schema::difference::{Aspect, Change, ChangeKind, statements};
+use crate::schema::difference::{Change, ChangeKind};
 use crate::source::Span;
 
 /// Active Record leaves out of its dump the names that it made of a table's and its columns'.
@@ -12,14 +12,12 @@ pub fn is_made_name(change: &Change) -> bool {
 }
 
 /// One finding for a dump. `lacks` brings what the migrations make to the dump, `has` the dump to that.
-/// One that nobody wrote anew says nothing of what should be.
 pub fn finding(
     path: &str,
     top: Span,
     at: MigrationRef,
     lacks: &[Change],
     has: &[Change],
-    is_written: bool,
     severity: Severity,
 ) -> Option<Finding> {
     if lacks.is_empty() {
@@ -44,20 +42,11 @@ pub fn finding(
     for (span, object, name) in in_dump.iter().skip(1).take(3) {
         finding.because(*span, format!("the dump has {object} `{}`", say::short(name)));
     }
-    // What the migrations make and the dump forgot is to be written into it, not taken back.
-    // So is a constraint that they have validated since it was written.
-    let is_behind = |change: &Change| change.kind == ChangeKind::Extra || change.aspect == Aspect::Valid { now: true };
-    let beyond: Vec<Change> = lacks.iter().filter(|change| !is_behind(change)).cloned().collect();
-    let statements: Vec<String> = statements(&beyond).iter().map(|sql| format!("{sql};")).collect();
-    finding.instead(match statements.is_empty() || !is_written {
-        true => "run the migrations on a database that holds what is shipped, and commit the dump that they write"
-            .to_owned(),
-        false => format!(
-            "-- run the migrations on a database that holds what is shipped, and commit the dump that they write;\n\
-             -- if the dump is what should be, a migration must say so\n{}",
-            statements.join("\n")
-        ),
-    });
+    // What SQL would bring the migrations to the dump is nobody's: most of what only a dump has is left from elsewhere.
+    finding.instead(
+        "run the migrations on a database that holds what is shipped, and commit the dump that they write; what should \
+         be there besides, a migration must make",
+    );
     Some(finding)
 }
 

@@ -1,24 +1,33 @@
 //! Whether a migration's own way back ends in the state before: what the down leaves out, takes too much of, or fails at.
 
-use super::back::{column_of, is_copied, is_in_transaction, is_taken, is_told, is_wider, printed};
+use super::back::{column_of, is_copied, is_told, is_wider, printed};
 use super::rollback::way_back;
+use super::together::taken_back;
+use super::undoing::{mend, way_out};
 use super::{Findings, say};
 use crate::finding::Severity;
-use crate::history::{Course, Passed, Whole};
-use crate::operation::{Ident, Node, Operation, Origin, Ruby, RubyKind, TableActionKind, walk};
-use crate::schema::difference::{Aspect, Change, ChangeKind, Repair, Shared, Stage, same_index, statements};
-use crate::schema::{ColumnId, ConstraintId, Failure, FailureKind, RelationId, Schema};
+use crate::history::{Course, Passed, SinceBase, Whole};
+use crate::operation::{Node, Operation, Origin, Ruby, RubyKind, walk};
+use crate::schema::difference::{Aspect, Change, ChangeKind, Repair, Shared, Stage, same_index};
+use crate::schema::{ColumnId, ConstraintId, Failure, Function, RelationId, RelationKind, Schema};
 use crate::source::Span;
 
 pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
     let Some(course) = way_back(whole) else { return };
     if let Some((step, failure)) = &course.failed {
-        return report_failure(step, failure, findings);
+        // Where all of the change is taken back, it passes.
+        if taken_back(whole).is_none() {
+            report_failure(whole, step, failure, findings);
+        }
+        return;
     }
-    let before = &whole.before.schema;
-    let changes = course.end.schema.difference(before, Shared::Since(before));
-    let told = |change: &Change| is_told(whole, change, &course.end.schema);
-    let changes = renamed_indexes(changes.into_iter().filter(told).collect(), &course.end.schema, before);
+    let mut changes = left_out(whole, &whole.before.schema, &course.end.schema);
+    if !changes.is_empty()
+        && let Some(all) = taken_back(whole)
+    {
+        let left = left_out(whole, &all.before.schema, &all.end.schema);
+        changes.retain(|change| left.iter().any(|one| one.name == change.name && one.object == change.object));
+    }
     let Some(first) = changes.first() else { return };
     let decided = empty_down(whole);
     if decided == Some(Decision::Explained) {
@@ -51,144 +60,68 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
     finding.instead = way_out(whole, !spared.is_empty(), &changed);
 }
 
+/// What a way back does not bring to where it was.
+fn left_out(whole: &Whole, before: &Schema, end: &Schema) -> Vec<Change> {
+    let changes = end.difference(before, Shared::Since(before));
+    let is_news = |change: &Change| is_told(whole, change, end) && !is_edited_text(whole, before, change);
+    let changes = changes.into_iter().filter(is_news).collect();
+    renamed_indexes(without_own_sequences(changes, end, before), end, before)
+}
+
+/// What stood before comes from the shipped text of a file that this change edits: its new text may be what the down brings.
+fn is_edited_text(whole: &Whole, before: &Schema, change: &Change) -> bool {
+    let plan = whole.context.plan;
+    let is_it = |function: &&Function| change.name.split('(').next().is_some_and(|name| function.name.prints_as(name));
+    let is_shipped = |function: &Function| {
+        let maker = plan.migration_of(function.existence.origin().span);
+        maker
+            .and_then(|number| plan.history.migrations.get(number))
+            .is_some_and(|one| one.since_base == SinceBase::Shipped)
+    };
+    change.kind == ChangeKind::Differs
+        && change.object == "function"
+        && before.functions().find(is_it).is_some_and(is_shipped)
+}
+
+/// A column has a sequence of its own as before: nobody asks for its name.
+fn without_own_sequences(mut changes: Vec<Change>, end: &Schema, before: &Schema) -> Vec<Change> {
+    let owner = |schema: &Schema, change: &Change| {
+        let relation = schema.relations().find(|one| one.name.prints_as(&change.name))?;
+        let RelationKind::Sequence(sequence) = &relation.kind else { return None };
+        let (table, column) = sequence.owned_by?;
+        Some((schema.get_relation(table)?.name.clone(), schema.column_name(table, column)))
+    };
+    let of = |changes: &[Change], kind: ChangeKind, schema: &Schema| -> Vec<_> {
+        let all = changes.iter().filter(|change| change.object == "sequence" && change.kind == kind);
+        all.filter_map(|change| owner(schema, change)).collect()
+    };
+    let (stay, lack) = (of(&changes, ChangeKind::Extra, end), of(&changes, ChangeKind::Missing, before));
+    changes.retain(|change| {
+        let own = match change.kind {
+            _ if change.object != "sequence" => None,
+            ChangeKind::Extra => owner(end, change).filter(|own| lack.contains(own)),
+            ChangeKind::Missing => owner(before, change).filter(|own| stay.contains(own)),
+            ChangeKind::Differs => None,
+        };
+        own.is_none()
+    });
+    changes
+}
+
 /// The up found it there and left it: the down takes away what it did not make.
 fn is_spared(whole: &Whole, change: &Change) -> bool {
     let there = standing(&whole.before.schema, change);
     change.kind == ChangeKind::Missing && there.is_some() && there == standing(&whole.after.schema, change)
 }
 
-fn way_out(whole: &Whole, spared: bool, changed: &[Change]) -> Option<String> {
-    let down = down_of(whole);
-    let leave =
-        "-- the down leaves alone what is there before the up: guard both in the same way, or let the down do nothing";
-    let mut parts: Vec<String> = spared.then(|| leave.to_owned()).into_iter().collect();
-    let (anew, others): (Vec<Change>, Vec<Change>) =
-        changed.iter().cloned().partition(|change| is_made_anew(whole, change));
-    let mut again = columns_again(whole, &anew);
-    let (mut others, sequences): (Vec<Change>, Vec<Change>) =
-        others.into_iter().partition(|change| anew.is_empty() || change.object != "sequence");
-    // A default that counts on a sequence comes after it, and its owner last.
-    if !sequences.is_empty() {
-        again.extend(sequences);
-    } else {
-        others.extend(sequences);
-    }
-    if !again.is_empty() {
-        parts.push(format!("-- in {down}, in the place of the column that it makes"));
-        parts.extend(statements(&again).iter().map(|sql| format!("{sql};")));
-    }
-    let (fills, others): (Vec<Change>, Vec<Change>) =
-        others.into_iter().partition(|change| change.aspect == Aspect::NotNull { now: false });
-    let missing: Vec<String> = statements(&others).iter().map(|sql| format!("{};", in_its_unit(whole, sql))).collect();
-    if !missing.is_empty() || !fills.is_empty() {
-        parts.push(format!("-- in {down}, beside what it does"));
-    }
-    if missing.iter().any(|sql| sql.contains(" INDEX ") && sql.starts_with("CREATE")) && is_in_transaction(whole) {
-        parts.push(
-            "-- (it blocks writes while it builds; CONCURRENTLY asks for a migration outside of a transaction)"
-                .to_owned(),
-        );
-    }
-    parts.extend(missing);
-    parts.extend(fills.iter().flat_map(|change| not_null_again(whole, change)));
-    (!parts.is_empty()).then(|| parts.join("\n"))
-}
-
-/// `change` has no text of its way back.
-pub(super) fn down_of(whole: &Whole) -> &'static str {
-    let nodes = whole.context.migration.down.iter().flat_map(|down| &down.nodes);
-    let mut scripts = nodes.filter_map(|node| match node {
-        Node::Ruby(script) => Some(&script.file.body),
-        _ => None,
-    });
-    let Some(body) = scripts.next() else { return "the down" };
-    let (mut down, mut change) = (false, false);
-    walk(body, &mut |node| {
-        if let RubyKind::Method(method) = &node.kind {
-            down |= &*method.name == "down";
-            change |= &*method.name == "change";
-        }
-    });
-    if change && !down { "a `down`, with `up` in the place of `change`" } else { "the down" }
-}
-
-/// In a transaction no index is built or dropped CONCURRENTLY.
-fn in_its_unit(whole: &Whole, sql: &str) -> String {
-    match is_in_transaction(whole) {
-        true => sql.replacen(" INDEX CONCURRENTLY ", " INDEX ", 1),
-        false => sql.to_owned(),
-    }
-}
-
-/// The up drops the column, and the down makes another one of its name.
-fn is_made_anew(whole: &Whole, change: &Change) -> bool {
-    change.kind == ChangeKind::Differs && change.object == "column" && is_taken(&whole.after.schema, &change.name)
-}
-
-/// The columns as they were, each in one statement: a default fills the rows that a NOT NULL asks for.
-fn columns_again(whole: &Whole, anew: &[Change]) -> Vec<Change> {
-    let before = &whole.before.schema;
-    let all = whole.after.schema.difference(before, Shared::Since(before));
-    let is_own = |one: &Change| {
-        one.kind == ChangeKind::Missing && one.object == "column" && anew.iter().any(|change| change.name == one.name)
-    };
-    all.into_iter().filter(is_own).collect()
-}
-
-/// NOT NULL on rows that may hold NULL by then.
-fn not_null_again(whole: &Whole, change: &Change) -> Vec<String> {
-    let Some((table, _)) = change.name.rsplit_once('.') else { return Vec::new() };
-    let Some(column) = column_of(&whole.before.schema, &change.name) else { return Vec::new() };
-    let name = &column.name;
-    if column.default.is_some() {
-        return vec![
-            format!("UPDATE {table} SET {name} = DEFAULT WHERE {name} IS NULL;"),
-            format!("ALTER TABLE {table} ALTER COLUMN {name} SET NOT NULL;"),
-        ];
-    }
-    vec![
-        "-- new rows are refused, and those written since stay until they are mended: SET NOT NULL would fail on them"
-            .to_owned(),
-        format!("ALTER TABLE {table} ADD CONSTRAINT {} CHECK ({name} IS NOT NULL) NOT VALID;", not_null_name(name)),
-    ]
-}
-
-pub(super) fn not_null_name(column: &Ident) -> Ident {
-    Ident::new(format!("{}_not_null", column.as_str()))
-}
-
-fn report_failure(step: &Passed, failure: &Failure, findings: &mut Findings) {
+fn report_failure(whole: &Whole, step: &Passed, failure: &Failure, findings: &mut Findings) {
     let message = format!("cannot be taken back: the down stops here, {}", failure.message);
     let finding = findings.report(&step.origin, "down fails", true, message);
     finding.object(&failure.object);
     if let Some(because) = &failure.because {
         finding.because(because.span, "makes it so");
     }
-    finding.instead(mend(step, failure));
-}
-
-/// What helps a down that fails.
-fn mend(step: &Passed, failure: &Failure) -> String {
-    if let (FailureKind::NoCast, Operation::AlterTable(alter)) = (failure.kind, &step.operation) {
-        let typed = alter.actions.iter().find_map(|action| match &action.kind {
-            TableActionKind::AlterColumnType { column, data_type, .. } => Some((column, data_type)),
-            _ => None,
-        });
-        if let Some((column, to)) = typed {
-            return format!(
-                "-- in the down: TYPE {to} USING {column}::{to} (in Rails `using: \"{column}::{to}\"`), once the values fit"
-            );
-        }
-    }
-    let opposite = "-- let the down take back what the up of this migration does, in the opposite order";
-    match failure.kind {
-        FailureKind::Missing => {
-            format!(
-                "{opposite};\n-- what is gone or has its old name by then needs no statement, or one with IF EXISTS"
-            )
-        }
-        _ => opposite.to_owned(),
-    }
+    finding.instead(mend(whole, step, failure));
 }
 
 /// An index that stands again, under another name, is one index.

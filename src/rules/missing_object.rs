@@ -3,10 +3,42 @@
 use super::Findings;
 use crate::finding::FAILS;
 use crate::history::{SinceBase, Step};
-use crate::schema::{Failure, FailureKind};
+use crate::operation::{Operation, Origin};
+use crate::schema::{Existence, Failure, FailureKind, Relation};
 
 pub fn check(step: &Step, findings: &mut Findings) {
     report(step, FailureKind::Missing, findings);
+    made_later(step, findings);
+}
+
+/// Only a statement that names it shows that it is there.
+fn assumed<'a>(step: &'a Step, failure: &Failure) -> Option<(&'a Relation, &'a Origin)> {
+    let relation = step.before.schema.relations().find(|one| one.name.prints_as(&failure.object))?;
+    match &relation.existence {
+        Existence::Assumed { first_named } => Some((relation, first_named)),
+        Existence::Created { .. } | Existence::Maybe { .. } => None,
+    }
+}
+
+/// What is there or not, it cannot get the name that it has.
+fn is_own_name(step: &Step) -> bool {
+    matches!(step.operation, Operation::Rename(rename) if rename.part.is_none() && rename.object.name == rename.to)
+}
+
+/// The migration makes further down what a statement of it names already.
+fn made_later(step: &Step, findings: &mut Findings) {
+    let Some(failure) = step.applied.failure().filter(|failure| failure.kind == FailureKind::Duplicate) else { return };
+    let Some((relation, named)) = assumed(step, failure).filter(|_| step.certain && failure.certain) else { return };
+    if named.span.source != step.origin.span.source || step.context.migration.source != named.span.source {
+        return;
+    }
+    let name = relation.name.short();
+    let message = format!("this statement fails: relation \"{name}\" does not exist yet (SQLSTATE 42P01)");
+    let finding = findings.report(named, "names", true, message);
+    finding.object(&relation.name);
+    finding.one_per(FAILS);
+    finding.because(step.origin.span, format!("makes `{name}`"));
+    finding.instead(format!("-- make `{name}` first"));
 }
 
 /// Says that a statement fails, as PostgreSQL will say it, and what makes it so.
@@ -15,7 +47,8 @@ pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
     let Failure { state, message, object, because, certain, .. } = failure;
     // A guard that cannot be decided, or an object that may or may not be there, is no reason to call a statement
     // wrong: histories that ran in production are full of them.
-    if !(step.certain && *certain) {
+    let unseen = kind == FailureKind::Duplicate && assumed(step, failure).is_some() && !is_own_name(step);
+    if !(step.certain && *certain) || unseen {
         return;
     }
     let plan = step.context.plan;
@@ -37,6 +70,10 @@ pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
     );
     finding.object(object);
     finding.one_per(FAILS);
+    if is_own_name(step) {
+        finding.instead("-- it renames what has the name already: name what is to be renamed");
+        return;
+    }
     if gone.is_some() {
         finding.instead(
             "-- bring the deleted migration back as it was shipped, and say in a new one what is to be otherwise",

@@ -17,6 +17,7 @@ mod weight;
 
 pub use subject::{FACTS, FIELDS, OPERATIONS};
 
+pub mod alike;
 mod back;
 mod backfill;
 mod backfill_before_sync;
@@ -90,11 +91,13 @@ mod swap_loses_guarantee;
 mod sync;
 mod sync_misses_column;
 mod table_shape;
+mod together;
 mod tracking;
 mod transaction_control;
 mod trigger_cycle;
 mod trigger_uses_missing_object;
 mod type_change_rewrite;
+mod undoing;
 mod unique_nulls;
 mod used_by_functions;
 mod used_by_models;

@@ -33,7 +33,9 @@ fn tried<'a>(whole: &Whole<'a>) -> Vec<&'a Stop> {
     };
     let mut seen = BTreeSet::new();
     let stops = whole.stops().iter().filter(likely);
-    stops.filter(|stop| seen.insert((stop.passed, stop.phase == Some(Phase::Late)))).take(TRIED).collect()
+    let is_new =
+        |stop: &&Stop| seen.insert((stop.passed, stop.phase == Some(Phase::Late), stop.majors.first().copied()));
+    stops.filter(is_new).take(TRIED).collect()
 }
 
 fn again(whole: &Whole, stop: &Stop) -> Course {
@@ -209,8 +211,13 @@ fn after_stop(whole: &Whole, findings: &mut Findings) {
             finding.stops.push(stopped::line(whole, stop));
             if change.object == "index" {
                 // Beside another statement of one simple query neither could run.
+                let guarded = matches!(&stop.step.operation, Operation::CreateIndex(create) if !create.if_not_exists);
                 let place = match whole.context.migration.transaction {
-                    TransactionUnit::SimpleQuery => "-- in a migration of its own, just before this one",
+                    // What stands in a migration before it has run by then, and does not run again.
+                    TransactionUnit::SimpleQuery => {
+                        "-- without IF NOT EXISTS: run again it fails instead of passing, and whoever sees that runs"
+                    }
+                    _ if guarded => "-- before what asks whether it is there, outside of a transaction as it is",
                     _ => "-- on the line before it, outside of a transaction as it is",
                 };
                 finding.instead(format!("{place}\nDROP INDEX CONCURRENTLY IF EXISTS {};", change.name));

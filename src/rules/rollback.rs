@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::back::{Shown, is_copied, nulls_are_meant, says_that_it_may_fail};
-use super::inverse::{down_of, not_null_name};
+use super::together::taken_back;
+use super::undoing::{down_of, fill_first};
 use super::{Findings, say, stopped};
 use crate::finding::Severity;
 use crate::history::{Course, Passed, Whole};
@@ -61,7 +62,8 @@ pub fn restores_constraint(whole: &Whole, findings: &mut Findings) {
                     TableActionKind::SetNotNull { column } => not_null_again(whole, table, column),
                     _ => None,
                 };
-                if let Some(what) = what {
+                let mended = || taken_back(whole).is_some_and(|all| all.sooner.iter().any(|one| is_filled(one, table)));
+                if let Some(what) = what.filter(|_| !mended()) {
                     report_restored(whole, step, table, &what, findings);
                 }
             }
@@ -91,7 +93,6 @@ fn restored(before: &Schema, after: &Schema, end: &Schema, table: &Relation, nam
         kind: kind(row),
         meant: replaced,
         shown: None,
-        default: false,
     })
 }
 
@@ -137,8 +138,6 @@ struct Restored {
     meant: bool,
     /// What shows it of a NULL.
     shown: Option<Shown>,
-    /// The column gives its rows a value.
-    default: bool,
 }
 
 fn kind(row: &Constraint) -> &'static str {
@@ -164,7 +163,6 @@ fn not_null_again(whole: &Whole, table: &Relation, column: &Ident) -> Option<Res
         kind: "NOT NULL",
         meant: shown.is_some(),
         shown,
-        default: table.as_table().and_then(|table| table.column(column)).is_some_and(|one| one.default.is_some()),
     })
 }
 
@@ -190,16 +188,11 @@ fn report_restored(whole: &Whole, step: &Passed, table: &Relation, what: &Restor
     }
     let (column, down) = (&what.name, down_of(whole));
     finding.instead(match what.kind {
-        "NOT NULL" if what.default => {
-            format!("-- in {down}, before it\nUPDATE {} SET {column} = DEFAULT WHERE {column} IS NULL;", table.name)
+        "NOT NULL" => {
+            let known = table.as_table().and_then(|table| table.column(column));
+            let fill = known.map(|known| fill_first(&whole.after.schema, &table.name.to_string(), known));
+            format!("-- in {down}, before it\n{}", fill.unwrap_or_default().join("\n"))
         }
-        // A NOT NULL can be NOT VALID from 18 on only, a key never.
-        "NOT NULL" => format!(
-            "-- in {down}, in its place: new rows are refused, old ones are mended later\n\
-             ALTER TABLE {} ADD CONSTRAINT {} CHECK ({column} IS NOT NULL) NOT VALID;",
-            table.name,
-            not_null_name(column),
-        ),
         "check" | "foreign key" => {
             format!("-- in {down}: NOT VALID, and VALIDATE once the rows that do not fit are mended")
         }

@@ -1,5 +1,6 @@
 //! Migrations that are shipped and changed since: what databases that ran them have, and new ones do not.
 
+use super::alike::Renamed;
 use super::back::is_wider;
 use super::{bare, say};
 use crate::finding::{Finding, MigrationRef, Severity};
@@ -29,6 +30,8 @@ pub struct Edit<'a> {
     pub certain: bool,
     /// Tables that the shipped text drops and the new one does not.
     pub dropped: &'a [String],
+    /// What both have, under two names.
+    pub renames: &'a [Renamed],
     /// All that databases keep are indexes, and a comment of the new text says how to make them.
     pub left_to_readers: bool,
     /// New databases are made from this dump, which the change leaves as it was.
@@ -95,7 +98,7 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
         (true, _) => "-- bring back the shipped text: what differs does nothing".to_owned(),
         (_, true) => way_out("-- bring back the shipped text, and say the rest in a new migration", &all),
         // A shipped text that failed where rows stood in its way is better mended than brought back.
-        (_, false) => converge(&all, edit.dropped),
+        (_, false) => converge(&all, edit.dropped, edit.renames),
     });
     if !all.is_empty() && of_runner.is_none() && all.iter().all(is_wider_there) {
         // Whatever is written to the others is taken there too.
@@ -128,6 +131,7 @@ fn agrees_with_dump(finding: &mut Finding, dump: &str) {
 pub fn deleted(
     gone: &[(MigrationRef, Span)],
     changes: &[Change],
+    framework: Framework,
     kept_dump: Option<&str>,
     severity: Severity,
 ) -> Option<Finding> {
@@ -137,7 +141,8 @@ pub fn deleted(
         1 => (" and one more are gone".to_owned(), "them"),
         count => (format!(" and {count} more are gone"), "them"),
     };
-    let message = format!("this shipped migration{gone}: databases that ran {it} {}", differences(changes));
+    let mut message = format!("this shipped migration{gone}: databases that ran {it} {}", differences(changes));
+    message.push_str(&if_missing(framework, it));
     let mut finding = bare("shipped-migration-deleted", severity, Some(*at), *place, "deleted", message);
     for change in changes {
         finding.object(&change.name);
@@ -145,11 +150,29 @@ pub fn deleted(
     for (_, place) in rest.iter().take(5) {
         finding.because(*place, "gone too");
     }
-    finding.instead(way_out("-- take back what they made in a new migration, or bring the files back", changes));
+    // With the file, new databases have what it made too: what takes it back runs on both.
+    let (file, it) = if rest.is_empty() { ("the file", "it") } else { ("the files", "them") };
+    let left: Vec<Change> = changes.iter().filter(|change| change.kind == ChangeKind::Extra).cloned().collect();
+    let bring = format!("-- bring {file} back as shipped");
+    finding.instead(match left.is_empty() {
+        true => bring,
+        false => way_out(&format!("{bring}; what is not wanted of {it}, take back in a new migration"), &left),
+    });
     if let Some(dump) = kept_dump {
         agrees_with_dump(&mut finding, dump);
     }
     Some(finding)
+}
+
+/// What a runner says to a migration that ran and whose file it does not find.
+fn if_missing(framework: Framework, them: &str) -> String {
+    match framework {
+        Framework::Sqlx | Framework::Refinery => {
+            format!("; {} runs nothing any more where it misses {them}", framework.name())
+        }
+        Framework::Flyway => format!("; Flyway runs nothing any more where it misses {them} below a newer one"),
+        _ => String::new(),
+    }
 }
 
 /// The same rule: its text stands under another version now, which databases have not run.
@@ -174,7 +197,7 @@ fn is_wider_there(change: &Change) -> bool {
 }
 
 /// What makes databases of both texts alike, as far as that is worth it.
-fn converge(changes: &[Change], dropped: &[String]) -> String {
+fn converge(changes: &[Change], dropped: &[String], renames: &[Renamed]) -> String {
     let is_of = |change: &Change, table: &String| {
         let own = change.name.strip_prefix(table.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         let on = |sql: &str| {
@@ -186,13 +209,16 @@ fn converge(changes: &[Change], dropped: &[String]) -> String {
     };
     let is_gone =
         |change: &&Change| change.kind == ChangeKind::Missing && dropped.iter().any(|table| is_of(change, table));
-    let told: Vec<Change> =
-        changes.iter().filter(|change| !is_gone(change) && !is_wider_there(change)).cloned().collect();
+    let is_renamed = |change: &Change| renames.iter().any(|one| one.covers(change));
+    let told = changes.iter().filter(|change| !is_gone(change) && !is_wider_there(change) && !is_renamed(change));
+    let told: Vec<Change> = told.cloned().collect();
     let mut parts = Vec::new();
+    if !renames.is_empty() {
+        parts.push("-- for what has run the shipped text, in a new migration, so that the rows stay".to_owned());
+        parts.extend(renames.iter().map(|one| format!("{};", one.sql)));
+    }
     if !told.is_empty() {
-        let outside = told.iter().flat_map(|change| &change.repairs).any(|one| one.sql.contains(" CONCURRENTLY "));
-        let outside = if outside { ", outside of a transaction" } else { "" };
-        let words = format!("-- for what has run the shipped text, in a new migration{outside}");
+        let words = "-- for what has run the shipped text, in a new migration".to_owned();
         if told.iter().any(|change| matches!(change.aspect, Aspect::Type { .. })) {
             parts.push(format!(
                 "{words} (a change of type may rewrite the table, which nothing else gets at meanwhile)"
@@ -219,7 +245,16 @@ fn converge(changes: &[Change], dropped: &[String]) -> String {
 
 fn way_out(words: &str, changes: &[Change]) -> String {
     let statements: Vec<String> = statements(changes).iter().map(|sql| format!("{sql};")).collect();
-    if statements.is_empty() { words.to_owned() } else { format!("{words}\n{}", statements.join("\n")) }
+    if statements.is_empty() {
+        return words.to_owned();
+    }
+    let alone = statements.len() > 1 && statements.iter().any(|sql| sql.contains(" INDEX CONCURRENTLY "));
+    let alone = if alone {
+        "\n-- (what is CONCURRENTLY: each in a file of its own that runs outside of a transaction)"
+    } else {
+        ""
+    };
+    format!("{words}{alone}\n{}", statements.join("\n"))
 }
 
 /// What a database has that must not be there, lacks, or has in another form.

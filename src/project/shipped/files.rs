@@ -33,6 +33,8 @@ pub struct Files {
     moved: BTreeMap<String, String>,
     /// Files under another name with the text of one that is gone.
     renamed: BTreeMap<String, String>,
+    /// Sqitch's older scripts of what this change reworks, each with the path at which the base has it.
+    reworked: BTreeMap<String, String>,
 }
 
 /// Whether a path of the base may be a migration of a history.
@@ -95,7 +97,12 @@ impl Files {
         let present: BTreeMap<String, Vec<u8>> = present.collect();
         let gone: BTreeSet<String> = files.keys().filter(|path| !here.contains_key(path.as_str())).cloned().collect();
         let renamed = renamed(&files, &present, &gone);
-        Ok(Files { files, present, gone, moved, renamed })
+        let of_sqitch = histories.iter().filter(|history| history.layout.framework == Framework::Sqitch);
+        let scripts = of_sqitch.flat_map(|history| history.layout.files.iter().map(|file| &file.path));
+        let older = scripts.filter(|path| !files.contains_key(*path));
+        let older = older.filter_map(|path| Some((path.clone(), reworked(path)?)));
+        let reworked = older.filter(|(_, before)| files.contains_key(before)).collect();
+        Ok(Files { files, present, gone, moved, renamed, reworked })
     }
 
     /// Paths of migrations that only the tip of the base has.
@@ -109,6 +116,10 @@ impl Files {
 
     pub fn change(&self, file: &Found) -> Change {
         let now = self.present.get(&file.path);
+        // Its text at the base has another name now; this is the new one.
+        if self.reworked.values().any(|before| *before == file.path) {
+            return Change::Added;
+        }
         match self.files.get(self.path_at_base(&file.path)) {
             Some(before) if before.as_ref() == now => Change::None,
             Some(_) => Change::Edited,
@@ -120,7 +131,10 @@ impl Files {
 
     /// Where a file of the work tree lay.
     pub fn path_at_base<'a>(&'a self, path: &'a str) -> &'a str {
-        if self.files.contains_key(path) { path } else { self.moved.get(path).map_or(path, String::as_str) }
+        if self.files.contains_key(path) {
+            return path;
+        }
+        self.reworked.get(path).or_else(|| self.moved.get(path)).map_or(path, String::as_str)
     }
 
     pub fn is_present(&self, path: &str) -> bool {
@@ -210,6 +224,13 @@ pub fn is_version_of(framework: Framework, before: &str, now: &str) -> bool {
     // `popx` looks for the first 14 characters too, which its versions had once, and marks what it finds as run.
     let is_legacy = framework == Framework::Pop && before.len() == 14 && now.starts_with(before);
     is_legacy || compare_versions(framework, before, now).is_eq()
+}
+
+/// `deploy/name@tag.sql` is what `deploy/name.sql` was before it was reworked.
+fn reworked(path: &str) -> Option<String> {
+    let (name, _) = file_name(path).strip_suffix(".sql")?.rsplit_once('@')?;
+    let folder = folder(path);
+    Some(format!("{folder}{}{name}.sql", if folder.is_empty() { "" } else { "/" }))
 }
 
 /// Files that are new where they are, and lay elsewhere under the same name: a folder of migrations was moved.

@@ -107,11 +107,18 @@ impl Comparison<'_> {
             if texts.0 != texts.1 {
                 let using = if casts_by_itself(now, wanted) {
                     String::new()
-                } else {
+                } else if has_cast(now, wanted) {
                     format!(" USING {}::{}", then.name, texts.1)
+                } else {
+                    format!(" USING NULL::{}", texts.1)
                 };
                 let repair = alter(format!("TYPE {}{using}", texts.1));
-                let repair = if keeps_values(now, wanted) { repair } else { repair.loses(Loss::Precision) };
+                let lost = || Loss::Values { table: name.clone(), column: then.name.clone(), default: None };
+                let repair = match keeps_values(now, wanted) {
+                    true => repair,
+                    false if has_cast(now, wanted) => repair.loses(Loss::Precision),
+                    false => repair.loses(lost()),
+                };
                 let text = format!("is {} rather than {}", texts.0, texts.1);
                 let aspect = Aspect::Type { now: now.clone(), then: wanted.clone() };
                 self.differs_in(aspect, "column", full.clone(), text, both, vec![repair]);
@@ -226,20 +233,30 @@ fn is_as_it_was(column: &Column, then: &Column) -> bool {
 
 /// PostgreSQL casts by itself when it assigns.
 fn casts_by_itself(from: &TypeName, to: &TypeName) -> bool {
-    let family = |one: &TypeName| {
-        if one.array || !one.built_in {
-            return 0;
-        }
-        match one.name.name.as_str() {
-            "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => 1,
-            "text" | "character varying" | "character" => 2,
-            "json" | "jsonb" => 3,
-            "date" | "timestamp without time zone" | "timestamp with time zone" => 4,
-            _ => 0,
-        }
-    };
     let is_text = |one: &TypeName| family(one) == 2;
     family(from) != 0 && family(from) == family(to) || is_text(to) && from.built_in
+}
+
+/// Types that are cast to each other; 0 for all that is not told apart.
+fn family(one: &TypeName) -> u8 {
+    if one.array || !one.built_in {
+        return 0;
+    }
+    match one.name.name.as_str() {
+        "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision" => 1,
+        "text" | "character varying" | "character" => 2,
+        "json" | "jsonb" => 3,
+        "date" | "timestamp without time zone" | "timestamp with time zone" => 4,
+        "uuid" => 5,
+        _ => 0,
+    }
+}
+
+/// Whether a cast can be written at all: a number is no uuid, and neither is a point in time.
+fn has_cast(from: &TypeName, to: &TypeName) -> bool {
+    let (from, to) = (family(from), family(to));
+    let is_any = |one: u8| matches!(one, 0 | 2);
+    from == to || is_any(from) || is_any(to) || (from, to) == (3, 1)
 }
 
 /// Values either fit or the statement fails: none is rounded or cut.

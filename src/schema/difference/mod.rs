@@ -130,8 +130,11 @@ pub fn statements(changes: &[Change]) -> Vec<String> {
     in_order(needed.collect()).into_iter().map(|repair| on_rows(&repair.sql)).collect()
 }
 
-/// A column that comes NOT NULL and without a value is refused on any table with rows.
+/// A column that comes NOT NULL and without a value is refused on any table with rows, as is NOT NULL where a row has none.
 fn on_rows(sql: &str) -> String {
+    if sql.starts_with("ALTER TABLE ") && sql.ends_with(" SET NOT NULL") {
+        return format!("-- once no row holds NULL there\n{sql}");
+    }
     let is_column = sql.starts_with("ALTER TABLE ") && sql.contains(" ADD COLUMN ");
     let has_value = [" DEFAULT ", " GENERATED "].iter().any(|words| sql.contains(words));
     let Some(free) = sql.strip_suffix(" NOT NULL").filter(|_| is_column && !has_value) else { return sql.to_owned() };

@@ -96,6 +96,14 @@ fn comment(text: &str) -> Option<usize> {
     Some(text.len())
 }
 
+/// Several names of one function: the moment at which the transaction began, the length of a text.
+const SYNONYMS: [(&str, &str); 4] = [
+    ("current_timestamp", "now"),
+    ("transaction_timestamp", "now"),
+    ("character_length(", "length"),
+    ("char_length(", "length"),
+];
+
 /// Lower case outside of literals, without blanks, comments, parentheses, casts and the schema `public`.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
@@ -119,11 +127,10 @@ fn plain(text: &str) -> String {
             rest = after;
             continue;
         }
-        // Two names of the moment at which the transaction began.
         let begins = |word: &str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
-        let word = ["current_timestamp", "transaction_timestamp"].into_iter().find(|word| begins(word));
-        if let Some(word) = word.filter(|_| !plain.ends_with(|c: char| c.is_alphanumeric() || c == '_')) {
-            plain.push_str("now");
+        let word = SYNONYMS.into_iter().find(|(word, _)| begins(word));
+        if let Some((word, name)) = word.filter(|_| !plain.ends_with(|c: char| c.is_alphanumeric() || c == '_')) {
+            plain.push_str(name);
             rest = &rest[word.len()..];
             continue;
         }

@@ -20,12 +20,36 @@ impl Schema {
                     self.edit_column(relation.id, column, |column| column.existence = Existence::Maybe { by });
                 }
             }
+            self.take_columns(relation);
             let index = relation.as_index().filter(|index| index.constraint.is_none() && is_made(&relation.existence));
             if index.is_some_and(|index| !self.shows_index(history, relation, index)) {
                 let maybe = Existence::Maybe { by: relation.existence.origin().clone() };
                 self.takes_index(relation, &maybe);
             }
         }
+    }
+
+    /// Columns that the migrations make and the dump lacks: it may not have been written since.
+    fn take_columns(&mut self, relation: &Relation) {
+        let Some(own) = relation.as_table() else { return };
+        let Some(shown) = self.get_relation(relation.id).and_then(Relation::as_table) else { return };
+        let is_missing = |column: &&Column| {
+            is_made(&column.existence)
+                && column.inherited == 0
+                && shown.column(&column.name).is_none()
+                && shown.column_by_id(column.id).is_none()
+        };
+        let missing: Vec<Column> = own.columns.iter().filter(is_missing).cloned().collect();
+        if missing.is_empty() {
+            return;
+        }
+        self.edit_table(relation.id, |table| {
+            for mut column in missing {
+                column.existence = Existence::Maybe { by: column.existence.origin().clone() };
+                table.next_column = table.next_column.max(column.id.0 + 1);
+                table.columns.push(column);
+            }
+        });
     }
 
     /// The dump has it, under its name or another one.

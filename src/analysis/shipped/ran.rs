@@ -1,0 +1,102 @@
+//! What databases have that ran a shipped text, or stopped in the middle of it.
+
+use super::{Ships, differences};
+use crate::history::{AfterFailure, Event, Plan, SinceBase, State, TransactionUnit, replay, stops};
+use crate::rules::stopped::doing;
+use crate::schema::difference::Change;
+
+/// Stops from which the rest is run.
+const MOST_STOPS: usize = 24;
+/// Migrations after a stop that are run from it.
+const MOST_AFTER: usize = 64;
+
+impl Ships<'_> {
+    /// The shipped text fails for certain where it stands: no database has come past it, and all run the new one.
+    pub(super) fn never_ran(&self, edited: usize) -> bool {
+        let Some(shipped) = self.shipped(edited) else { return false };
+        let numbers = self.numbers(|one| one.since_base != SinceBase::Edited);
+        let Some(place) = numbers.iter().position(|number| *number == shipped) else { return false };
+        let repeats = |number: &&usize| self.history.migrations[**number].repeatable;
+        let mut own: Vec<usize> = numbers[..place].to_vec();
+        // Where it was the newest, what is repeated had run before it.
+        let is_newest = !numbers[place + 1..].iter().any(|number| {
+            let one = &self.history.migrations[*number];
+            !one.repeatable && one.since_base != SinceBase::Added
+        });
+        if is_newest {
+            own.extend(numbers[place + 1..].iter().filter(repeats));
+        }
+        own.push(shipped);
+        let place = own.len() - 1;
+        let mut history = self.of(&own);
+        history.migrations[place].judged = true;
+        let plan = Plan::new(&history, 0, self.settings, Vec::new());
+        let mut fails = false;
+        replay(&plan, self.settings.postgres.newest, &mut |event| {
+            if let Event::Whole(whole) = event {
+                fails |= whole.course().failed.is_some() && !whole.course().unread;
+            }
+        });
+        fails
+    }
+
+    /// Where databases on which the shipped text stopped half way come to with all that follows, and would not if it
+    /// stood as it was shipped.
+    pub(super) fn stops(
+        &self,
+        edited: usize,
+        (before, new): (&State, &State),
+        known: &[Change],
+    ) -> Vec<(String, Vec<Change>)> {
+        let Some(shipped) = self.shipped(edited) else { return Vec::new() };
+        let numbers = self.numbers(|one| one.since_base != SinceBase::Edited);
+        let Some(place) = numbers.iter().position(|number| *number == shipped) else { return Vec::new() };
+        let migration = &self.history.migrations[shipped];
+        let after = numbers.len() - place - 1;
+        if migration.transaction != TransactionUnit::Statement || after > MOST_AFTER {
+            return Vec::new();
+        }
+        // Last in the list, so that the others keep their order: the new text.
+        let mut history = self.of(&[numbers.as_slice(), &[edited]].concat());
+        let new_text = history.migrations.len() - 1;
+        history.migrations[place].judged = true;
+        let majors = [self.settings.postgres.newest];
+        let plan = Plan::new(&history, 0, self.settings, Vec::new());
+        let mut ends = Vec::new();
+        replay(&plan, majors[0], &mut |event| {
+            if let Event::Whole(whole) = event {
+                ends = stops(&whole.context, whole.course());
+            }
+        });
+        let mut found: Vec<(String, Vec<Change>)> = Vec::new();
+        for stop in ends.iter().filter(|stop| !stop.on_data().is_empty()).take(MOST_STOPS) {
+            let goes_on = |first: usize| {
+                let mut state = stop.state.clone();
+                if self.history.runner.after_failure == AfterFailure::RunsAgain {
+                    let again = plan.run_from(first, &state, &majors);
+                    if again.failed.is_some() {
+                        return None;
+                    }
+                    state = again.end;
+                }
+                for number in place + 1..new_text {
+                    state = plan.run_from(number, &state, &majors).end;
+                }
+                Some(state)
+            };
+            // It does not get on from here: that is another fault.
+            let Some(state) = goes_on(new_text) else { continue };
+            let own = goes_on(place).map(|state| differences(&state, before)).unwrap_or_default();
+            let is_known = |change: &Change| {
+                let is = |one: &&Change| one.name == change.name && one.kind == change.kind;
+                known.iter().any(|one| is(&one)) || own.iter().any(|one| is(&one) && one.text == change.text)
+            };
+            let mut changes = differences(&state, new);
+            changes.retain(|change| !is_known(change));
+            if !changes.is_empty() {
+                found.push((format!("from where {} fails", doing(&stop.step)), changes));
+            }
+        }
+        found
+    }
+}
