@@ -7,16 +7,16 @@ use crate::history::{Course, SinceBase, State, Whole};
 const MOST: usize = 16;
 
 /// A change that has been taken back whole.
-pub struct Together<'a> {
+pub struct Together {
     /// Before the first of its migrations.
-    pub before: &'a State,
+    pub before: State,
     pub end: State,
     /// The downs that run before the one asked about.
     pub sooner: Vec<Course>,
 }
 
 /// `None` where the migration is alone, or not all of them can be run forward and back.
-pub fn taken_back<'a>(whole: &'a Whole) -> Option<Together<'a>> {
+pub fn taken_back(whole: &Whole) -> Option<Together> {
     let (plan, majors, own) = (whole.context.plan, whole.context.majors, whole.context.at.migration);
     let all = &plan.history.migrations;
     let is_new = |number: &usize| all[*number].since_base == SinceBase::Added && !all[*number].repeatable;
@@ -26,7 +26,7 @@ pub fn taken_back<'a>(whole: &'a Whole) -> Option<Together<'a>> {
     }
     let passed = |course: Course| (course.failed.is_none() && !course.unread).then_some(course);
     let first = *others.first()?;
-    let before = if first == own { whole.before } else { whole.past.before(first)? };
+    let before = if first == own { whole.before.clone() } else { whole.past.before(first)? };
     let later = || others.iter().filter(|number| **number > own);
     let mut state = whole.after.clone();
     for number in later() {
