@@ -1,5 +1,6 @@
 //! What two schemas have under two names: a table or column that an edit calls otherwise keeps its rows by a RENAME.
 
+use super::back::printed;
 use crate::schema::difference::{Change, ChangeKind};
 use crate::schema::{Schema, Table};
 
@@ -49,7 +50,7 @@ pub fn renamed(from: &Schema, to: &Schema, changes: &[Change]) -> Vec<Renamed> {
         };
         let Some((_, wanted)) = other.name.rsplit_once('.') else { continue };
         let of_name = |schema: &Schema, name: &str| {
-            let own = table(schema, owner)?.columns.iter().find(|column| column.name.to_string() == name)?;
+            let own = table(schema, owner)?.columns.iter().find(|column| printed(&column.name) == name)?;
             Some((own.data_type.clone()?, own.not_null))
         };
         let both = (of_name(from, name), of_name(to, wanted));
