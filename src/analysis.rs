@@ -198,7 +198,7 @@ fn judged(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
         found.push(run.findings);
         unread.extend(run.unread.into_iter().filter(|one| met.insert((one.at, one.origin.span))));
     }
-    let mut findings = merge_majors(found.into_iter().flatten());
+    let mut findings = merge_majors(found);
     // What was judged aside comes last; `None` last of all.
     findings.sort_by_key(|finding| (finding.migration.is_none(), finding.migration));
     edited::keep_news(project, settings, told, &mut findings, &mut unread);

@@ -126,7 +126,7 @@ fn of_shipped(
         not_read.extend(run.unread.iter().filter(|step| step.judged).map(|step| step.at.migration));
         found.push(run.findings);
     }
-    let findings = merge_majors(found.into_iter().flatten());
+    let findings = merge_majors(found);
     let mut known: BTreeMap<Fault, usize> = BTreeMap::new();
     for fault in findings.iter().filter_map(fault) {
         *known.entry(fault).or_default() += 1;

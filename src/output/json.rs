@@ -24,8 +24,11 @@ pub(super) fn render(report: &Report, sources: &Sources, into: &mut dyn Write) -
 /// Writes one JSON document and a line break. Characters that a terminal would act on are escaped.
 pub(super) fn write(document: &impl Serialize, into: &mut dyn Write) -> io::Result<()> {
     let formatter = Inert(PrettyFormatter::new());
-    document.serialize(&mut serde_json::Serializer::with_formatter(&mut *into, formatter))?;
-    writeln!(into)
+    // It is made of very many small writes.
+    let mut text = Vec::new();
+    document.serialize(&mut serde_json::Serializer::with_formatter(&mut text, formatter))?;
+    text.push(b'\n');
+    into.write_all(&text)
 }
 
 #[derive(Serialize)]

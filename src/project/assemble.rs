@@ -280,6 +280,7 @@ pub fn at_base(
 impl DraftHistory {
     /// Reads entries.
     fn take(&mut self, entries: Vec<Entry>, texts: &mut Texts, sources: &mut Sources) {
+        texts.read_ahead(entries.iter().flat_map(|entry| std::iter::once(&entry.up).chain(&entry.down)));
         let pending: Vec<Pending> =
             entries.into_iter().filter_map(|entry| self.prepare(entry, texts, sources)).collect();
         let read = each(&pending, Pending::length, Pending::read);

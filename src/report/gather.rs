@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use crate::finding::{Finding, MigrationRef, Severity};
 
 /// A finding goes inside another of its migration whose fix mends it, about the same objects or at the same statement:
-/// the graver tells both. `tells` names the rules that a rule's fix mends, too.
+/// the graver tells both. `tells` names the rules that a rule's fix mends, too. `findings` come in the order of their
+/// migrations.
 pub fn told_inside<'a>(findings: &mut Vec<Finding>, tells: &dyn Fn(&str) -> &'a [String]) {
     let mut at = 0;
     while at < findings.len() {
@@ -15,7 +16,10 @@ pub fn told_inside<'a>(findings: &mut Vec<Finding>, tells: &dyn Fn(&str) -> &'a 
             at += 1;
             continue;
         }
-        let inside = (0..findings.len()).find(|other| {
+        let migration = findings[at].migration;
+        let from = findings.partition_point(|one| one.migration < migration);
+        let of_migration = (from..findings.len()).take_while(|other| findings[*other].migration == migration);
+        let inside = { of_migration }.find(|other| {
             *other != at
                 && mended.iter().any(|rule| rule == findings[*other].rule)
                 && mends(&findings[at], &findings[*other])

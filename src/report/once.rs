@@ -7,10 +7,11 @@ use crate::source::{SourceId, Span};
 use crate::version::Major;
 
 /// The same finding on other majors is one finding that holds on all of them.
-pub fn merge_majors(found: impl Iterator<Item = Finding>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Vec::new();
+pub fn merge_majors(found: Vec<Vec<Finding>>) -> Vec<Finding> {
+    // Findings are large: a list that grows is copied again and again.
+    let mut findings: Vec<Finding> = Vec::with_capacity(found.iter().map(Vec::len).sum());
     let mut places: BTreeMap<(&'static str, Span), Vec<usize>> = BTreeMap::new();
-    for finding in found {
+    for finding in found.into_iter().flatten() {
         let alike = places.entry((finding.rule, finding.span)).or_default();
         match alike.iter().find(|place| findings[**place].message == finding.message) {
             Some(place) => {
@@ -46,7 +47,7 @@ pub fn first_failure(findings: &mut Vec<Finding>, goes_on: &dyn Fn(MigrationRef)
 
 /// Findings of one rule about one fault are one: the first stays, with the objects and the evidence of the others.
 pub fn one_per_fault(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut kept: Vec<Finding> = Vec::new();
+    let mut kept: Vec<Finding> = Vec::with_capacity(findings.len());
     let mut places: BTreeMap<(&'static str, Option<MigrationRef>, String), usize> = BTreeMap::new();
     for finding in findings {
         if finding.fault.is_empty() {
@@ -69,11 +70,17 @@ pub fn one_per_fault(findings: Vec<Finding>) -> Vec<Finding> {
 }
 
 /// What a rule says of a step is said inside the finding of that step where there is one: its count of rows, its databases.
+/// `findings` come in the order of their migrations, those of none last.
 pub fn said_inside(findings: &mut Vec<Finding>, rule: &str) {
     let (asides, mut kept): (Vec<Finding>, Vec<Finding>) =
         std::mem::take(findings).into_iter().partition(|finding| finding.rule == rule);
+    let in_order = kept.len();
     for aside in asides {
-        let host = kept.iter_mut().find(|finding| {
+        let key = |finding: &Finding| (finding.migration.is_none(), finding.migration);
+        let (ordered, others) = kept.split_at_mut(in_order);
+        let from = ordered.partition_point(|finding| key(finding) < key(&aside));
+        let of_migration = ordered[from..].iter_mut().take_while(|finding| finding.migration == aside.migration);
+        let host = of_migration.chain(others).find(|finding| {
             let near = |span: Span| span.contains(aside.span) || aside.span.contains(span);
             let place = near(finding.span) || finding.because.iter().any(|because| near(because.span));
             finding.migration == aside.migration
@@ -186,7 +193,7 @@ mod tests {
             });
             both.to_vec()
         };
-        let findings = merge_majors(Major::all().flat_map(on));
+        let findings = merge_majors(Major::all().map(on).collect());
         assert_eq!(findings.iter().map(|one| one.postgres.len()).collect::<Vec<_>>(), [7, 7]);
     }
 
