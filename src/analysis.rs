@@ -1,5 +1,6 @@
 //! From a project to its report: replays each history on each group of majors, asks the rules, gathers what they say.
 
+mod ahead;
 mod changes;
 pub mod dump;
 mod edited;

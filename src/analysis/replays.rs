@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
+use super::ahead::Ahead;
 use super::dump;
 use super::judge::{Judge, Run};
 use crate::history::{Parted, Plan, Replay, Start};
@@ -49,7 +50,7 @@ const FEW_JUDGED: usize = 8;
 struct Group<'a> {
     plan: &'a Plan<'a>,
     start: Start,
-    replay: Mutex<Replay<'a>>,
+    replay: Ahead<Replay<'a>>,
     /// Judges at work.
     at_work: AtomicUsize,
     done: Mutex<Vec<Run>>,
@@ -81,7 +82,7 @@ impl<'scope> Crew<'scope, '_> {
             let (plan, start) = one;
             let group = Arc::new(Group {
                 plan,
-                replay: Mutex::new(Replay::of(plan, start.clone())),
+                replay: Ahead::of(Replay::of(plan, start.clone())),
                 start,
                 at_work: AtomicUsize::new(judges),
                 done: Mutex::default(),
@@ -111,7 +112,7 @@ impl<'scope> Crew<'scope, '_> {
     }
 
     fn work(self, group: &Group<'scope>) {
-        let mut next = || lock(&group.replay).next();
+        let mut next = || group.replay.next();
         let judge = Judge::of(self.project, group.plan, &group.start);
         let run = judge.listen(&mut next, &mut |parted| self.set_aside(group, parted));
         lock(&group.done).push(run);
@@ -125,7 +126,7 @@ impl<'scope> Crew<'scope, '_> {
         }
         lock(&group.aside).take();
         let Some(mut run) = std::mem::take(&mut *lock(&group.done)).into_iter().reduce(Run::beside) else { return };
-        match lock(&group.replay).end() {
+        match group.replay.source().end() {
             Some(Ok(end)) => {
                 let shown = self.dumps.get(&group.plan.index);
                 let shown = shown.and_then(|(plan, shown)| shown.get_or_init(|| dump::shown(plan)).as_ref());
