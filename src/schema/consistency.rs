@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{QualifiedName, RelationKind, Schema};
+use super::{ConstraintRow, QualifiedName, RelationKind, Schema};
 
 impl Schema {
     /// Panics where a list and what it is made from disagree.
@@ -18,7 +18,11 @@ impl Schema {
             *names.entry(QualifiedName::new(table.name.schema.clone(), row.name.clone())).or_default() += 1;
             let table = self.table(row.table);
             let derived = row.as_foreign().is_some_and(|key| key.referenced_side);
-            let list = if derived { &table.derived } else { &table.constraints };
+            let list = match row.kind {
+                _ if derived => &table.derived,
+                ConstraintRow::NotNull => &table.not_null,
+                _ => &table.constraints,
+            };
             assert!(list.contains(&row.id), "{} is not in its table's list", row.name);
             if let Some(parent) = row.parent {
                 assert!(self.constraint(parent).children.contains(&row.id), "{} is no child of its parent", row.name);
@@ -50,7 +54,7 @@ impl Schema {
                         let of = child.partition_of.as_ref().map(|one| one.parent);
                         assert!(of == Some(relation.id) || child.inherits.contains(&relation.id));
                     }
-                    let rows = table.constraints.iter().chain(&table.derived);
+                    let rows = table.constraints.iter().chain(&table.not_null).chain(&table.derived);
                     assert!(rows.clone().all(|row| self.constraints.contains_key(row)), "{}", relation.name);
                     let others = table.referenced_by.iter().chain(&table.derived_by);
                     assert!(others.clone().all(|row| self.constraints.contains_key(row)), "{}", relation.name);

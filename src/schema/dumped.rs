@@ -237,6 +237,7 @@ impl Same {
         for list in keys {
             self.list(list, Same::constraint);
         }
+        self.list(&mut table.not_null, Same::constraint);
         self.list(&mut table.triggers, Same::trigger);
         table
     }

@@ -217,9 +217,11 @@ fn bare(kind: &RelationKind) -> RelationKind {
             let mut table = table.clone();
             table.partition_of = None;
             table.columns_known = false;
-            for list in [&mut table.constraints, &mut table.referenced_by, &mut table.derived, &mut table.derived_by] {
+            let keys = [&mut table.constraints, &mut table.referenced_by, &mut table.derived, &mut table.derived_by];
+            for list in keys {
                 list.clear();
             }
+            table.not_null.clear();
             for list in [&mut table.indexes, &mut table.children, &mut table.views, &mut table.inherits] {
                 list.clear();
             }

@@ -152,17 +152,22 @@ impl Schema {
 
     /// The constraints of a table, in the order they were made.
     pub fn constraints_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> {
-        self.all_constraints_of(table).filter(|row| self.shows(row))
+        let table = self.get_relation(table).and_then(Relation::as_table);
+        let rows = table.filter(|_| self.majors.has_not_null_rows()).map(|table| table.not_null.as_slice());
+        let others = table.map(|table| table.constraints.as_slice());
+        not_null::in_order(others.unwrap_or_default(), rows.unwrap_or_default()).map(|id| self.constraint(id))
     }
 
-    /// The same, with those that some of the majors do not have.
-    pub(in crate::schema) fn all_constraints_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> {
-        let ids = self.get_relation(table).and_then(Relation::as_table).map(|table| table.constraints.as_slice());
+    /// The rows of a table's NOT NULL, seen or not.
+    pub(in crate::schema) fn not_null_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> {
+        let ids = self.get_relation(table).and_then(Relation::as_table).map(|table| table.not_null.as_slice());
         ids.unwrap_or_default().iter().map(|id| self.constraint(*id))
     }
 
     pub fn find_constraint(&self, table: RelationId, name: &Ident) -> Option<&Constraint> {
-        self.named(self.all_constraints_of(table), name)
+        let others = self.get_relation(table).and_then(Relation::as_table).map(|table| table.constraints.as_slice());
+        let others = others.unwrap_or_default().iter().map(|id| self.constraint(*id));
+        self.named(others.chain(self.not_null_of(table)), name)
     }
 
     /// The triggers of a table, clones included, by name as PostgreSQL fires them.

@@ -174,6 +174,8 @@ pub struct Table {
 
     // Reverse indexes.
     pub constraints: Vec<ConstraintId>,
+    /// The rows of its NOT NULL, where some of the majors have them.
+    pub(super) not_null: Vec<ConstraintId>,
     pub indexes: Vec<RelationId>,
     pub triggers: Vec<TriggerId>,
     /// Partitions, or children by INHERITS.

@@ -1,8 +1,18 @@
 //! NOT NULL where some majors keep it as rows of `pg_constraint` and some as a flag of the column alone: the rows are
 //! there, and nobody sees them. Who comes upon one parts the majors.
 
-use super::{Constraint, ConstraintRow, Schema};
+use super::{Constraint, ConstraintId, ConstraintRow, Schema};
 use crate::operation::{Ident, QualifiedName};
+
+/// All constraints of a table, in the order they were made.
+pub(super) fn in_order(others: &[ConstraintId], rows: &[ConstraintId]) -> impl Iterator<Item = ConstraintId> {
+    let (mut others, mut rows) = (others.iter().copied().peekable(), rows.iter().copied().peekable());
+    std::iter::from_fn(move || match (others.peek(), rows.peek()) {
+        (Some(other), Some(row)) if row < other => rows.next(),
+        (Some(_), _) => others.next(),
+        (None, _) => rows.next(),
+    })
+}
 
 impl Schema {
     /// All majors have it.

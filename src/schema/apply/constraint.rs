@@ -139,7 +139,8 @@ impl Change<'_> {
     /// All rows of a table.
     pub(super) fn rows_of(&self, table: RelationId) -> impl Iterator<Item = &Constraint> {
         let own = self.schema.table(table);
-        own.constraints.iter().chain(&own.derived).filter_map(|id| self.schema.get_constraint(*id))
+        let ids = own.constraints.iter().chain(&own.not_null).chain(&own.derived);
+        ids.filter_map(|id| self.schema.get_constraint(*id))
     }
 
     /// ADD CONSTRAINT of any kind.

@@ -38,7 +38,8 @@ impl Change<'_> {
         let Some(relation) = self.schema.get_relation(id) else { return Vec::new() };
         match &relation.kind {
             RelationKind::Table(table) => {
-                let constraints = table.constraints.iter().chain(&table.derived).copied().map(Object::Constraint);
+                let rows = table.constraints.iter().chain(&table.not_null).chain(&table.derived);
+                let constraints = rows.copied().map(Object::Constraint);
                 let indexes = table.indexes.iter().copied().map(Object::Relation);
                 let sequences = table.columns.iter().flat_map(Column::sequences).map(Object::Relation);
                 let partitions = table.children.iter().filter(|_| table.kind == TableKind::Partitioned);
@@ -66,6 +67,7 @@ impl Change<'_> {
         let constraints = found
             .constraints
             .iter()
+            .chain(&found.not_null)
             .chain(&found.derived)
             .copied()
             .filter(|id| self.schema.get_constraint(*id).is_some_and(|row| row.columns.contains(&column)));

@@ -8,8 +8,7 @@ use crate::schema::{Column, ColumnId, Constraint, ConstraintRow, IndexKey, Relat
 impl Change<'_> {
     /// The NOT NULL row of a column (18), seen by all majors or not.
     pub(super) fn not_null_row(&self, table: RelationId, column: ColumnId) -> Option<&Constraint> {
-        let mut rows = self.schema.all_constraints_of(table);
-        rows.find(|row| matches!(row.kind, ConstraintRow::NotNull) && row.columns.first() == Some(&column))
+        self.schema.not_null_of(table).find(|row| row.columns.first() == Some(&column))
     }
 
     fn not_null_name(&self, table: RelationId, column: ColumnId, others: &[Ident]) -> Ident {

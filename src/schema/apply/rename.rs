@@ -339,7 +339,8 @@ impl Change<'_> {
             self.rename_relation_row(one, to);
         }
         let table = self.schema.table(id);
-        let rows: Vec<ConstraintId> = table.constraints.iter().chain(&table.derived).copied().collect();
+        let rows = table.constraints.iter().chain(&table.not_null).chain(&table.derived);
+        let rows: Vec<ConstraintId> = rows.copied().collect();
         for row in rows {
             let Some(name) = self.schema.get_constraint(row).map(|row| row.name.clone()) else { continue };
             self.schema.forget_constraint_name(&QualifiedName::new(from.clone(), name.clone()));

@@ -117,8 +117,9 @@ impl Schema {
             self.forget_constraint_name(&name);
         }
         self.edit_table(constraint.table, |table| {
-            table.constraints.retain(|one| *one != id);
-            table.derived.retain(|one| *one != id);
+            for list in [&mut table.constraints, &mut table.not_null, &mut table.derived] {
+                list.retain(|one| *one != id);
+            }
         });
         if let Some(key) = constraint.as_foreign() {
             self.edit_table(key.references, |table| {
@@ -204,6 +205,7 @@ impl Table {
             row_security_forced: false,
             replica_identity_full: false,
             constraints: Vec::new(),
+            not_null: Vec::new(),
             indexes: Vec::new(),
             triggers: Vec::new(),
             children: Vec::new(),
@@ -253,8 +255,10 @@ impl Change<'_> {
         }
         self.schema.comes_back(&constraint);
         let key = constraint.as_foreign().map(|key| (key.references, key.referenced_side));
+        let is_not_null = matches!(constraint.kind, ConstraintRow::NotNull);
         self.schema.edit_table(table, |table| match key {
             Some((_, true)) => table.derived.push(id),
+            _ if is_not_null => table.not_null.push(id),
             _ => table.constraints.push(id),
         });
         match key {

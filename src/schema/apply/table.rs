@@ -544,7 +544,8 @@ impl Change<'_> {
 
     /// A table's constraints as `pg_constraint_conrelid_contypid_conname_index` gives them.
     pub(super) fn constraints_by_name(&self, table: RelationId) -> Vec<ConstraintId> {
-        let mut found: Vec<_> = self.schema.table(table).constraints.clone();
+        let own = self.schema.table(table);
+        let mut found: Vec<_> = own.constraints.iter().chain(&own.not_null).copied().collect();
         found.sort_by_key(|id| self.schema.get_constraint(*id).map(|one| one.name.clone()));
         found
     }
