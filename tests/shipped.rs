@@ -6,6 +6,7 @@ mod command;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use command::{plimsoll_in, repository};
 use serde_json::Value;
@@ -59,4 +60,32 @@ fn an_order_that_is_not_tried_is_said_to_be_so() {
     let message = said[0]["message"].as_str().unwrap();
     assert!(message.starts_with("sorts before 75 migrations that are shipped, the first of them `t6`"), "{message}");
     assert_eq!(said[0]["severity"], "note");
+}
+
+/// Commits what stands in the work tree.
+fn commit(root: &Path, when: &str) {
+    let dates = [("GIT_AUTHOR_DATE", when), ("GIT_COMMITTER_DATE", when)];
+    let of = ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "more"];
+    for arguments in [&["add", "-A"][..], &of[..]] {
+        let ran = Command::new("git").current_dir(root).args(arguments).envs(dates).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
+#[test]
+fn a_text_that_came_in_the_same_push_ran_hardly_anywhere() {
+    for (edited, severity) in [("2024-01-02T00:00:30Z", "note"), ("2024-01-02T02:00:00Z", "error")] {
+        let root = case(&format!("pushed-{severity}"), &[table(1)], &[table(1)]);
+        let file = root.join("migrations/002_t2.sql");
+        fs::write(&file, "CREATE TABLE t2 (id bigint);\n").unwrap();
+        commit(&root, "2024-01-02T00:00:00Z");
+        fs::write(&file, "CREATE TABLE t2 (id bigint, late text);\n").unwrap();
+        commit(&root, edited);
+        let ran = plimsoll_in(&root, &["check", "migrations", "--since", "HEAD^", "--notes", "--format=json"]);
+        let document: Value = serde_json::from_str(&ran.out).unwrap_or_else(|fault| panic!("{fault}: {}", ran.err));
+        let findings = document["findings"].as_array().unwrap();
+        let told = findings.iter().find(|one| one["rule"] == "shipped-migration-edited").unwrap();
+        assert_eq!(told["severity"], severity, "{told}");
+        assert_eq!(told["message"].as_str().unwrap().contains("in the minute in which"), severity == "note");
+    }
 }

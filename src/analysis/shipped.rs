@@ -294,6 +294,7 @@ impl Ships<'_> {
             dropped: &[],
             renames: &[],
             left_to_readers: false,
+            just_shipped: self.history.migrations[number].just_shipped,
             kept_dump: None,
         }
     }
@@ -315,7 +316,8 @@ impl Ships<'_> {
             return None;
         }
         let framework = self.history.framework;
-        deleted(&places, &changes, framework, self.history.kept_dump.as_deref(), self.severities[1])
+        let just_shipped = gone.iter().all(|number| self.history.migrations[*number].just_shipped);
+        deleted(&places, &changes, framework, just_shipped, self.history.kept_dump.as_deref(), self.severities[1])
     }
 
     /// Those that fail where they have run already, or change the schema once more.

@@ -74,6 +74,8 @@ pub struct Migration {
     /// On which side of its release's deploy it runs, where the project parts its migrations so.
     pub phase: Option<Phase>,
     pub since_base: SinceBase,
+    /// Its shipped text came in the push that brings this change: hardly a database ran it.
+    pub just_shipped: bool,
     /// It is no migration but a dump of what the shipped ones before it have made: it takes the place of what their
     /// replay comes to.
     pub dump: Option<Told>,
@@ -138,6 +140,7 @@ impl Migration {
             repeatable: false,
             phase: None,
             since_base: SinceBase::Same,
+            just_shipped: false,
             dump: None,
         }
     }

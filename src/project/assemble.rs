@@ -217,6 +217,7 @@ impl Pending {
             repeatable: entry.repeatable,
             phase: class.phase.or(entry.phase),
             since_base: SinceBase::Same,
+            just_shipped: false,
             dump: None,
         };
         Draft { migration, up: entry.up, down: entry.down, part, order: 0 }

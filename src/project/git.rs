@@ -1,7 +1,7 @@
 //! What git knows of a base revision, through plumbing alone: no hook, filter, attribute, text conversion,
 //! monitor or network of the checked repository may run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -96,6 +96,35 @@ impl<'a> Git<'a> {
         let output = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted]).ok()?;
         let commit = String::from_utf8(output).ok()?.trim().to_owned();
         (!commit.is_empty()).then_some(commit)
+    }
+
+    /// Those of some files that were written in the minute in which HEAD was: by a commit, or by the ones before it, that
+    /// came in one push with it.
+    pub fn just_written(&self, commit: &str, paths: &[&str]) -> BTreeSet<String> {
+        const MOST: usize = 32;
+        let mut found = BTreeSet::new();
+        let head = self.commit("HEAD").filter(|head| head != commit);
+        let Some((now, _)) = head.and_then(|head| self.made(&head)).filter(|_| !paths.is_empty()) else { return found };
+        let mut commit = commit.to_owned();
+        for _ in 0..MOST {
+            let Some((then, Some(parent))) = self.made(&commit) else { break };
+            if now.abs_diff(then) > 60 {
+                break;
+            }
+            let (Ok(after), Ok(before)) = (self.files_at(&commit, paths), self.files_at(&parent, paths)) else { break };
+            found.extend(after.into_iter().filter(|(path, blob)| before.get(path) != Some(blob)).map(|(path, _)| path));
+            commit = parent;
+        }
+        found
+    }
+
+    /// When a commit was made, in seconds since 1970, and the first one before it.
+    fn made(&self, commit: &str) -> Option<(u64, Option<String>)> {
+        let text = String::from_utf8_lossy(&self.run(&["cat-file", "commit", commit]).ok()?).into_owned();
+        let head = text.split("\n\n").next()?;
+        let named = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
+        let seconds = named("committer ")?.rsplit(' ').nth(1)?.parse().ok()?;
+        Some((seconds, named("parent ").map(str::to_owned)))
     }
 
     fn is_shallow(&self) -> bool {

@@ -64,6 +64,7 @@ pub fn since(
         let mut compared = Compared { history, shipped: &shipped, changes, before: drafts, twins: Vec::new() };
         compared.pair(sources);
         compared.take_gone(&listed);
+        compared.mark_pushed(git, &base.commit);
         newest(history, &newer, git);
     }
     Ok(base)
@@ -166,6 +167,18 @@ impl Compared<'_> {
             twin.migration.since_base = SinceBase::Shipped;
             twin.migration.judged = false;
             self.twins.push((place, twin));
+        }
+    }
+
+    /// Tells apart what was written right before.
+    fn mark_pushed(&mut self, git: &Git<'_>, base: &str) {
+        let is_told = |draft: &&mut Draft| matches!(draft.migration.since_base, SinceBase::Edited | SinceBase::Deleted);
+        let told: Vec<&mut Draft> = self.history.drafts.iter_mut().filter(is_told).collect();
+        let path = |draft: &Draft| self.shipped.path_at_base(&draft.up.path).to_owned();
+        let paths: Vec<String> = told.iter().map(|draft| path(draft)).collect();
+        let written = git.just_written(base, &paths.iter().map(String::as_str).collect::<Vec<_>>());
+        for (draft, path) in told.into_iter().zip(paths) {
+            draft.migration.just_shipped = written.contains(&path);
         }
     }
 

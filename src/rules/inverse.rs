@@ -38,7 +38,8 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
     let taken = |change: &Change| {
         format!("it takes {} `{}` away, which the up did not make", change.object, say::changed(change))
     };
-    let told: Vec<String> = spared.iter().map(taken).chain(changed.iter().map(said)).take(4).collect();
+    let told: Vec<String> =
+        spared.iter().map(taken).chain(changed.iter().map(|change| said(whole, change))).take(4).collect();
     let more = changes.len().saturating_sub(4);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     let message = format!("down does not bring back the schema from before up: {}{more}", told.join("; "));
@@ -215,13 +216,20 @@ fn standing(schema: &Schema, change: &Change) -> Option<(RelationId, Option<Colu
     }
 }
 
-fn said(change: &Change) -> String {
+fn said(whole: &Whole, change: &Change) -> String {
     let name = say::changed(change);
     match change.kind {
+        ChangeKind::Extra if is_made_by_down(whole, change) => format!("it makes {} `{name}`", change.object),
         ChangeKind::Extra => format!("{} `{name}` stays", change.object),
         ChangeKind::Missing => format!("{} `{name}` does not come back", change.object),
         ChangeKind::Differs => format!("{} `{name}` {}", change.object, change.text),
     }
+}
+
+/// Nothing of that name is there when the down begins.
+fn is_made_by_down(whole: &Whole, change: &Change) -> bool {
+    matches!(change.object, "table" | "index" | "column" | "constraint" | "sequence")
+        && standing(&whole.after.schema, change).is_none()
 }
 
 /// The statement of the down that it is about, else its first one, or where the object was changed.

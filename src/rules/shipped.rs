@@ -34,6 +34,8 @@ pub struct Edit<'a> {
     pub renames: &'a [Renamed],
     /// All that databases keep are indexes, and a comment of the new text says how to make them.
     pub left_to_readers: bool,
+    /// Its shipped text came in the push that brings the edit.
+    pub just_shipped: bool,
     /// New databases are made from this dump, which the change leaves as it was.
     pub kept_dump: Option<&'a str>,
 }
@@ -104,6 +106,9 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
         // Whatever is written to the others is taken there too.
         finding.severity = finding.severity.min(Severity::Warning);
     }
+    if edit.just_shipped {
+        came_together(&mut finding);
+    }
     if edit.left_to_readers {
         // Whoever wants it has it, and is told how.
         finding.severity = finding.severity.min(Severity::Note);
@@ -112,6 +117,14 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
         agrees_with_dump(&mut finding, dump);
     }
     Some(finding)
+}
+
+/// Nothing was deployed between the two commits, by all that is seen.
+fn came_together(finding: &mut Finding) {
+    finding
+        .message
+        .push_str("; it was committed in the minute in which this change was, so that hardly a database ran it");
+    finding.severity = finding.severity.min(Severity::Note);
 }
 
 /// Databases that ran the shipped text and those made from the dump are alike: what a replay from the first migration
@@ -132,6 +145,7 @@ pub fn deleted(
     gone: &[(MigrationRef, Span)],
     changes: &[Change],
     framework: Framework,
+    just_shipped: bool,
     kept_dump: Option<&str>,
     severity: Severity,
 ) -> Option<Finding> {
@@ -158,6 +172,9 @@ pub fn deleted(
         true => bring,
         false => way_out(&format!("{bring}; what is not wanted of {it}, take back in a new migration"), &left),
     });
+    if just_shipped {
+        came_together(&mut finding);
+    }
     if let Some(dump) = kept_dump {
         agrees_with_dump(&mut finding, dump);
     }

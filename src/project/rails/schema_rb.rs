@@ -36,7 +36,7 @@ pub fn script(piece: &Piece) -> Option<Script> {
     let script = RubyScript {
         file: Arc::new(RubyFile { body, comments: Vec::new(), errors: Vec::new() }),
         class: DUMP.into(),
-        inherits: format!("ActiveRecord::Migration[{}]", release(define)).into(),
+        inherits: format!("ActiveRecord::Migration[{}]", release(define, piece.text())).into(),
         includes: Vec::new(),
         direction: RubyDirection::Up,
         span: block.span,
@@ -60,8 +60,9 @@ fn is_schema(node: &Ruby) -> bool {
 }
 
 /// `Schema[7.1]`; before 7.0 a dump named no release and spelt out what differed. Those from before 5.1 say nothing of
-/// keys, whose type changed then; they are told by the way their version is written.
-fn release(define: &RubyCall) -> String {
+/// keys, whose type changed then; they are told by the way their version is written, and 5.1 itself by its indexes, of
+/// which it no longer says that they are of the usual kind.
+fn release(define: &RubyCall, text: &str) -> String {
     if let Some(RubyKind::Call(call)) = define.receiver.as_ref().map(|receiver| &receiver.kind)
         && let Some(named) = call.arguments.first().and_then(super::class::literal)
     {
@@ -72,7 +73,8 @@ fn release(define: &RubyCall) -> String {
         RubyPair::Pair(_, value) => value.span.end.saturating_sub(value.span.start) > 14,
         RubyPair::Splat(_) => false,
     });
-    if is_parted { "6.1".to_owned() } else { "5.0".to_owned() }
+    let is_of_5_1 = text.contains("t.index ") && !text.contains("using: :btree");
+    if is_parted || is_of_5_1 { "6.1".to_owned() } else { "5.0".to_owned() }
 }
 
 #[cfg(test)]
@@ -101,6 +103,12 @@ mod tests {
         ] {
             assert_eq!(inherits(&text(head)).as_deref(), wanted, "{head}");
         }
+        let with_index = |using: &str| {
+            let head = "ActiveRecord::Schema.define(version: 20180101000000) do\n create_table \"a\" do |t|\n";
+            inherits(&format!("{head}  t.index [\"b\"], name: \"c\"{using}\n end\nend\n"))
+        };
+        assert_eq!(with_index("").as_deref(), Some("ActiveRecord::Migration[6.1]"), "5.1");
+        assert_eq!(with_index(", using: :btree").as_deref(), Some("ActiveRecord::Migration[5.0]"));
         assert_eq!(inherits("ActiveRecord::Schema[7.1].define(version: 1) do"), None);
     }
 }

@@ -217,6 +217,11 @@ impl Change<'_> {
             return Ok(());
         }
         let name = &data_type.name;
+        // Words for a column that is made, no types.
+        let serial = ["serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"];
+        if name.schema.is_none() && serial.contains(&name.name.as_str()) {
+            return Err(missing("42704", name.to_string(), format!("type {} does not exist", quoted_name(name))));
+        }
         if let Some(schema) = &name.schema {
             if schema == "pg_catalog" || schema == "information_schema" {
                 return Ok(());
