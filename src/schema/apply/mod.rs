@@ -15,6 +15,7 @@ mod inherit;
 mod key;
 mod names;
 mod not_null;
+mod not_null_rows;
 mod operator_class;
 mod partition;
 mod rebuild;
