@@ -70,6 +70,18 @@ macro_rules! reads {
     };
 }
 
+/// Statements of a large text are read side by side: a long comment makes it large.
+#[test]
+fn a_large_text_is_read_as_a_small_one_is() {
+    let small = CURATED.repeat(1 + 120_000 / CURATED.len());
+    let small = &small[..small[..120_000].rfind(";\n").expect("a statement ends") + 2];
+    let large = format!("{small}-- {}", "x".repeat(100_000));
+    let (alone, beside) = (read(small), read(&large));
+    assert!(alone.statements > 500, "{}", alone.statements);
+    assert_eq!(alone.statements, beside.statements);
+    assert!(alone.nodes == beside.nodes, "other nodes");
+}
+
 fn alter(text: &str) -> AlterTable {
     match operation(text) {
         Operation::AlterTable(alter) => *alter,

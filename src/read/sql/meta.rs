@@ -1,7 +1,7 @@
 //! psql commands among statements: which do nothing to the database, which read what is not here, and `\if`.
 
 use super::lexer::{Lexer, Token};
-use super::split::meta_word;
+use super::split::{Part, meta_word};
 use super::{cursor::Cursor, ends_transaction};
 use crate::operation::{Branch, Expr, Expression, Node, Opaque, Operation, Statement, Transaction, Unread};
 use crate::source::Piece;
@@ -29,7 +29,16 @@ struct Choice {
 }
 
 impl Reader {
-    pub fn statement(&mut self, statement: Statement, chains: bool) {
+    /// A part of the text, and the statement that it is.
+    pub fn take(&mut self, piece: &Piece, part: &Part, read: Option<(Statement, bool)>) {
+        match (part, read) {
+            (Part::Meta(token), _) => self.meta(piece, *token),
+            (_, Some((statement, chains))) => self.statement(statement, chains),
+            (_, None) => {}
+        }
+    }
+
+    fn statement(&mut self, statement: Statement, chains: bool) {
         self.statements += 1;
         let span = statement.span;
         let begins = chains && ends_transaction(&statement.operation);
@@ -40,7 +49,7 @@ impl Reader {
         }
     }
 
-    pub fn meta(&mut self, piece: &Piece, token: Token) {
+    fn meta(&mut self, piece: &Piece, token: Token) {
         let text = token.text(piece.text());
         let word = meta_word(text);
         let operation = match word {

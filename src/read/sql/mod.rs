@@ -49,21 +49,44 @@ pub struct SqlText {
     pub statements: usize,
 }
 
+/// Less text is read sooner by one thread.
+const LARGE: usize = 128 * 1024;
+
 /// Reads a file, or a part of one.
 pub fn read(piece: &Piece) -> SqlText {
     let mut splitter = Splitter::new(piece);
     let mut reader = meta::Reader::default();
-    while let Some(part) = splitter.next_part() {
-        match part {
-            Part::Meta(token) => reader.meta(piece, token),
-            Part::Statement => reader.statement(statement(piece, &splitter.tokens), chains(piece, &splitter.tokens)),
-            Part::Long(long) => reader.statement(long_statement(piece, &splitter.tokens, long), false),
-            Part::Executed => reader.statement(executed(piece, &splitter.tokens), false),
+    // Statements say nothing of each other.
+    if piece.text().len() >= LARGE {
+        let mut parts = Vec::new();
+        while let Some(part) = splitter.next_part() {
+            parts.push((part, std::mem::take(&mut splitter.tokens)));
+        }
+        let length =
+            |(_, tokens): &(Part, Vec<Token>)| tokens.last().map_or(0, |last| last.end - tokens[0].start) as usize;
+        let read = super::each(&parts, length, |(part, tokens)| part_of(piece, part, tokens));
+        for ((part, _), read) in parts.iter().zip(read) {
+            reader.take(piece, part, read);
+        }
+    } else {
+        while let Some(part) = splitter.next_part() {
+            let read = part_of(piece, &part, &splitter.tokens);
+            reader.take(piece, &part, read);
         }
     }
     let comments = splitter.comments;
     let (nodes, statements) = reader.finish();
     SqlText { nodes, comments, statements }
+}
+
+/// A statement, and whether it begins another transaction.
+fn part_of(piece: &Piece, part: &Part, tokens: &[Token]) -> Option<(Statement, bool)> {
+    match part {
+        Part::Meta(_) => None,
+        Part::Statement => Some((statement(piece, tokens), chains(piece, tokens))),
+        Part::Long(long) => Some((long_statement(piece, tokens, long), false)),
+        Part::Executed => Some((executed(piece, tokens), false)),
+    }
 }
 
 /// Reads one statement, without its `;`.
@@ -116,7 +139,7 @@ fn executed(piece: &Piece, tokens: &[Token]) -> Statement {
 
 /// A statement too long to keep: of an INSERT its target, columns, first row, count of rows and what follows
 /// them; nothing of others.
-fn long_statement(piece: &Piece, tokens: &[Token], long: Long) -> Statement {
+fn long_statement(piece: &Piece, tokens: &[Token], long: &Long) -> Statement {
     let start = tokens.first().map_or(0, |token| token.start as usize);
     let span = piece.span(start..long.end);
     let Some(rows) = long.rows else {
