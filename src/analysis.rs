@@ -21,7 +21,8 @@ use crate::read::directives::{Directives, directives};
 use crate::read::on_deep_stack;
 use crate::report::{
     BaseSummary, HistorySummary, MigrationSummary, NamedMigration, PlacedAllow, Report, UnreadStatement, fingerprint,
-    first_failure, gather, merge_majors, most_specific, one_per_fault, said_inside, suppress, told_inside,
+    first_failure, gather, merge_majors, most_specific, one_per_concern, one_per_fault, said_inside, suppress,
+    told_inside,
 };
 use crate::rules::{Rule, reading, stated};
 use crate::settings::{Allow, Settings};
@@ -229,6 +230,8 @@ fn judged(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
     let page = |rule: &str| Rule::find_in(settings, rule).map(Rule::page);
     told_inside(&mut findings, &|rule| page(rule).map_or(&[][..], |page| &page.tells));
     let findings = gather(findings, &|rule| page(rule).is_some_and(|page| page.gathers));
+    let line = |span: Span| format!("line {}", project.sources.start(span).line);
+    let findings = one_per_concern(findings, &|rule| page(rule)?.concern, &line);
     let mut facts = settings.facts.clone();
     facts.extend(told.all().flat_map(|(_, directives)| directives.facts.iter().cloned()));
     let mut report = Report {

@@ -1,5 +1,6 @@
 //! What a rule says: a finding, its evidence, its way out.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
@@ -48,6 +49,18 @@ impl fmt::Display for Severity {
 pub struct Because {
     pub span: Span,
     pub text: String,
+    /// The text is what this other rule found: a part of the finding.
+    pub rule: Option<&'static str>,
+}
+
+impl Because {
+    /// The text, with the rule that an allow of this place names.
+    pub fn told(&self) -> Cow<'_, str> {
+        match self.rule {
+            Some(rule) => Cow::Owned(format!("{} [{rule}]", self.text)),
+            None => Cow::Borrowed(&self.text),
+        }
+    }
 }
 
 /// One link of the path a write takes: `INSERT a` → trigger `t` → function `f` → table `b` → constraint `c`.
@@ -144,7 +157,7 @@ pub struct MigrationRef {
 
 impl Finding {
     pub fn because(&mut self, span: Span, text: impl Into<String>) -> &mut Finding {
-        self.because.push(Because { span, text: text.into() });
+        self.because.push(Because { span, text: text.into(), rule: None });
         self
     }
 

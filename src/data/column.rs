@@ -1,9 +1,9 @@
 //! Columns filled after they were added: which statements gave old rows a value, and which rows they left out.
 
 use super::{Circumstances, Data, Moment};
-use crate::operation::{ColumnDefinition, Expr, Ident, Operation, Origin, TableActionKind, Write, WriteKind};
+use crate::operation::{ColumnDefinition, Constant, Expr, Ident, Operation, Origin, TableActionKind, Write, WriteKind};
 use crate::predicate::{Answer, filter_implies_filter};
-use crate::schema::{ColumnId, RelationId, Schema};
+use crate::schema::{Column, ColumnId, Existence, Relation, RelationId, Schema};
 
 /// One statement that gave a column of old rows its value.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,15 +66,43 @@ impl Data {
             self.fill_column(schema, table, column, Vec::new(), true, origin, at);
         }
         let partial = !write.from.is_empty() || write.kind == WriteKind::Merge || write.only;
+        let known = self.known_of_all(table, origin, schema);
         for (column, value) in write.assignments.iter().filter(|(_, value)| !value.is_null_constant()) {
             let plain = Expr::Column { qualifier: None, name: column.clone() };
             let missing = Expr::IsNull(Box::new(plain));
+            let missing = Expr::And(known.iter().cloned().chain([missing]).collect());
             let mut filter = super::fill::filter_of(write.filter.as_ref(), &[], table, schema, at.in_loop);
-            // `WHERE c IS NULL` leaves out what has a value already.
+            // `WHERE c IS NULL` leaves out what has a value already; so does a new column that nothing has written yet.
             filter.retain(|condition| filter_implies_filter(&missing, condition) != Answer::Yes);
             let may_be_null = matches!(value, Expr::Subquery(_) | Expr::Case { .. });
             self.fill_column(schema, table, column, filter, partial || may_be_null, origin, at);
         }
+    }
+
+    /// What columns hold in every row, as this very file added them and nothing has written them since: NULL, or the
+    /// constant that they came with.
+    fn known_of_all(&self, table: RelationId, origin: &Origin, schema: &Schema) -> Vec<Expr> {
+        let Some(found) = schema.get_relation(table).and_then(Relation::as_table) else { return Vec::new() };
+        let of = |column: &Column| {
+            let made = column.existence.origin();
+            let is_new = matches!(column.existence, Existence::Created { .. })
+                && made.span.source == origin.span.source
+                && !made.span.contains(origin.span);
+            let computed = column.generated.is_some() || column.identity.is_some() || column.sequence.is_some();
+            if !is_new || computed {
+                return None;
+            }
+            let plain = Box::new(Expr::Column { qualifier: None, name: column.name.clone() });
+            match (self.column_fills(table, column.id), &column.default) {
+                ([], None) => Some(Expr::IsNull(plain)),
+                ([only], Some(default)) if only.origin == *made && is_constant(&default.tree) => {
+                    let right = Box::new(default.tree.clone());
+                    Some(Expr::Binary { operator: "=".into(), left: plain, right })
+                }
+                _ => None,
+            }
+        };
+        found.columns.iter().filter_map(of).collect()
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -93,6 +121,13 @@ impl Data {
         let fill =
             ColumnFill { filter, partial, origin: origin.clone(), moment: at.moment, certain: at.certain, job: at.job };
         std::sync::Arc::make_mut(self.column_fills.entry((table, id)).or_default()).push(fill);
+    }
+}
+
+fn is_constant(value: &Expr) -> bool {
+    match value {
+        Expr::Cast { value, .. } => is_constant(value),
+        other => matches!(other, Expr::Constant(constant) if *constant != Constant::Null),
     }
 }
 

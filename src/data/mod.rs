@@ -293,6 +293,11 @@ impl Data {
         self.fills.get(&relation).map_or(&[], |fills| fills.as_slice())
     }
 
+    /// What migrations copied out of a table.
+    pub fn copied_from(&self, source: RelationId) -> impl Iterator<Item = &Fill> {
+        self.fills.values().flat_map(|fills| fills.iter()).filter(move |fill| fill.source == source && !fill.touch)
+    }
+
     pub fn facts(&self) -> &[Fact] {
         &self.facts
     }

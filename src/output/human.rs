@@ -141,7 +141,8 @@ impl Page<'_> {
     fn finding(&self, finding: &Finding, into: &mut dyn Write) -> io::Result<()> {
         let (near, far): (Vec<&Because>, Vec<&Because>) =
             finding.because.iter().partition(|because| self.is_near(finding.span, because.span));
-        let labels: Vec<(Span, String)> = near.iter().map(|because| (because.span, because.text.clone())).collect();
+        let labels: Vec<(Span, String)> =
+            near.iter().map(|because| (because.span, because.told().into_owned())).collect();
         let headline = format!("{}[{}]: {}", finding.severity, finding.rule, visible(&finding.message));
         let severity = match finding.severity {
             Severity::Error => miette::Severity::Error,
@@ -150,13 +151,13 @@ impl Page<'_> {
         };
         self.snippet(headline, severity, Excerpt::new(self.sources, finding.span, &labels), into)?;
         for because in far.iter().take(SNIPPETS) {
-            let headline = format!("because {}", visible(&because.text));
+            let headline = format!("because {}", visible(&because.told()));
             let excerpt = Excerpt::new(self.sources, because.span, &[]);
             self.snippet(headline, miette::Severity::Advice, excerpt, into)?;
         }
         for because in far.iter().skip(SNIPPETS) {
             let at = place(because.span, self.sources);
-            self.paragraph("because", &format!("{} ({at})", because.text), into)?;
+            self.paragraph("because", &format!("{} ({at})", because.told()), into)?;
         }
         self.details(finding, into)?;
         writeln!(into)

@@ -9,7 +9,7 @@ use serde_json::ser::{CharEscape, Formatter, PrettyFormatter};
 
 use super::rule_url;
 use super::text::is_inert;
-use crate::finding::{Finding, MigrationRef, Severity};
+use crate::finding::{Because, Finding, MigrationRef, Severity};
 use crate::report::{MigrationSummary, Report};
 use crate::settings::{Allow, AllowScope, Fact};
 use crate::source::{Sources, Span};
@@ -138,6 +138,9 @@ struct BecauseRow<'a> {
     #[serde(flatten)]
     place: Place<'a>,
     text: &'a str,
+    /// The text is what this other rule found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -254,7 +257,7 @@ impl<'a> Writer<'a> {
             migration: finding.migration.and_then(|at| self.version(at)),
             place: self.place(finding.span),
             message: &finding.message,
-            because: because.map(|one| BecauseRow { place: self.place(one.span), text: &one.text }).collect(),
+            because: because.map(|one| self.because(one)).collect(),
             chain: links.collect(),
             hits: finding.hits.iter().map(|hit| HitRow { writes: &hit.writes, partitions: &hit.partitions }).collect(),
             spares: &finding.spares,
@@ -267,6 +270,10 @@ impl<'a> Writer<'a> {
             fingerprint: &finding.fingerprint,
             url: rule_url(finding.rule),
         }
+    }
+
+    fn because(&self, because: &'a Because) -> BecauseRow<'a> {
+        BecauseRow { place: self.place(because.span), text: &because.text, rule: because.rule }
     }
 
     fn allowed(&self, finding: &'a Finding, allow: &'a Allow) -> AllowedRow<'a> {

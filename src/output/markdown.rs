@@ -72,7 +72,7 @@ fn folded(finding: &Finding, report: &Report, sources: &Sources, is_first: bool)
     let mut text = format!("\n<details><summary>{head}</summary>\n\n{}\n", code(&at));
     for because in &finding.because {
         let at = place(because.span, sources);
-        text.push_str(&format!("- because {} ({})\n", prose(&because.text), code(&at)));
+        text.push_str(&format!("- because {} ({})\n", prose(&because.told()), code(&at)));
     }
     for section in sections(finding, report) {
         if let Some(language) = section.code {

@@ -196,7 +196,7 @@ impl Writer<'_> {
     fn message(&self, finding: &Finding) -> String {
         let mut text = unlinked(&visible(&finding.message));
         for (at, because) in finding.because.iter().take(PLACES).enumerate() {
-            let reason = unlinked(&visible(&because.text));
+            let reason = unlinked(&visible(&because.told()));
             text.push_str(&format!("{} [{reason}]({})", if at == 0 { ". Because:" } else { ";" }, at + 1));
         }
         for section in sections(finding, self.report) {
@@ -210,7 +210,7 @@ impl Writer<'_> {
     fn related(&self, id: usize, because: &Because) -> Value {
         let mut location = self.location(because.span);
         location["id"] = json!(id);
-        location["message"] = json!({"text": unlinked(&visible(&because.text))});
+        location["message"] = json!({"text": unlinked(&visible(&because.told()))});
         location
     }
 

@@ -64,7 +64,7 @@ pub(super) fn sections(finding: &Finding, report: &Report) -> Vec<Section> {
 pub(super) fn plain(finding: &Finding, report: &Report, sources: &Sources) -> String {
     let mut lines = vec![visible(&finding.message).into_owned()];
     for because in &finding.because {
-        lines.push(format!("because {} ({})", visible(&because.text), place(because.span, sources)));
+        lines.push(format!("because {} ({})", visible(&because.told()), place(because.span, sources)));
     }
     for section in sections(finding, report) {
         let text = section.text;

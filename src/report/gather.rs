@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Finding, MigrationRef, Severity};
+use crate::finding::{Because, Finding, MigrationRef, Severity};
 
 /// A finding goes inside another of its migration whose fix mends it, about the same objects or at the same statement:
 /// the graver tells both. `tells` names the rules that a rule's fix mends, too. `findings` come in the order of their
@@ -53,10 +53,10 @@ fn mends(outer: &Finding, inner: &Finding) -> bool {
         && inner.postgres.iter().all(|major| outer.postgres.contains(major))
 }
 
-fn take_in(host: &mut Finding, guest: Finding) {
-    host.because(guest.span, guest.message);
+pub(super) fn take_in(host: &mut Finding, guest: Finding) {
+    host.because.push(Because { span: guest.span, text: guest.message, rule: Some(guest.rule) });
     for because in guest.because {
-        if !host.because.iter().any(|known| known.span == because.span) {
+        if !host.because.contains(&because) {
             host.because.push(because);
         }
     }

@@ -1,12 +1,14 @@
 //! The report: findings after suppression, what was relied on, what was not read. Outputs only format it.
 
 mod baseline;
+mod concern;
 mod detail;
 mod gather;
 mod once;
 mod suppress;
 
 pub use baseline::{Baseline, HeldBack, Known, Migrations};
+pub use concern::one_per_concern;
 pub use detail::{Detail, InTransaction, Recorder, StepDetail, Work, WorkKind};
 pub use gather::{gather, told_inside};
 pub use once::{first_failure, merge_majors, most_specific, one_per_fault, said_inside};

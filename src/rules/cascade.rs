@@ -226,6 +226,7 @@ struct Shared {
     object: String,
     made: Span,
     severity: Severity,
+    is_unique: bool,
 }
 
 pub fn drop_column_takes_constraint(whole: &Whole, findings: &mut Findings) {
@@ -262,9 +263,14 @@ pub fn drop_column_takes_constraint(whole: &Whole, findings: &mut Findings) {
             finding.object(&one.object);
             finding.because(one.made, format!("{} is made here", one.what));
         }
+        let first = if shared.iter().any(|one| one.is_unique) {
+            "-- first a key that says by what rows are kept apart from now on, built concurrently: over the columns that stay \
+             alone\n-- it refuses rows that this one let in; one release later:"
+        } else {
+            "-- first make it anew on the columns that stay, an index concurrently; one release later:"
+        };
         finding.instead(format!(
-            "-- first make the key or index anew on the columns that stay, concurrently; one release later:\n\
-             ALTER TABLE {} {};",
+            "{first}\nALTER TABLE {} {};",
             relation.name,
             columns.iter().map(|column| format!("DROP COLUMN {column}")).collect::<Vec<_>>().join(", ")
         ));
@@ -298,6 +304,7 @@ fn shared(
             object: full(&key.name),
             made: key.existence.origin().span,
             severity: Severity::Error,
+            is_unique: false,
         });
     }
     for index in table.indexes.iter().filter_map(|id| schema.get_relation(*id)) {
@@ -317,6 +324,7 @@ fn shared(
                 object: full(&index.name.name),
                 made: index.existence.origin().span,
                 severity,
+                is_unique: row.unique,
             });
         }
     }
@@ -329,6 +337,15 @@ fn keys(index: &Index) -> Option<Vec<ColumnId>> {
         IndexKey::Expression(_) => None,
     });
     columns.collect()
+}
+
+/// Many rows have the same value in what is left of a key, which kept them apart by the column that goes: the one column
+/// refers to another table, or an index that is not unique is over just these.
+fn recurs(end: &Schema, table: RelationId, left: &[ColumnId], others: &[&Index]) -> bool {
+    let refers = |one: &Constraint| one.as_foreign().is_some_and(|key| !key.referenced_side) && one.columns == left;
+    let [only] = left else { return false };
+    let is_plain = |other: &&Index| !other.unique && keys(other).is_some_and(|columns| columns == [*only]);
+    end.constraints_of(table).any(refers) || others.iter().any(is_plain)
 }
 
 /// How much the columns that stay lose with an index; `None`: nothing, or another index gives it.
@@ -352,7 +369,7 @@ fn index_loss(
             other.unique && !columns.is_empty() && columns.iter().all(|column| left.contains(column))
                 || other.unique && columns.iter().any(|column| left.contains(column)) && left.len() < columns.len()
         };
-        return (!others.iter().any(guards)).then_some(Severity::Error);
+        return (!others.iter().any(guards) && !recurs(end, table, &left, &others)).then_some(Severity::Error);
     }
     // What began with the dropped column served queries on it.
     if is_dropped(&first) {

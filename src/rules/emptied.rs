@@ -8,6 +8,7 @@ use crate::finding::{Finding, Severity};
 use crate::history::Step;
 use crate::operation::{Name, Operation, Persistence, TableActionKind, WriteKind};
 use crate::schema::{Relation, RelationId};
+use crate::source::Span;
 
 /// The tables that the statement names and that may hold rows in use.
 fn emptied<'a>(step: &'a Step) -> Option<(Vec<&'a Relation>, bool)> {
@@ -39,6 +40,9 @@ pub fn truncate(step: &Step, findings: &mut Findings) {
     if let [only] = tables.as_slice() {
         young(step, finding, only.id);
         given_up(step, finding, only);
+        if put_back(step, finding, only) {
+            return;
+        }
     }
     for table in tables {
         finding.object(&table.name);
@@ -107,6 +111,63 @@ fn given_up(step: &Step, finding: &mut Finding, table: &Relation) {
         };
         finding.because(span, text);
     }
+}
+
+/// The transaction copied its rows away before, and puts them back below: what it can lose are rows that others commit
+/// after the copy was made and before the table was locked.
+fn put_back(step: &Step, finding: &mut Finding, table: &Relation) -> bool {
+    let Some(open) = &step.session.transaction else { return false };
+    let is_here = |span: Span| span.source == open.since.span.source && span.start >= open.since.span.start;
+    let mut copies = step.before.data.copied_from(table.id).filter(|fill| is_here(fill.origin.span));
+    // What a filter left out is given up on purpose.
+    let Some(copy) = copies.find(|copy| copy.filter.is_empty() && !copy.partial) else { return false };
+    let schema = &step.before.schema;
+    let is_it = |name: &Name| schema.find(name).is_some_and(|one| one.id == table.id);
+    let Some(filled) = later_inserts(step).into_iter().find(|(_, name)| is_it(name)) else { return false };
+    let name = table.name.short();
+    let locks = open.locks.iter().filter(|held| held.relation == table.id && held.mode.blocks_writes());
+    let locked = locks.map(|held| held.by.span.start).min().unwrap_or(step.origin.span.start);
+    let is_gap = locked > copy.origin.span.start;
+    finding.object(&table.name);
+    finding.because(copy.origin.span, format!("copies the rows of `{name}` away"));
+    if !finding.because.iter().any(|because| because.span == filled.0) {
+        finding.because(filled.0, "puts rows back");
+    }
+    if !is_gap {
+        finding.severity = finding.severity.min(Severity::Note);
+        return true;
+    }
+    finding.severity = Severity::Warning;
+    finding.message = format!(
+        "rows that others write to `{name}` after they were copied, and before this transaction locks it, are lost: they are \
+         in no copy"
+    );
+    finding.instead(format!(
+        "-- before the copy; others then wait from there on\nLOCK TABLE {} IN ACCESS EXCLUSIVE MODE;",
+        table.name
+    ));
+    true
+}
+
+/// The tables into which statements below insert, in the same transaction and in what they run at once.
+fn later_inserts<'a>(step: &Step<'a>) -> Vec<(Span, &'a Name)> {
+    let mut found = Vec::new();
+    for statement in later(step) {
+        let place = statement.span;
+        let mut note = |operation: &'a Operation| {
+            if let Operation::Write(write) = operation {
+                let all = write.all().into_iter().filter(|one| one.kind == WriteKind::Insert);
+                found.extend(all.map(|one| (place, &one.target)));
+            }
+        };
+        match &statement.operation {
+            Operation::Do(block) => {
+                block.body.nodes.iter().for_each(|node| node.statements(&mut |inner| note(&inner.operation)));
+            }
+            other => note(other),
+        }
+    }
+    found
 }
 
 pub fn cascade(step: &Step, findings: &mut Findings) {

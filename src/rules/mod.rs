@@ -15,6 +15,7 @@ pub mod stated;
 mod subject;
 mod weight;
 
+pub use page::Concern;
 pub use subject::{FACTS, FIELDS, OPERATIONS};
 
 pub mod alike;

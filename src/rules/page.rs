@@ -24,6 +24,8 @@ pub struct Page {
     pub tells: Vec<String>,
     /// Its findings in one migration have one fix: they are one finding with several places.
     pub gathers: bool,
+    /// The decision of a migration's author that it asks for, where other rules ask for the same.
+    pub concern: Option<Concern>,
     /// What it finds, where the page says all of it.
     pub pattern: Option<Pattern>,
     /// Why it hurts: the prose between the settings and "Instead", without examples.
@@ -32,6 +34,18 @@ pub struct Page {
     pub examples: Vec<Example>,
     /// The whole page as written.
     pub body: String,
+}
+
+/// What the author of a migration decides once, whatever its statements are: its findings are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Concern {
+    /// How long others wait.
+    Waits,
+    /// What code of the previous release meets.
+    Code,
+    /// The way back.
+    Back,
 }
 
 /// A fence marked `bad` or `good`: a plain history of one or several files.
@@ -74,6 +88,7 @@ struct Head {
     tells: Vec<String>,
     #[serde(default)]
     gathers: bool,
+    concern: Option<Concern>,
     #[serde(rename = "match")]
     pattern: Option<Match>,
 }
@@ -102,6 +117,7 @@ impl Page {
             over: head.over,
             tells: head.tells,
             gathers: head.gathers,
+            concern: head.concern,
             pattern,
             why: String::new(),
             instead: String::new(),

@@ -8,7 +8,7 @@ use super::undoing::{down_of, fill_first};
 use super::{Findings, say, stopped};
 use crate::finding::Severity;
 use crate::history::{Course, Passed, Whole};
-use crate::operation::{ConstraintKind, Ident, Node, Operation, TableActionKind};
+use crate::operation::{Action, ConstraintKind, Ident, Node, Operation, TableActionKind, WriteKind};
 use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, RelationId, Schema, Table};
 
 /// The course of a down that does something, after an up that was understood.
@@ -36,7 +36,14 @@ pub fn restores_constraint(whole: &Whole, findings: &mut Findings) {
     for unit in &course.units {
         for (step, state) in unit.steps.iter().zip(&unit.befores) {
             if let Operation::Write(write) = &step.operation {
-                mended.extend(write.all().iter().filter_map(|one| state.schema.find(&one.target)).map(|one| one.id));
+                let targets =
+                    write.all().into_iter().filter_map(|one| Some((state.schema.find(&one.target)?.id, one.kind)));
+                for (target, kind) in targets {
+                    mended.insert(target);
+                    if kind == WriteKind::Delete {
+                        mended.extend(cascading(&state.schema, target));
+                    }
+                }
             }
             let Operation::AlterTable(alter) = &step.operation else { continue };
             let Some(table) = state.schema.find_table(&alter.table) else { continue };
@@ -69,6 +76,22 @@ pub fn restores_constraint(whole: &Whole, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// The tables whose rows go with deleted ones of a table.
+fn cascading(schema: &Schema, table: RelationId) -> BTreeSet<RelationId> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![table];
+    while let Some(next) = open.pop() {
+        let keys = schema.get_relation(next).and_then(Relation::as_table).map(|table| table.referenced_by.as_slice());
+        for key in keys.unwrap_or_default().iter().filter_map(|id| schema.get_constraint(*id)) {
+            let goes_along = key.as_foreign().is_some_and(|foreign| foreign.on_delete == Action::Cascade);
+            if goes_along && found.insert(key.table) {
+                open.push(key.table);
+            }
+        }
+    }
+    found
 }
 
 /// The name of a constraint that stood before the up, not after it, and stands again.

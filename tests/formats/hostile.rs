@@ -27,7 +27,7 @@ pub fn hostile() -> (Sources, Report) {
     for finding in &mut report.findings {
         finding.span = span;
         finding.message = format!("writes to `{NAME}` fail {NAME}");
-        finding.because = vec![Because { span, text: name() }];
+        finding.because = vec![Because { span, text: name(), rule: None }];
         finding.chain = vec![Link { kind: LinkKind::Trigger, object: name(), span: Some(span) }];
         finding.hits = vec![Hit { writes: name(), partitions: vec![name()] }];
         finding.spares = vec![name()];

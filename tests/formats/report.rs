@@ -34,6 +34,7 @@ pub fn shared() -> (Sources, Report) {
         because: vec![Because {
             span: span(&sources, "db/001_first.sql", "create table café (id bigint)"),
             text: "`café` was created here".to_owned(),
+            rule: None,
         }],
         chain: vec![
             Link { kind: LinkKind::Write, object: "INSERT café".to_owned(), span: None },

@@ -79,3 +79,47 @@ fn proves_type_change_rewrite_reads_for_checks_that_stay() {
     let again = "DROP CONSTRAINT filled, ADD CONSTRAINT filled CHECK (status <> '') NOT VALID";
     assert_eq!(scans(&format!("ALTER TABLE bills {again}, {change}")), 0);
 }
+
+#[test]
+fn proves_truncate_of_rows_that_are_put_back() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database.run_script("CREATE TABLE gifts (id int); INSERT INTO gifts VALUES (1);").unwrap();
+    let mut other = impatient(&database);
+    // The copy alone keeps nobody away: what comes after it is in neither place.
+    let mut moving = open(&database, "CREATE TEMPORARY TABLE before_it AS TABLE gifts");
+    run(&mut other, "INSERT INTO gifts VALUES (2)").unwrap();
+    run(&mut moving, "TRUNCATE gifts").unwrap();
+    run(&mut moving, "INSERT INTO gifts SELECT * FROM before_it").unwrap();
+    run(&mut moving, "COMMIT").unwrap();
+    let left = "SELECT id::text FROM gifts ORDER BY id";
+    assert_eq!(database.strings(left), ["1"], "the second is lost");
+    // Locked first, others wait.
+    let mut moving =
+        open(&database, "LOCK TABLE gifts IN ACCESS EXCLUSIVE MODE; CREATE TEMPORARY TABLE b AS TABLE gifts");
+    assert!(waits(&mut other, "INSERT INTO gifts VALUES (2)"));
+    run(&mut moving, "ROLLBACK").unwrap();
+}
+
+#[test]
+fn proves_fk_without_index_where_its_index_leaves_rows_out() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let tables = "CREATE TABLE pages (id int PRIMARY KEY);
+        CREATE TABLE links (page_id int REFERENCES pages ON DELETE CASCADE, hidden boolean);
+        INSERT INTO pages SELECT generate_series(1, 2000); INSERT INTO links SELECT id FROM pages;";
+    database.run_script(tables).unwrap();
+    let scans = |index: &str| {
+        let mut session = open(&database, index);
+        run(&mut session, "ANALYZE links").unwrap();
+        run(&mut session, "DELETE FROM pages WHERE id = 7").unwrap();
+        let query = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'links'";
+        let count: i64 = session.query_one(query, &[]).unwrap().get(0);
+        run(&mut session, "ROLLBACK").unwrap();
+        count
+    };
+    // Building the index reads the table once.
+    assert_eq!(scans("CREATE INDEX ON links (page_id) WHERE hidden IS NULL"), 2);
+    assert_eq!(scans("CREATE INDEX ON links (page_id) WHERE page_id IS NOT NULL"), 1);
+    assert_eq!(scans("CREATE INDEX ON links (page_id)"), 1);
+}

@@ -1,5 +1,6 @@
 //! One finding as a card: what breaks, for whom, by which way, why, since where, what to run.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::escape::{lines, prose, text};
@@ -93,16 +94,17 @@ fn because(page: &Page<'_>, finding: &Finding, into: &mut dyn Write) -> io::Resu
     }
     writeln!(into, "<dt>Why</dt><dd><ul class=\"because\">")?;
     // What is said of several places is said once.
-    let mut told: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut told: Vec<(Cow<'_, str>, Vec<String>)> = Vec::new();
     for because in &finding.because {
         let place = place_link(page, because.span);
-        match told.iter_mut().find(|(text, _)| *text == because.text) {
+        let said = because.told();
+        match told.iter_mut().find(|(text, _)| *text == said) {
             Some((_, places)) => places.push(place),
-            None => told.push((&because.text, vec![place])),
+            None => told.push((said, vec![place])),
         }
     }
     for (text, places) in told {
-        writeln!(into, "<li>{} <span class=\"at\">{}</span></li>", prose(text), places.join(", "))?;
+        writeln!(into, "<li>{} <span class=\"at\">{}</span></li>", prose(&text), places.join(", "))?;
     }
     writeln!(into, "</ul></dd>")
 }
