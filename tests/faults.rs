@@ -33,6 +33,7 @@ const APART: &[(&str, &str)] = &[
 
 /// Pairs of rules that tell two faults at one place, sorted, with the two repairs.
 const TWO_FAULTS: &[(&str, &str, &str)] = &[
+    ("backfill-in-schema-transaction", "rename-column", "a transaction for the rows; a release for the code"),
     ("cleanup-cascades", "constraint-before-backfill", "what the deletes take along; that they are not finished"),
     ("column-still-used", "drop-cascade", "the function that names the column; what goes along unnamed"),
     ("constraint-before-backfill", "unbatched-update", "the order of the two statements; the size of one"),
@@ -66,6 +67,7 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("fk-index-dropped", "primary-key-builds-index", "the index that goes; the index that comes"),
     ("fk-sets-null-on-not-null", "not-null-scan", "the key's action; the read under lock"),
     ("key-from-incomplete-table", "not-null-scan", "rows that are missing; the read under lock"),
+    ("lock-held-while-scanning", "truncate", "how long others wait; which rows are put back"),
     ("lock-held-while-scanning", "swap-loses-rows", "where the copy runs; which rows it takes"),
     ("many-tables-locked", "swap-before-backfill", "a transaction for each table; a backfill"),
     ("missing-object", "rename-column", "a later statement with the old name; code with the old name"),

@@ -1,5 +1,7 @@
 //! What a table guarantees that the one which takes its place does not.
 
+use std::collections::BTreeSet;
+
 use super::{Swap, unique_keys};
 use crate::operation::{Expr, Expression, Ident};
 use crate::predicate::{Answer, check_implies_check};
@@ -180,7 +182,14 @@ impl Compared<'_> {
         });
         let columns: Vec<ColumnId> = columns.collect();
         let names: Vec<Ident> = columns.iter().map(|id| self.before.column_name(self.original, *id)).collect();
-        if names.iter().any(|name| self.new.column(name).is_none()) {
+        // What it is about is no part of the new table.
+        let expressions = old.parts.iter().filter_map(|part| match &part.key {
+            IndexKey::Expression(expression) => Some(&expression.tree),
+            IndexKey::Column(_) => None,
+        });
+        let trees = expressions.chain(old.filter.as_ref().map(|filter| &filter.tree));
+        let named: BTreeSet<&Ident> = trees.flat_map(|tree| tree.columns()).chain(&names).collect();
+        if named.iter().any(|name| self.new.column(name).is_none()) {
             return None;
         }
         if old.unique && old.filter.is_none() && columns.len() == old.parts.len() {

@@ -61,6 +61,15 @@ impl Swap {
         let (old, new) = (columns(&self.before, self.original), columns(after, self.replacement));
         old.intersection(&new).count() * 2 > old.len() && self.key().iter().all(|name| new.contains(name))
     }
+
+    /// Columns of the original that the replacement does not have: what was in them is not meant to go along.
+    pub fn leaves_columns(&self, after: &Schema) -> bool {
+        let table = |schema: &'_ Schema, id: RelationId| -> BTreeSet<Ident> {
+            let table = schema.get_relation(id).and_then(|relation| relation.as_table());
+            table.map(|table| table.columns.iter().map(|column| column.name.clone()).collect()).unwrap_or_default()
+        };
+        !table(&self.before, self.original).is_subset(&table(after, self.replacement))
+    }
 }
 
 /// What a table has lost, and what another may take.

@@ -26,6 +26,8 @@ pub struct IndexPart {
     pub key: KeyPart,
     pub collation: Option<Name>,
     pub operator_class: Option<Name>,
+    /// What it is given: `siglen = 256`.
+    pub class_options: Option<Box<str>>,
     pub descending: bool,
     pub nulls_first: Option<bool>,
 }

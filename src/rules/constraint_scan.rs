@@ -1,5 +1,7 @@
 //! CHECK, NOT NULL and EXCLUDE put on a table in use: all rows are read while everybody waits.
 
+use std::collections::BTreeSet;
+
 use super::in_use::Altered;
 use super::{Findings, recipe, say};
 use crate::history::Step;
@@ -12,6 +14,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
     let Some(altered) = Altered::of(step) else { return };
     let mut first: Option<(usize, Vec<Major>)> = None;
     let (mut adds, mut validates, mut wrong, mut names) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut drops: BTreeSet<Ident> = BTreeSet::new();
     let table = altered.full_name();
     for (at, action) in altered.actions() {
         let TableActionKind::AddConstraint(definition) = action else { continue };
@@ -22,6 +25,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
         }
         first.get_or_insert((at, majors));
         let name = recipe::name_of(definition, &step.before.schema, altered.relation.id);
+        drops.extend(recipe::replaced_constraints(&altered, definition).into_iter().cloned());
         let inherit = if definition.no_inherit { " NO INHERIT" } else { "" };
         adds.push(format!("ADD CONSTRAINT {name} CHECK ({}){inherit} NOT VALID", expression.text));
         validates.push(format!("\nALTER TABLE {table} VALIDATE CONSTRAINT {name};"));
@@ -45,7 +49,7 @@ pub fn check(step: &Step, findings: &mut Findings) {
     // The old check goes in the same statement that brings the new one, which then reads nothing.
     finding.instead(format!(
         "ALTER TABLE {table} {}{};\n{}{}",
-        dropped(&altered),
+        drops.iter().map(|name| format!("DROP CONSTRAINT {name}, ")).collect::<String>(),
         adds.join(", "),
         recipe::meanwhile(step),
         validates.concat()
@@ -53,15 +57,6 @@ pub fn check(step: &Step, findings: &mut Findings) {
     if !wrong.is_empty() {
         finding.verify(format!("SELECT count(*) FROM {table} WHERE {}", wrong.join(" OR ")));
     }
-}
-
-/// `DROP CONSTRAINT a, ` for each that the statement drops.
-fn dropped(altered: &Altered) -> String {
-    let names = altered.actions().filter_map(|(_, action)| match action {
-        TableActionKind::DropConstraint { name, .. } => Some(format!("DROP CONSTRAINT {name}, ")),
-        _ => None,
-    });
-    names.collect()
 }
 
 /// SET NOT NULL, and NOT NULL as a constraint (18). All columns of one statement are read for at once.

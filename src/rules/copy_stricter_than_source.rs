@@ -84,7 +84,13 @@ fn report(whole: &Whole, group: &Group, findings: &mut Findings) {
     let source = say::name(schema, stricter.feed.source);
     let table = say::name(schema, stricter.table);
     let (demand, verify) = words(schema, group);
-    let message = format!("writes to `{source}` fail: its trigger writes `{table}`, where {demand}");
+    let only_nulls =
+        group.columns().iter().all(|(_, from)| from.is_some()) && matches!(stricter.demand, Demand::NotNull { .. });
+    let which = match group.sources().as_slice() {
+        [only] if only_nulls => format!(" that leave `{only}` NULL"),
+        _ => String::new(),
+    };
+    let message = format!("writes to `{source}`{which} fail: its trigger writes `{table}`, where {demand}");
     let finding = findings.report(&step.origin, step.operation.word(), step.certain && stricter.certain, message);
     let root = say::name(schema, schema.partition_root(stricter.table));
     let faults: Vec<String> = group.all.iter().map(|one| fault(schema, &one.demand)).collect();

@@ -1,11 +1,11 @@
 //! CREATE INDEX without CONCURRENTLY on a table that is in use: writes wait for the whole build.
 
 use super::in_use::is_costly;
-use super::weight::{held_alone, soften};
+use super::weight::{held, held_alone, on_purpose, soften};
 use super::{Findings, say};
 use crate::history::Step;
 use crate::operation::{CreateIndex, Ident, IndexPart, KeyPart, Operation, QualifiedName};
-use crate::schema::Relation;
+use crate::schema::{IndexKey, Relation};
 
 const OTHERS_SHOWN: usize = 3;
 
@@ -47,6 +47,10 @@ pub fn check(step: &Step, findings: &mut Findings) {
         finding.because(held.by.span, format!("takes ACCESS EXCLUSIVE on `{table}` until the transaction ends"));
     }
     soften(step, finding, relation.id);
+    // Writers wait for a lock that was taken to stop them, and this one stops nobody else.
+    if let Some(held) = held(step, relation.id).filter(|held| held.is_explicit() && !held.mode.blocks_reads()) {
+        on_purpose(finding, held);
+    }
     // What else stands still all that time.
     let others = step.session.transaction.iter().flat_map(|open| &open.locks).filter(|other| {
         other.relation != relation.id && other.mode.blocks_reads() && other.named && is_costly(step, other.relation)
@@ -70,8 +74,12 @@ pub fn check(step: &Step, findings: &mut Findings) {
         let columns: Vec<&Ident> = create.parts.iter().filter_map(column_of).chain(&create.include).collect();
         let outside = say::outside_after(step, relation, &columns, create.unique);
         finding.instead(match create.name.as_ref().filter(|name| is_replaced(step, relation, name)) {
-            Some(name) => beside_the_old(create, name, relation, outside),
-            None => format!("{outside}\n{};", definition(create, create.name.clone(), &relation.name, "CONCURRENTLY ")),
+            Some(name) => beside_the_old(create, name, relation, &outside),
+            None => format!(
+                "{outside}\n{};{}",
+                definition(create, create.name.clone(), &relation.name, "CONCURRENTLY "),
+                only_then(step, create, relation)
+            ),
         });
     }
 }
@@ -81,6 +89,32 @@ fn is_replaced(step: &Step, relation: &Relation, name: &Ident) -> bool {
     let name = QualifiedName::new(relation.name.schema.clone(), name.clone()).as_name();
     let before = step.session.transaction.as_ref().map(|open| &open.before.schema);
     before.and_then(|schema| schema.find(&name)?.as_index()).is_some_and(|index| index.table == relation.id)
+}
+
+/// The unique key whose place the new index takes, which the transaction has dropped: it goes when that one is there, or
+/// nothing keeps doubles out meanwhile.
+fn only_then(step: &Step, create: &CreateIndex, relation: &Relation) -> String {
+    let before = step.session.transaction.as_ref().map(|open| &open.before.schema);
+    let Some(before) = before.filter(|_| create.unique) else { return String::new() };
+    let Some(table) = before.get_relation(relation.id).and_then(Relation::as_table) else { return String::new() };
+    let wanted: Vec<&Ident> = create.parts.iter().filter_map(column_of).collect();
+    let gone = table.indexes.iter().filter_map(|id| before.get_relation(*id)).find(|one| {
+        one.as_index().is_some_and(|index| {
+            let shares = index.parts.iter().any(|part| match &part.key {
+                IndexKey::Column(id) => table.column_by_id(*id).is_some_and(|column| wanted.contains(&&column.name)),
+                IndexKey::Expression(_) => false,
+            });
+            index.unique && shares && step.before.schema.get_relation(one.id).is_none()
+        })
+    });
+    match gone {
+        Some(old) if old.as_index().is_some_and(|index| index.constraint.is_some()) => {
+            let drop = format!("ALTER TABLE {} DROP CONSTRAINT {};", relation.name, old.name.name);
+            format!("\n-- and when it is there, in a migration after it, what it replaces\n{drop}")
+        }
+        Some(old) => format!("\n-- and when it is there, what it replaces\nDROP INDEX CONCURRENTLY {};", old.name),
+        None => String::new(),
+    }
 }
 
 /// The new index under a name of its own, so that one of the two always serves.
@@ -143,7 +177,8 @@ fn part(part: &IndexPart) -> String {
         KeyPart::Expression(expression) => format!("({})", expression.text),
     };
     let collation = part.collation.as_ref().map(|name| format!(" COLLATE {name}")).unwrap_or_default();
-    let class = part.operator_class.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+    let options = part.class_options.as_ref().map(|given| format!(" ({given})")).unwrap_or_default();
+    let class = part.operator_class.as_ref().map(|name| format!(" {name}{options}")).unwrap_or_default();
     let order = if part.descending { " DESC" } else { "" };
     let nulls = match part.nulls_first {
         Some(true) => " NULLS FIRST",

@@ -71,7 +71,7 @@ fn builds(altered: &Altered, at: usize, definition: &ConstraintDefinition, key: 
     finding.object(recipe::name_of(definition, schema, table));
     let dropped = recipe::replaced_constraints(altered, definition);
     let outside = say::outside_after(step, altered.relation, &key.columns.iter().collect::<Vec<_>>(), true);
-    let built = recipe::key_from_index(schema, table, definition, key, &dropped, outside);
+    let built = recipe::key_from_index(schema, table, definition, key, &dropped, &outside);
     let primary = matches!(definition.kind, ConstraintKind::Primary(_));
     let open = if primary { nullable_columns(altered, &key.columns.iter().collect::<Vec<_>>()) } else { Vec::new() };
     finding.instead(match open.is_empty() {

@@ -1,17 +1,17 @@
-//! Foreign keys and the indexes that serve them: missing, dropped, built too late; keys of the wrong type, made twice.
+//! Foreign keys and the indexes that serve them: dropped, built too late; keys of the wrong type, made twice.
 
-use std::collections::{BTreeMap, BTreeSet};
 
+use super::fk_without_index::deletes;
 use super::{Findings, say};
 use crate::finding::Severity;
-use crate::history::{Framework, Passed, TransactionUnit, Whole, shaped};
-use crate::operation::{Action, CreateIndex, Expr, Ident, KeyPart, Node, ObjectKind, Operation, Transaction};
+use crate::history::{Passed, TransactionUnit, Whole, shaped};
+use crate::operation::{CreateIndex, Expr, Ident, KeyPart, Node, ObjectKind, Operation, Transaction};
 use crate::schema::{
-    Column, ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexKey, Relation, RelationId, Schema,
+    ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexKey, Relation, RelationId, Schema,
 };
 
 /// The foreign keys that a migration leaves behind and did not find, each declared one once.
-fn new_keys<'a>(whole: &'a Whole) -> Vec<(&'a Passed, &'a Constraint, &'a ForeignRow)> {
+pub(super) fn new_keys<'a>(whole: &'a Whole) -> Vec<(&'a Passed, &'a Constraint, &'a ForeignRow)> {
     let end = &whole.after.schema;
     let mut found = Vec::new();
     for (step, relation) in whole.tables(shaped) {
@@ -53,116 +53,8 @@ fn serves(schema: &Schema, table: RelationId, index: &Index, columns: &[ColumnId
         && index.filter.as_ref().is_none_or(|filter| named(&filter.tree))
 }
 
-fn names(schema: &Schema, table: RelationId, columns: &[ColumnId]) -> Vec<String> {
+pub(super) fn names(schema: &Schema, table: RelationId, columns: &[ColumnId]) -> Vec<String> {
     columns.iter().map(|column| schema.column_name(table, *column).to_string()).collect()
-}
-
-pub fn without_index(whole: &Whole, findings: &mut Findings) {
-    let end = &whole.after.schema;
-    let mut tables: BTreeMap<RelationId, Vec<(&Passed, &Constraint, &ForeignRow)>> = BTreeMap::new();
-    for (step, key, foreign) in new_keys(whole) {
-        let known = end.get_relation(key.table).and_then(Relation::as_table).is_some_and(|table| table.columns_known);
-        // On a table that this history did not make an index may be there unseen.
-        if known && !is_served(end, key.table, &key.columns) {
-            tables.entry(key.table).or_default().push((step, key, foreign));
-        }
-    }
-    for (table, keys) in tables {
-        // However often, it is read in no time.
-        if end.has_few_rows(table) {
-            continue;
-        }
-        let (felt, rare): (Vec<_>, Vec<_>) = keys.into_iter().partition(|(_, _, key)| deletes(whole, key));
-        for (keys, is_felt) in [(felt, true), (rare, false)] {
-            if !keys.is_empty() {
-                unserved(whole, table, &keys, is_felt, findings);
-            }
-        }
-    }
-}
-
-/// The keys of one table that no index serves.
-fn unserved(
-    whole: &Whole,
-    table: RelationId,
-    keys: &[(&Passed, &Constraint, &ForeignRow)],
-    is_felt: bool,
-    findings: &mut Findings,
-) {
-    let end = &whole.after.schema;
-    let relation = end.relation(table);
-    let Some((step, _, first)) = keys.first() else { return };
-    let mut columns: Vec<String> = Vec::new();
-    for (_, key, _) in keys {
-        let named = names(end, table, &key.columns).join(", ");
-        if !columns.contains(&named) {
-            columns.push(named);
-        }
-    }
-    let targets: BTreeSet<RelationId> = keys.iter().map(|(_, _, one)| one.references).collect();
-    let target_names: Vec<String> = targets.iter().map(|target| say::name(end, *target)).collect();
-    let partial = keys.iter().find_map(|(_, key, _)| partly_serving(end, table, &key.columns));
-    let message = format!(
-        "each DELETE of a row of {} reads all of `{}`: no index of {} begins with {}",
-        say::any_of(&target_names),
-        relation.name.short(),
-        if partial.is_some() { "all its rows" } else { "it" },
-        say::any_of(&columns)
-    );
-    let finding = findings.report(&step.origin, "add-foreign-key", step.certain, message);
-    if !is_felt || whole.context.is_small(end, table) {
-        finding.severity = finding.severity.min(Severity::Note);
-    }
-    finding.object(&relation.name);
-    finding.object(&end.relation(first.references).name);
-    if let Some(index) = partial {
-        let text = format!("`{}` leaves rows out: the server cannot look there", index.name.short());
-        finding.because(index.existence.origin().span, text);
-    }
-    for (target, marker) in targets.iter().filter_map(|target| Some((target, deletion_mark(end, *target)?))) {
-        let text = format!("rows of `{}` are marked in `{}` rather than deleted", say::name(end, *target), marker.name);
-        finding.because(marker.existence.origin().span, text);
-    }
-    // Nobody else sees a table of this very migration, whatever it is filled with.
-    let new = whole.context.is_new(whole.after, table)
-        || whole.before.schema.get_relation(table).is_none()
-            && whole.context.migration.transaction != TransactionUnit::Statement;
-    let concurrently = if new { "" } else { "CONCURRENTLY " };
-    let indexes: Vec<String> =
-        columns.iter().map(|list| format!("CREATE INDEX {concurrently}ON {} ({list});", relation.name)).collect();
-    let outside = say::outside_transaction(&whole.context);
-    let indexes = indexes.join("\n");
-    finding.instead(if new { indexes } else { format!("{outside}\n{indexes}") });
-}
-
-/// An index that begins with a column of the key, over some rows only.
-fn partly_serving<'a>(schema: &'a Schema, table: RelationId, columns: &[ColumnId]) -> Option<&'a Relation> {
-    let found = schema.get_relation(table).and_then(Relation::as_table)?;
-    let mut indexes = found.indexes.iter().filter_map(|id| schema.get_relation(*id));
-    indexes.find(|one| {
-        one.as_index().is_some_and(|index| {
-            let first = index.parts.first().map(|part| &part.key);
-            index.filter.is_some() && matches!(first, Some(IndexKey::Column(column)) if columns.contains(column))
-        })
-    })
-}
-
-/// Rows of the referenced table are meant to be deleted: the key says what becomes of its own rows then. Not where it
-/// refuses that, where nobody chose the action (Prisma writes SET NULL for every optional relation), or where rows are
-/// marked as deleted.
-fn deletes(whole: &Whole, key: &ForeignRow) -> bool {
-    let is_default = whole.context.plan.history.framework == Framework::Prisma
-        && (key.on_delete, key.on_update) == (Action::SetNull, Action::Cascade);
-    !matches!(key.on_delete, Action::NoAction | Action::Restrict)
-        && !is_default
-        && deletion_mark(&whole.after.schema, key.references).is_none()
-}
-
-/// The column that marks a row as deleted.
-fn deletion_mark(schema: &Schema, table: RelationId) -> Option<&Column> {
-    const MARKS: [&str; 4] = ["deleted_at", "deletedat", "deleted_on", "deletedon"];
-    let mut columns = schema.get_relation(table).and_then(Relation::as_table)?.columns.iter();
-    columns.find(|column| !column.not_null && MARKS.contains(&column.name.as_str().to_lowercase().as_str()))
 }
 
 /// Indexes that a DROP names, or that go with a constraint or a column.

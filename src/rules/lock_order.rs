@@ -39,19 +39,24 @@ pub fn inversion(step: &Step, findings: &mut Findings) {
     finding.because(first.by.span, format!("takes {} on `{to}`, held until the transaction ends", first.mode));
     young(step, finding, child.id);
     finding.rank = rests_on(schema, child.id);
-    finding.instead_of_all(format!(
-        "-- transactions of their own; where they belong together, one LOCK before all else, referencing tables first\n\
-         LOCK TABLE {} IN ACCESS EXCLUSIVE MODE;",
-        locked_at_once(step, open, child.id).join(", "),
-    ));
+    finding.instead_of_all(match locked_at_once(step, open, child.id) {
+        Some(tables) => format!(
+            "-- transactions of their own; where they belong together, one LOCK before all else, referencing tables first\n\
+             LOCK TABLE {} IN ACCESS EXCLUSIVE MODE;",
+            tables.join(", "),
+        ),
+        None => "-- transactions of their own: a trigger of one table writes another that refers to it, and others lock the two \
+                 in either order; no LOCK of both is safe"
+            .to_owned(),
+    });
 }
 
 /// Locks looked at for the one LOCK of all of them.
 const MOST: usize = 50;
 
-/// The tables that this transaction has locked so far in that order, each before those that it refers to: the order in
-/// which an INSERT takes them.
-fn locked_at_once(step: &Step, transaction: &OpenTransaction, child: RelationId) -> Vec<String> {
+/// The tables that this transaction has locked so far in that order, each before those that it refers to, and that its
+/// triggers write: the order in which an INSERT takes them. `None`: there are two orders.
+fn locked_at_once(step: &Step, transaction: &OpenTransaction, child: RelationId) -> Option<Vec<String>> {
     let schema = &step.before.schema;
     let mut open: BTreeSet<RelationId> = BTreeSet::new();
     let locks = &transaction.locks;
@@ -64,8 +69,15 @@ fn locked_at_once(step: &Step, transaction: &OpenTransaction, child: RelationId)
     open.insert(child);
     let of_child = targets(schema, child).collect();
     open.extend(locks.iter().filter(|lock| is_target(step, lock, &of_child)).map(|lock| lock.relation));
-    let refers: Vec<(RelationId, RelationId)> =
+    let mut refers: Vec<(RelationId, RelationId)> =
         open.iter().flat_map(|from| targets(schema, *from).map(|to| (*from, to))).collect();
+    let fed = step.before.data.feeds().filter(|feed| feed.fires).map(|feed| (feed.source, feed.target));
+    let fed: Vec<(RelationId, RelationId)> =
+        fed.filter(|(from, to)| from != to && open.contains(from) && open.contains(to)).collect();
+    if fed.iter().any(|(from, to)| refers.contains(&(*to, *from))) {
+        return None;
+    }
+    refers.extend(fed);
     let mut ordered = Vec::new();
     while let Some(any) = open.first().copied() {
         let is_referenced = |table: RelationId| refers.iter().any(|(from, to)| *to == table && open.contains(from));
@@ -74,7 +86,7 @@ fn locked_at_once(step: &Step, transaction: &OpenTransaction, child: RelationId)
         open.remove(&next);
         ordered.push(schema.relation(next).name.to_string());
     }
-    ordered
+    Some(ordered)
 }
 
 /// Others write it, and nothing of this transaction keeps them away yet.

@@ -7,8 +7,9 @@ use super::Findings;
 use super::in_use::{found, is_costly, is_in_use};
 use super::validation::own_migration;
 use super::weight::{gone_below, is_needed_below, later, on_purpose, rests_on, young};
+use crate::finding::Severity;
 use crate::history::{HeldLock, OpenTransaction, Step, TransactionUnit, is_named};
-use crate::operation::{Expr, FromSource, Ident, LockMode, Operation, TableActionKind, Write, WriteKind};
+use crate::operation::{Expr, FromSource, Ident, LockMode, Name, Node, Operation, TableActionKind, Write, WriteKind};
 use crate::schema::{IndexKey, Relation, RelationId};
 use crate::server::{Effects, effects};
 use crate::version::Major;
@@ -73,7 +74,11 @@ struct Work {
 /// lock itself and scans under it, the rule on that statement speaks.
 fn long_work(step: &Step, effects: &Effects) -> Option<Work> {
     let schema = &step.before.schema;
-    let large = |relation: RelationId| is_costly(step, relation) && !step.context.is_small(schema, relation);
+    // What this transaction emptied holds what it has put there itself.
+    let emptied = emptied_above(step);
+    let large = |relation: RelationId| {
+        is_costly(step, relation) && !step.context.is_small(schema, relation) && !emptied.contains(&relation)
+    };
     let scanned = effects.scans.iter().map(|scan| scan.relation).find(|relation| large(*relation));
     let work = |verb: &str, table| Work { text: format!("{verb} `{}`", super::say::name(schema, table)), table };
     match step.operation {
@@ -106,6 +111,23 @@ fn long_work(step: &Step, effects: &Effects) -> Option<Work> {
         }
         _ => None,
     }
+}
+
+/// The tables that statements of this migration above the step emptied.
+fn emptied_above(step: &Step) -> Vec<RelationId> {
+    let (schema, at) = (&step.before.schema, step.origin.span);
+    let mut found = Vec::new();
+    for node in &step.context.migration.up.nodes {
+        node.statements(&mut |statement| {
+            if let Operation::Truncate(truncate) = &statement.operation
+                && statement.span.source == at.source
+                && statement.span.end <= at.start
+            {
+                found.extend(truncate.tables.iter().filter_map(|table| schema.find(&table.name)).map(|one| one.id));
+            }
+        });
+    }
+    found
 }
 
 /// UPDATE … FROM and DELETE … USING without a single constant: every row that has a partner is changed.
@@ -161,6 +183,8 @@ fn joined_unserved(step: &Step, write: &Write) -> Option<RelationId> {
 
 /// How many tables make a queue that the application is bound to meet from the other end.
 const MANY: usize = 3;
+/// And how many do where each of them is done with in no time, once it is locked.
+const VERY_MANY: usize = 8;
 
 pub fn many_tables(step: &Step, findings: &mut Findings) {
     if step.applied.failure().is_some() {
@@ -217,6 +241,10 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
     if let (Operation::Lock(_), Some(held)) = (step.operation, first.filter(|held| held.is_explicit())) {
         on_purpose(finding, held);
     }
+    if !takes_long(step, finding.postgres[0]) {
+        let few = locked.len() < VERY_MANY;
+        finding.severity = finding.severity.min(if few { Severity::Note } else { Severity::Warning });
+    }
     for table in &locked {
         finding.object(&schema.relation(*table).name);
     }
@@ -240,6 +268,43 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
             TransactionUnit::AllPending => "a release of its own, as all that is pending shares one transaction",
         }
     ));
+}
+
+/// Some statement of the migration takes as long as a table in use is large, or does what is not seen: the others stay
+/// locked meanwhile. Changes of the catalogue alone are over at once.
+fn takes_long(step: &Step, major: Major) -> bool {
+    const LOOKED_AT: usize = 200;
+    let schema = &step.after.schema;
+    let felt = |name: &Name| schema.find(name).is_some_and(|one| is_costly(step, one.id));
+    let is_long = |operation: &Operation| match operation {
+        Operation::Write(write) => {
+            write.all().into_iter().any(|one| felt(&one.target) || one.reads().into_iter().any(felt))
+        }
+        Operation::Do(_) | Operation::Call { .. } | Operation::Unread(_) | Operation::RefreshView(_) => true,
+        Operation::Query(query) => !query.called().is_empty(),
+        Operation::AlterTable(_) | Operation::CreateIndex(_) | Operation::CreateTableAs(_) => {
+            let facts = step.session.server_facts();
+            let before = step.session.transaction.as_ref().map_or(&step.before.schema, |open| &open.before.schema);
+            [before, &step.before.schema].into_iter().any(|schema| {
+                let effects = effects(operation, schema, major, &facts);
+                let scans = effects.scans.iter().map(|one| one.relation);
+                let builds = effects.index_builds.iter().map(|one| one.table);
+                let rewrites = effects.rewrites.iter().map(|one| one.relation);
+                scans.chain(builds).chain(rewrites).any(|relation| is_costly(step, relation))
+            })
+        }
+        _ => false,
+    };
+    let (mut found, mut looked_at) = (false, 0);
+    for node in &step.context.migration.up.nodes {
+        // What Ruby does is not looked into.
+        found |= matches!(node, Node::Ruby(_));
+        node.statements(&mut |statement| {
+            looked_at += 1;
+            found = found || looked_at > LOOKED_AT || is_long(&statement.operation);
+        });
+    }
+    found
 }
 
 /// What a statement locks that it names.

@@ -41,6 +41,7 @@ mod fk_before_backfill;
 mod fk_breaks_source_delete;
 mod fk_sets_not_null;
 mod fk_validated_on_add;
+mod fk_without_index;
 mod gone;
 mod guard_never_matches;
 mod half_done;
@@ -228,7 +229,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("fk-to-single-partition", Check::Step(partition_keys::to_single_partition)),
     rule!("fk-type-mismatch", Check::Whole(key_indexes::type_mismatch)),
     rule!("fk-validated-on-add", Check::Step(fk_validated_on_add::check)),
-    rule!("fk-without-index", Check::Whole(key_indexes::without_index)),
+    rule!("fk-without-index", Check::Whole(fk_without_index::check)),
     rule!("fk-without-on-delete", Check::Pattern),
     rule!("float-for-money", Check::Pattern),
     rule!("guard-never-matches", Check::Whole(guard_never_matches::check)),

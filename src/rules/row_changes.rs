@@ -6,7 +6,9 @@ use super::locks_held::apart;
 use super::weight::{held, on_purpose, young};
 use crate::finding::{Finding, Severity};
 use crate::history::{Passed, Step, TransactionUnit, Unit};
-use crate::operation::{Constant, Expr, FromSource, Ident, LoopOver, Node, Operation, Transaction, Write, WriteKind};
+use crate::operation::{
+    Constant, Expr, FromSource, Ident, LoopOver, Node, Operation, Query, Transaction, Write, WriteKind,
+};
 use crate::schema::{Relation, Schema};
 use crate::server::{KnownVolatility, volatility_of};
 
@@ -313,9 +315,11 @@ pub fn loop_without_batching(step: &Step, findings: &mut Findings) {
     for node in block.body.nodes.iter() {
         visit(node, &mut |node| {
             let Node::Loop(repeat) = node else { return };
-            // A loop over a handful of names is no loop over rows.
-            if matches!(repeat.over, LoopOver::Array(_)) {
-                return;
+            // A loop over a handful of names is no loop over rows, and chosen rows may be few.
+            match &repeat.over {
+                LoopOver::Array(_) => return,
+                LoopOver::Query(query) if chooses(query) => return,
+                _ => {}
             }
             let (mut target, mut commits) = (None, false);
             for inner in &repeat.body {
@@ -341,6 +345,18 @@ pub fn loop_without_batching(step: &Step, findings: &mut Findings) {
             );
         });
     }
+}
+
+/// A query that compares columns with constants, rather than asking for what is still to do.
+fn chooses(query: &Query) -> bool {
+    let mut chosen = false;
+    if let Some(filter) = &query.filter {
+        filter.walk(&mut |expr| {
+            let is_compared = |one: &Expr| matches!(one, Expr::Constant(constant) if *constant != Constant::Null);
+            chosen |= matches!(expr, Expr::Binary { left, right, .. } if is_compared(left) || is_compared(right));
+        });
+    }
+    chosen && !query.limited
 }
 
 fn visit<'a>(node: &'a Node, tell: &mut dyn FnMut(&'a Node)) {

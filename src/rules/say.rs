@@ -3,7 +3,7 @@
 use crate::data::{Copy, Data, Feed, FeedWrite, Fill, Queued, Swap, Value};
 use crate::finding::{Finding, LinkKind};
 use crate::history::{Context, Framework, Step, TransactionUnit};
-use crate::operation::{Action, ForeignKey, Ident, Operation};
+use crate::operation::{Action, ForeignKey, Ident, Node, Operation, Transaction};
 use crate::schema::difference::Change;
 use crate::schema::{ConstraintId, ConstraintRow, Relation, RelationId, Schema, TriggerId};
 
@@ -237,7 +237,14 @@ pub fn outside_transaction(context: &Context) -> &'static str {
         return "-- in a migration of its own, without other statements: as the shipped ones show, such a file runs outside of a \
                 transaction here";
     }
+    let begins = |node: &Node| matches!(node, Node::Statement(one) if one.operation == Operation::Transaction(Transaction::Begin));
+    let migration = context.migration;
+    let is_bare = migration.transaction == TransactionUnit::Statement && !migration.unit_is_guess;
+    let is_bare = is_bare && !migration.up.nodes.iter().any(begins);
     match context.plan.history.framework {
+        Framework::Atlas | Framework::Flyway | Framework::Goose if is_bare => {
+            "-- in this file, which runs outside of a transaction as it is"
+        }
         Framework::Plain => "-- outside of a transaction",
         Framework::Atlas => "-- in a migration of its own, below `-- atlas:txmode none` and an empty line",
         Framework::Concourse | Framework::MaragudkMigrate | Framework::Pop => {
@@ -300,7 +307,7 @@ pub fn outside_transaction(context: &Context) -> &'static str {
 
 /// Likewise for an index over columns that this very migration may add, or whose duplicates it may remove: what must
 /// run by hand cannot run before it.
-pub fn outside_after(step: &Step, relation: &Relation, columns: &[&Ident], unique: bool) -> &'static str {
+pub fn outside_after(step: &Step, relation: &Relation, columns: &[&Ident], unique: bool) -> String {
     let outside = outside_transaction(&step.context);
     let is_new = |column: &&Ident| {
         let found = relation.as_table().and_then(|table| table.column(column));
@@ -316,13 +323,18 @@ pub fn outside_after(step: &Step, relation: &Relation, columns: &[&Ident], uniqu
                 if step.before.schema.find(&write.target).is_some_and(|target| target.id == relation.id));
         });
     }
-    match outside.starts_with("-- by hand before") && (columns.iter().any(is_new) || (unique && changes_rows)) {
-        true => {
-            "-- two releases: this one without the index; then by hand, outside of a transaction, what follows here; the next \
-             one says IF NOT EXISTS, or makes the key USING INDEX"
-        }
-        false => outside,
+    let by_hand = outside.starts_with("-- by hand before");
+    if by_hand && (columns.iter().any(is_new) || (unique && changes_rows)) {
+        return "-- two releases: this one without the index; then by hand, outside of a transaction, what follows here; the next \
+                one says IF NOT EXISTS, or makes the key USING INDEX"
+            .to_owned();
     }
+    if unique && changes_rows {
+        return format!(
+            "-- after what changes rows here is committed: the build reads those that others see\n{outside}"
+        );
+    }
+    outside.to_owned()
 }
 
 /// The columns that two tables share by name, as a list; `…` where they are not known.

@@ -124,8 +124,10 @@ fn unseen(unit: &Unit, served: &Served, findings: &mut Findings) {
     let Some(relation) = unit.after.schema.get_relation(swap.replacement) else { return };
     let is_old = matches!(relation.existence, Existence::Created { .. })
         && !unit.context.is_of_this_release(&relation.existence);
-    // An empty table made for the swap begins anew, and the old one is kept or thrown away: that is an archive.
-    if !is_old || swap.form == SwapForm::Attached || !swap.is_alike(&unit.after.schema) {
+    // An empty table made for the swap begins anew, and the old one is kept or thrown away: that is an archive. One of
+    // another shape, which no migration fills from the old one, holds other things.
+    let is_other = !swap.is_alike(&unit.after.schema) || swap.leaves_columns(&unit.after.schema);
+    if !is_old || swap.form == SwapForm::Attached || is_other {
         return;
     }
     let (name, replacement) = say::swapped(swap, &unit.after.schema);

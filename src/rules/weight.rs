@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::finding::{Finding, Severity};
 use crate::history::{HeldLock, Step};
-use crate::operation::{LockMode, Operation, Statement, TableActionKind, Transaction};
+use crate::operation::{LockMode, Node, Operation, Statement, TableActionKind, Transaction};
 use crate::schema::{IndexKey, Relation, RelationId, Schema};
+use crate::source::Span;
 
 /// Tables younger than this are hardly grown: one severity less.
-const YOUNG_DAYS: u32 = 14;
+const YOUNG_DAYS: u32 = 30;
 /// Tables that reached production with the deploy before at the earliest, if they are there at all: a note.
-const NEWBORN_DAYS: u32 = 3;
+const NEWBORN_DAYS: u32 = 10;
 
 /// What is over soon, or was meant to make others wait, weighs less.
 pub fn soften(step: &Step, finding: &mut Finding, relation: RelationId) {
@@ -18,9 +19,57 @@ pub fn soften(step: &Step, finding: &mut Finding, relation: RelationId) {
         finding.severity = finding.severity.min(Severity::Warning);
     }
     young(step, finding, relation);
+    if let Some(said) = said_to_be_small(step) {
+        finding.severity = finding.severity.min(Severity::Note);
+        finding.because(said, "a comment says that nobody waits long here");
+    }
     if let Some(held) = held(step, relation).filter(|held| held.is_explicit() && held.mode.blocks_reads()) {
         on_purpose(finding, held);
     }
+}
+
+/// What a comment right above a statement says of the table, or of CONCURRENTLY, by whoever has weighed it.
+const WEIGHED: [&str; 14] = [
+    "not a hot table",
+    "not hot",
+    "small table",
+    "tiny table",
+    "tables are small",
+    "table is small",
+    "table is tiny",
+    "are small relative",
+    "few rows",
+    "handful of rows",
+    "low-traffic",
+    "low traffic",
+    "created rarely",
+    "rather than concurrently",
+];
+
+/// The last comment above a statement, where it says so.
+fn said_to_be_small(step: &Step) -> Option<Span> {
+    let at = step.origin.span;
+    let migration = step.context.migration;
+    let mut from = 0;
+    for node in &migration.up.nodes {
+        // What opens a transaction or sets something belongs to what follows, and so does one index to the next.
+        let goes_on = matches!(node, Node::Statement(one) if matches!(
+            one.operation,
+            Operation::Transaction(Transaction::Begin) | Operation::Set(_) | Operation::CreateIndex(_)
+        ));
+        node.places(&mut |place| {
+            if place.source == at.source && place.end <= at.start && !goes_on {
+                from = from.max(place.end);
+            }
+        });
+    }
+    let near = |span: Span| span.source == at.source && span.start >= from && span.end <= at.start;
+    let comments: Vec<_> = migration.comments.iter().filter(|comment| near(comment.span)).collect();
+    let text: Vec<String> = comments.iter().map(|comment| comment.text.trim().to_lowercase()).collect();
+    // A sentence goes on in the next line.
+    let text = text.join(" ");
+    let says = WEIGHED.iter().any(|words| text.contains(words)) && !text.contains("not a small");
+    comments.last().filter(|_| says).map(|comment| comment.span)
 }
 
 /// LOCK TABLE: whoever writes it wants others to wait.

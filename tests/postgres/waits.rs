@@ -123,3 +123,27 @@ fn proves_fk_without_index_where_its_index_leaves_rows_out() {
     assert_eq!(scans("CREATE INDEX ON links (page_id) WHERE page_id IS NOT NULL"), 1);
     assert_eq!(scans("CREATE INDEX ON links (page_id)"), 1);
 }
+
+#[test]
+fn proves_lock_order_inversion_where_a_trigger_writes_the_other_way() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    // The trigger stands still until the migration has the first of its locks.
+    let tables = "CREATE TABLE events (id int PRIMARY KEY);
+        CREATE TABLE attempts (event_id int REFERENCES events);
+        CREATE FUNCTION dispatch() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            PERFORM pg_advisory_xact_lock(1);
+            INSERT INTO attempts VALUES (NEW.id);
+            RETURN NULL;
+        END
+        $$;
+        CREATE TRIGGER dispatch AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION dispatch();";
+    database.run_script(tables).unwrap();
+    let mut gate = open(&database, "SELECT pg_advisory_xact_lock(1)");
+    let insert = waiting(&database, "INSERT INTO events VALUES (1)");
+    let migration = waiting(&database, "DO $$ BEGIN LOCK TABLE attempts, events IN ACCESS EXCLUSIVE MODE; END $$");
+    run(&mut gate, "COMMIT").unwrap();
+    let ends = [insert.join().unwrap(), migration.join().unwrap()];
+    assert!(ends.contains(&Err("40P01".to_owned())), "referencing tables first meets the trigger: {ends:?}");
+}

@@ -74,8 +74,10 @@ impl Cursor<'_> {
         let key = self.index_key()?;
         let collation = if self.eat("collate") { Some(self.name()?) } else { None };
         let operator_class = if self.begins_operator_class() { Some(self.name()?) } else { None };
+        let mut class_options = None;
         if operator_class.is_some() && self.kind() == Some(Kind::OpenParen) {
-            self.parens()?;
+            let inside = self.parens()?;
+            class_options = Some(self.written(inside).into());
         }
         let descending = self.eat("desc");
         if !descending {
@@ -88,7 +90,7 @@ impl Cursor<'_> {
         } else {
             None
         };
-        Ok(IndexPart { key, collation, operator_class, descending, nulls_first })
+        Ok(IndexPart { key, collation, operator_class, class_options, descending, nulls_first })
     }
 
     fn begins_operator_class(&self) -> bool {
