@@ -35,7 +35,10 @@ pub fn one_per_concern(
             host.message.push_str(&with_parts(concern, parts.len()));
             host.instead = advice(&host, &parts, place);
         }
-        for part in parts {
+        for mut part in parts {
+            if !part.certain && host.certain {
+                part.message.push_str(", as far as the files tell");
+            }
             part.hits.iter().for_each(|hit| _ = host.hit(hit.clone()));
             part.spares.iter().for_each(|rows| _ = host.spare(rows.clone()));
             take_in(&mut host, part);
@@ -45,9 +48,9 @@ pub fn one_per_concern(
     left.into_iter().flatten().collect()
 }
 
-/// It holds wherever the part does, and as surely.
+/// It holds wherever the part does. What is less sure than it and weighs less for it says so.
 fn is_part(host: &Finding, part: &Finding) -> bool {
-    part.certain == host.certain
+    (part.certain == host.certain || host.certain && part.severity < host.severity)
         && part.databases == host.databases
         && part.postgres.iter().all(|major| host.postgres.contains(major))
 }

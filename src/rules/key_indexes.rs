@@ -1,14 +1,11 @@
 //! Foreign keys and the indexes that serve them: dropped, built too late; keys of the wrong type, made twice.
 
-
 use super::fk_without_index::deletes;
 use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::{Passed, TransactionUnit, Whole, shaped};
 use crate::operation::{CreateIndex, Expr, Ident, KeyPart, Node, ObjectKind, Operation, Transaction};
-use crate::schema::{
-    ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexKey, Relation, RelationId, Schema,
-};
+use crate::schema::{ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexKey, Relation, RelationId, Schema};
 
 /// The foreign keys that a migration leaves behind and did not find, each declared one once.
 pub(super) fn new_keys<'a>(whole: &'a Whole) -> Vec<(&'a Passed, &'a Constraint, &'a ForeignRow)> {

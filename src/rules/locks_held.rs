@@ -278,7 +278,8 @@ fn takes_long(step: &Step, major: Major) -> bool {
     let felt = |name: &Name| schema.find(name).is_some_and(|one| is_costly(step, one.id));
     let is_long = |operation: &Operation| match operation {
         Operation::Write(write) => {
-            write.all().into_iter().any(|one| felt(&one.target) || one.reads().into_iter().any(felt))
+            let changes = |one: &Write| matches!(one.kind, WriteKind::Update | WriteKind::Delete) && felt(&one.target);
+            write.all().into_iter().any(|one| changes(one) || one.reads().into_iter().any(felt))
         }
         Operation::Do(_) | Operation::Call { .. } | Operation::Unread(_) | Operation::RefreshView(_) => true,
         Operation::Query(query) => !query.called().is_empty(),

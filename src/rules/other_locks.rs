@@ -10,7 +10,8 @@ use crate::schema::{IndexKey, Relation};
 use crate::server::Effects;
 
 pub fn drop_index(step: &Step, findings: &mut Findings) {
-    let Operation::Drop(Drop { kind: ObjectKind::Index, targets, concurrently: false, cascade, .. }) = step.operation
+    let Operation::Drop(Drop { kind: ObjectKind::Index, targets, concurrently: false, cascade, if_exists, .. }) =
+        step.operation
     else {
         return;
     };
@@ -42,8 +43,9 @@ pub fn drop_index(step: &Step, findings: &mut Findings) {
     }
     because_in_use(finding, schema.relation(table));
     let cascade = if *cascade { " CASCADE" } else { "" };
+    let if_exists = if *if_exists { "IF EXISTS " } else { "" };
     let drops: Vec<String> =
-        slow.iter().map(|index| format!("DROP INDEX CONCURRENTLY {}{cascade};", index.name)).collect();
+        slow.iter().map(|index| format!("DROP INDEX CONCURRENTLY {if_exists}{}{cascade};", index.name)).collect();
     finding.instead(outside(step, &drops.join("\n")));
 }
 

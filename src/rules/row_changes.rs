@@ -7,7 +7,7 @@ use super::weight::{held, on_purpose, young};
 use crate::finding::{Finding, Severity};
 use crate::history::{Passed, Step, TransactionUnit, Unit};
 use crate::operation::{
-    Constant, Expr, FromSource, Ident, LoopOver, Node, Operation, Query, Transaction, Write, WriteKind,
+    Constant, Expr, FromSource, Ident, LoopOver, Node, Operation, Query, TableActionKind, Transaction, Write, WriteKind,
 };
 use crate::schema::{Relation, Schema};
 use crate::server::{KnownVolatility, volatility_of};
@@ -20,6 +20,8 @@ enum Reach<'a> {
     Joined,
     /// Rows in which the column has a value that is given to another: few or all.
     Valued(&'a Ident),
+    /// Rows in which a column as old as its table has no value: few or all.
+    Missing(&'a Ident),
 }
 
 impl Reach<'_> {
@@ -28,6 +30,7 @@ impl Reach<'_> {
             Reach::All => "every row".to_owned(),
             Reach::Joined => "every row that the join finds".to_owned(),
             Reach::Valued(column) => format!("every row in which `{column}` has a value"),
+            Reach::Missing(column) => format!("every row in which `{column}` has no value"),
         }
     }
 }
@@ -39,7 +42,15 @@ fn whole_table<'a>(step: &'a Step) -> Option<(&'a Write, &'a Relation, Reach<'a>
         return None;
     }
     let relation = step.before.schema.find_table(&write.target)?;
-    let reach = reach(write)?;
+    let mut reach = reach(write)?;
+    // One that came later has a value in hardly any row; one as old as its table in those that somebody gave it.
+    if let (Reach::All, Some(Expr::IsNull(column))) = (reach, &write.filter)
+        && let Some((_, name)) = column.as_column()
+        && let Some(found) = relation.as_table().and_then(|table| table.column(name))
+        && found.existence.origin().span == relation.existence.origin().span
+    {
+        reach = Reach::Missing(name);
+    }
     is_costly(step, relation.id).then_some((write, relation, reach))
 }
 
@@ -178,12 +189,36 @@ fn at_once(step: &Step, write: &Write, relation: &Relation) -> Option<String> {
         return None;
     }
     let kind = found.data_type.as_ref()?;
+    let (and_so, required) = match is_required(step, relation, column) {
+        true => (", this UPDATE and SET NOT NULL", " NOT NULL"),
+        false => (" and this UPDATE", ""),
+    };
     Some(format!(
-        "-- in place of ADD COLUMN, this UPDATE and SET NOT NULL: gives it to every row and writes none\n\
-         ALTER TABLE {} ADD COLUMN {column} {kind} NOT NULL DEFAULT {value};\n\
+        "-- in place of ADD COLUMN{and_so}: gives it to every row and writes none\n\
+         ALTER TABLE {} ADD COLUMN {column} {kind}{required} DEFAULT {value};\n\
          -- DROP DEFAULT one release later, where none is wanted",
         relation.name
     ))
+}
+
+/// The migration makes the column NOT NULL, above or below.
+fn is_required(step: &Step, relation: &Relation, column: &Ident) -> bool {
+    let schema = &step.before.schema;
+    let mut found = false;
+    for node in &step.context.migration.up.nodes {
+        // What Ruby does is not looked into.
+        found |= matches!(node, Node::Ruby(_));
+        node.statements(&mut |statement| {
+            if let Operation::AlterTable(alter) = &statement.operation {
+                let asks = |kind: &TableActionKind| {
+                    matches!(kind, TableActionKind::SetNotNull { column: name } if name == column)
+                };
+                let is_it = schema.find(&alter.table).is_some_and(|one| one.id == relation.id);
+                found |= is_it && alter.actions.iter().any(|action| asks(&action.kind));
+            }
+        });
+    }
+    found
 }
 
 /// `IS DISTINCT FROM`, also for the types that have no equality.
