@@ -55,7 +55,6 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("drop-column", "serial-or-identity-rewrite", "another column in the same statement"),
     ("drop-column", "trigger-uses-missing-object", "a release for the code; the trigger's function"),
     ("drop-default", "drop-not-null", "another action of the same statement"),
-    ("drop-default", "rollback-restores-constraint", "code that gives no value; the way back"),
     ("drop-not-null", "rollback-restores-constraint", "code that meets NULL; the way back"),
     ("drop-table", "partition-drop-loses-fk", "the partition's own rows; a key of the whole table"),
     ("drop-schema", "missing-object", "whether it goes at all; a later statement that names it"),

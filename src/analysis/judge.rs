@@ -1,11 +1,12 @@
 //! Asks the rules about what a replay tells.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::dump;
 use crate::finding::{FAILS, Finding, MigrationRef, Severity};
-use crate::history::{Context, Event, Parted, Plan, Start, Told, UnreadStep};
+use crate::history::{Context, Event, Migration, Parted, Plan, Start, Told, TransactionUnit, UnreadStep};
+use crate::operation::{Operation, TableActionKind};
 use crate::project::Project;
 use crate::report::{Detail, Recorder};
 use crate::rules::{BUILT_IN, Check, Findings, Rule};
@@ -83,6 +84,8 @@ pub struct Judge<'a> {
     asked_at: Option<MigrationRef>,
     /// The comment.
     stopped: Option<Span>,
+    /// What its one transaction makes: no query that names it runs before the merge, and after it there is nothing to ask.
+    made: BTreeSet<String>,
 }
 
 impl<'a> Judge<'a> {
@@ -99,6 +102,7 @@ impl<'a> Judge<'a> {
             asked: Vec::new(),
             asked_at: None,
             stopped: None,
+            made: BTreeSet::new(),
         }
     }
 
@@ -142,6 +146,9 @@ impl<'a> Judge<'a> {
             if let Some(comment) = self.stopped.filter(|_| *is_lowered) {
                 found.iter_mut().for_each(|finding| _ = finding.because(comment, STOPPED));
             }
+            for finding in &mut found {
+                finding.verify.take_if(|query| words(query).any(|word| self.made.contains(word)));
+            }
             self.run.findings.extend(found);
         }
     }
@@ -163,6 +170,33 @@ impl<'a> Judge<'a> {
             let rules = BUILT_IN.iter().chain(self.extra.iter().copied()).map(loud);
             self.asked = rules.filter(|(_, severity, _)| *severity > Severity::Off).collect();
         }
+        self.made = made(context.migration);
         self.asked_at = Some(context.at);
     }
+}
+
+fn words(query: &str) -> impl Iterator<Item = &str> {
+    query.split(|letter: char| !(letter.is_alphanumeric() || letter == '_')).filter(|word| !word.is_empty())
+}
+
+/// The columns and tables that a migration makes or gives another name, where all of it is one transaction.
+fn made(migration: &Migration) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    if migration.transaction == TransactionUnit::Statement {
+        return found;
+    }
+    for node in &migration.up.nodes {
+        node.statements(&mut |statement| match &statement.operation {
+            Operation::AlterTable(alter) => {
+                found.extend(alter.actions.iter().filter_map(|action| match &action.kind {
+                    TableActionKind::AddColumn { column, .. } => Some(column.name.as_str().to_owned()),
+                    _ => None,
+                }));
+            }
+            Operation::CreateTable(create) => _ = found.insert(create.name.name.as_str().to_owned()),
+            Operation::Rename(rename) => _ = found.insert(rename.to.as_str().to_owned()),
+            _ => {}
+        });
+    }
+    found
 }

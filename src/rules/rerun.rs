@@ -218,6 +218,10 @@ fn after_stop(whole: &Whole, findings: &mut Findings) {
                         "-- without IF NOT EXISTS: run again it fails instead of passing, and whoever sees that runs"
                     }
                     _ if guarded => "-- before what asks whether it is there, outside of a transaction as it is",
+                    // What stands between StatementBegin and StatementEnd is sent as one query.
+                    _ if whole.context.plan.history.framework == Framework::Goose => {
+                        "-- before it, in no StatementBegin block or in one of its own, outside of a transaction as it is"
+                    }
                     _ => "-- on the line before it, outside of a transaction as it is",
                 };
                 finding.instead(format!("{place}\nDROP INDEX CONCURRENTLY IF EXISTS {};", change.name));
