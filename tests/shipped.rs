@@ -65,27 +65,121 @@ fn an_order_that_is_not_tried_is_said_to_be_so() {
 /// Commits what stands in the work tree.
 fn commit(root: &Path, when: &str) {
     let dates = [("GIT_AUTHOR_DATE", when), ("GIT_COMMITTER_DATE", when)];
-    let of = ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "more"];
+    let of = ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "more"];
     for arguments in [&["add", "-A"][..], &of[..]] {
         let ran = Command::new("git").current_dir(root).args(arguments).envs(dates).output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     }
 }
 
+fn tag(root: &Path, name: &str, when: &str) {
+    let of = ["-c", "user.name=a", "-c", "user.email=a@b.c", "tag", "-a", "-m", "release", name];
+    let ran = Command::new("git").current_dir(root).args(of).env("GIT_COMMITTER_DATE", when).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// What the last commit is told of a rule, notes too.
+fn said_of_last(root: &Path, path: &str, rule: &str) -> Option<(String, String)> {
+    let ran = plimsoll_in(root, &["check", path, "--since", "HEAD^", "--notes", "--format=json"]);
+    let document: Value = serde_json::from_str(&ran.out).unwrap_or_else(|fault| panic!("{fault}: {}", ran.err));
+    let findings = document["findings"].as_array().unwrap();
+    let told = findings.iter().find(|one| one["rule"] == rule)?;
+    let text = |key: &str| told[key].as_str().unwrap().to_owned();
+    Some((text("severity"), text("message")))
+}
+
+const T2: &str = "CREATE TABLE t2 (id bigint);\n";
+const LATER: &str = "CREATE TABLE t2 (id bigint, late text);\n";
+
 #[test]
-fn a_text_that_came_in_the_same_push_ran_hardly_anywhere() {
-    for (edited, severity) in [("2024-01-02T00:00:30Z", "note"), ("2024-01-02T02:00:00Z", "error")] {
-        let root = case(&format!("pushed-{severity}"), &[table(1)], &[table(1)]);
+fn a_text_that_stood_for_less_than_an_hour_ran_hardly_anywhere() {
+    for (case_name, edited, tagged, expected) in [
+        ("minute", "2024-01-02T00:00:30Z", false, Some("in the minute in which")),
+        ("short", "2024-01-02T00:25:00Z", false, Some("it had been there for 25 minutes")),
+        ("released", "2024-01-02T00:25:00Z", true, None),
+        ("long", "2024-01-02T02:00:00Z", false, None),
+    ] {
+        let root = case(&format!("young-{case_name}"), &[table(1)], &[table(1)]);
         let file = root.join("migrations/002_t2.sql");
-        fs::write(&file, "CREATE TABLE t2 (id bigint);\n").unwrap();
+        fs::write(&file, T2).unwrap();
         commit(&root, "2024-01-02T00:00:00Z");
-        fs::write(&file, "CREATE TABLE t2 (id bigint, late text);\n").unwrap();
+        if tagged {
+            tag(&root, "v1", "2024-01-02T00:10:00Z");
+        }
+        fs::write(&file, LATER).unwrap();
         commit(&root, edited);
-        let ran = plimsoll_in(&root, &["check", "migrations", "--since", "HEAD^", "--notes", "--format=json"]);
-        let document: Value = serde_json::from_str(&ran.out).unwrap_or_else(|fault| panic!("{fault}: {}", ran.err));
-        let findings = document["findings"].as_array().unwrap();
-        let told = findings.iter().find(|one| one["rule"] == "shipped-migration-edited").unwrap();
-        assert_eq!(told["severity"], severity, "{told}");
-        assert_eq!(told["message"].as_str().unwrap().contains("in the minute in which"), severity == "note");
+        let (severity, message) = said_of_last(&root, "migrations", "shipped-migration-edited").unwrap();
+        assert_eq!(severity == "note", expected.is_some(), "{case_name}: {message}");
+        assert!(expected.is_none_or(|words| message.contains(words)), "{case_name}: {message}");
+        fs::remove_file(&file).unwrap();
+        commit(&root, "2024-01-02T02:10:00Z");
+        let (severity, message) = said_of_last(&root, "migrations", "shipped-migration-deleted").unwrap();
+        assert_eq!(severity == "warning", edited < "2024-01-02T01", "{case_name}: {message}");
     }
+}
+
+#[test]
+fn what_no_tag_holds_is_not_released_where_releases_have_tags() {
+    let root = case("untagged", &[table(1)], &[table(1)]);
+    commit(&root, "2024-01-01T00:00:00Z");
+    let file = root.join("migrations/002_t2.sql");
+    let edit = |text: &str, when: &str| {
+        fs::write(&file, text).unwrap();
+        commit(&root, when);
+        said_of_last(&root, "migrations", "shipped-migration-edited")
+    };
+    for number in 1..=4 {
+        tag(&root, &format!("v{number}"), &format!("2024-01-0{number}T12:00:00Z"));
+    }
+    edit(T2, "2024-01-05T00:00:00Z");
+    let few = edit(LATER, "2024-01-05T12:00:00Z").unwrap();
+    assert_eq!(few.0, "error", "four tags are no habit: {few:?}");
+    tag(&root, "v5", "2024-01-06T12:00:00Z");
+    let held = edit(T2, "2024-01-07T00:00:00Z").unwrap();
+    assert_eq!(held.0, "error", "`v5` holds it: {held:?}");
+    let free = edit("CREATE TABLE t2 (id bigint, later text);\n", "2024-01-08T00:00:00Z").unwrap();
+    assert!(free.0 == "note" && free.1.contains("no tag holds it up to `v5`"), "{free:?}");
+    let old = edit(T2, "2025-06-01T00:00:00Z").unwrap();
+    assert_eq!(old.0, "error", "the tags are of another time: {old:?}");
+}
+
+#[test]
+fn bringing_back_the_text_of_before_is_no_edit() {
+    for (name, mended, is_told) in [("soon", "2024-02-03T00:00:00Z", false), ("late", "2024-03-03T00:00:00Z", true)] {
+        let root = case(&format!("restored-{name}"), &[table(1)], &[table(1)]);
+        let file = root.join("migrations/002_t2.sql");
+        for (text, when) in [(T2, "2024-01-02T00:00:00Z"), (LATER, "2024-02-01T00:00:00Z"), (T2, mended)] {
+            fs::write(&file, text).unwrap();
+            commit(&root, when);
+        }
+        let said = said_of_last(&root, "migrations", "shipped-migration-edited");
+        assert_eq!(said.is_some(), is_told, "{name}: {said:?}");
+    }
+}
+
+#[test]
+fn what_stands_behind_the_last_tag_of_sqitch_may_be_changed() {
+    let plan = "%syntax-version=1.0.0\n%project=a\n\none 2024-01-01T00:00:00Z a <a@b.c>\n@v1 2024-01-01T00:00:00Z a <a@b.c>\n\
+                two 2024-01-01T00:00:00Z a <a@b.c>\n";
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shipped/sqitch");
+    let _ = fs::remove_dir_all(&root);
+    fs::create_dir_all(root.join("base/deploy")).unwrap();
+    fs::write(root.join("base/sqitch.plan"), plan).unwrap();
+    fs::write(root.join("base/deploy/one.sql"), "CREATE TABLE t1 (id bigint);\n").unwrap();
+    fs::write(root.join("base/deploy/two.sql"), T2).unwrap();
+    let copy = |from: &str| {
+        fs::create_dir_all(root.join("deploy")).unwrap();
+        fs::copy(root.join("base").join(from), root.join(from)).unwrap();
+    };
+    ["sqitch.plan", "deploy/one.sql", "deploy/two.sql"].into_iter().for_each(copy);
+    let root = repository(&root).unwrap();
+    commit(&root, "2024-01-02T00:00:00Z");
+    let file = |name: &str| root.join(format!("deploy/{name}.sql"));
+    fs::write(file("two"), LATER).unwrap();
+    commit(&root, "2024-02-02T00:00:00Z");
+    let (severity, message) = said_of_last(&root, ".", "shipped-migration-edited").unwrap();
+    assert!(severity == "note" && message.contains("behind the last tag of the plan"), "{severity}: {message}");
+    fs::write(file("one"), "CREATE TABLE t1 (id bigint, late text);\n").unwrap();
+    commit(&root, "2024-03-02T00:00:00Z");
+    assert_eq!(said_of_last(&root, ".", "shipped-migration-edited").unwrap().0, "error");
 }

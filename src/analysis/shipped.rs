@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{Event, Framework, History, Late, Migration, Plan, SinceBase, State, replay};
+use crate::history::{Event, Framework, HardlyRan, History, Late, Migration, Plan, SinceBase, State, replay};
 use crate::project::Project;
 use crate::read::on_deep_stack;
 use crate::rules::alike::renamed;
@@ -238,7 +238,8 @@ impl Ships<'_> {
         let (first, rest) = edited.split_first()?;
         let places = rest.iter().map(|number| self.place(&self.history.migrations[*number], self.shipped(*number)));
         let also: Vec<Span> = places.collect();
-        shipped::edited(&Edit { also: &also, only_format, ..self.edit_of(*first) }, self.severities[0])
+        let hardly_ran = self.hardly_ran(edited);
+        shipped::edited(&Edit { also: &also, only_format, hardly_ran, ..self.edit_of(*first) }, self.severities[0])
     }
 
     /// The shipped text of an edited migration stands right behind it, where there is one.
@@ -294,7 +295,7 @@ impl Ships<'_> {
             dropped: &[],
             renames: &[],
             left_to_readers: false,
-            just_shipped: self.history.migrations[number].just_shipped,
+            hardly_ran: self.history.migrations[number].hardly_ran.as_ref(),
             kept_dump: None,
         }
     }
@@ -316,8 +317,14 @@ impl Ships<'_> {
             return None;
         }
         let framework = self.history.framework;
-        let just_shipped = gone.iter().all(|number| self.history.migrations[*number].just_shipped);
-        deleted(&places, &changes, framework, just_shipped, self.history.kept_dump.as_deref(), self.severities[1])
+        deleted(
+            &places,
+            &changes,
+            framework,
+            self.hardly_ran(gone),
+            self.history.kept_dump.as_deref(),
+            self.severities[1],
+        )
     }
 
     /// Those that fail where they have run already, or change the schema once more.
@@ -344,7 +351,13 @@ impl Ships<'_> {
             };
             Some((self.at(*number), self.first(&self.history.migrations[*number]), fails))
         });
-        renumbered(&again.collect::<Vec<_>>(), self.severities[1])
+        renumbered(&again.collect::<Vec<_>>(), self.hardly_ran(numbers), self.severities[1])
+    }
+
+    /// Why hardly a database has run any of them.
+    fn hardly_ran(&self, numbers: &[usize]) -> Option<&HardlyRan> {
+        let why = |number: &usize| self.history.migrations[*number].hardly_ran.as_ref();
+        if numbers.iter().all(|number| why(number).is_some()) { numbers.last().and_then(why) } else { None }
     }
 
     fn at(&self, number: usize) -> MigrationRef {

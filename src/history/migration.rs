@@ -74,8 +74,8 @@ pub struct Migration {
     /// On which side of its release's deploy it runs, where the project parts its migrations so.
     pub phase: Option<Phase>,
     pub since_base: SinceBase,
-    /// Its shipped text came in the push that brings this change: hardly a database ran it.
-    pub just_shipped: bool,
+    /// Why hardly a database has run what the base has of it.
+    pub hardly_ran: Option<HardlyRan>,
     /// It is no migration but a dump of what the shipped ones before it have made: it takes the place of what their
     /// replay comes to.
     pub dump: Option<Told>,
@@ -140,7 +140,7 @@ impl Migration {
             repeatable: false,
             phase: None,
             since_base: SinceBase::Same,
-            just_shipped: false,
+            hardly_ran: None,
             dump: None,
         }
     }
@@ -185,6 +185,43 @@ impl SinceBase {
     /// Databases have run it, and the work tree lacks it.
     pub fn is_of_base(self) -> bool {
         matches!(self, SinceBase::Shipped | SinceBase::Deleted)
+    }
+}
+
+/// Why hardly a database has run a text that the base holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HardlyRan {
+    /// It came there so many minutes before this change, and no tag lies between.
+    For { minutes: u64 },
+    /// The project tags what it releases: none of its tags holds the text, up to this one.
+    Untagged { newest: String },
+    /// Sqitch's plan has it behind its last tag: until the next one it may be changed.
+    BehindLastTag,
+}
+
+impl HardlyRan {
+    /// As the end of a sentence that says what holds on databases that ran it.
+    pub fn words(&self) -> String {
+        match self {
+            HardlyRan::For { minutes: 0 } => {
+                "it was committed in the minute in which this change was, so that hardly a database ran it".to_owned()
+            }
+            HardlyRan::For { minutes: 1 } => {
+                "it had been there for a minute when this change was made, and is in no tag, so that hardly a database \
+                 ran it"
+                    .to_owned()
+            }
+            HardlyRan::For { minutes } => format!(
+                "it had been there for {minutes} minutes when this change was made, and is in no tag, so that hardly a \
+                 database ran it"
+            ),
+            HardlyRan::Untagged { newest } => format!(
+                "no tag holds it up to `{newest}`, so that no database ran it where only what has a tag is released"
+            ),
+            HardlyRan::BehindLastTag => {
+                "it stands behind the last tag of the plan, and may be changed until the next one".to_owned()
+            }
+        }
     }
 }
 

@@ -14,7 +14,8 @@ use super::text::Text;
 use super::texts::Texts;
 use super::walk::Found;
 use crate::history::{
-    AfterEdit, Application, Framework, Late, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile, day_of,
+    AfterEdit, Application, Framework, HardlyRan, Late, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile,
+    day_of,
 };
 use crate::operation::{Comment, Node, RubyScript, Script};
 use crate::rails::{self, Language};
@@ -217,7 +218,7 @@ impl Pending {
             repeatable: entry.repeatable,
             phase: class.phase.or(entry.phase),
             since_base: SinceBase::Same,
-            just_shipped: false,
+            hardly_ran: entry.behind_last_tag.then_some(HardlyRan::BehindLastTag),
             dump: None,
         };
         Draft { migration, up: entry.up, down: entry.down, part, order: 0 }

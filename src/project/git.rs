@@ -1,7 +1,7 @@
 //! What git knows of a base revision, through plumbing alone: no hook, filter, attribute, text conversion,
 //! monitor or network of the checked repository may run.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -21,6 +21,21 @@ pub struct BaseCommit {
     pub revision: String,
     /// The merge base of it and HEAD.
     pub commit: String,
+}
+
+/// A commit and when it was made, in seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dated {
+    pub commit: String,
+    pub time: u64,
+}
+
+/// A file that differs between two commits, by its blobs.
+#[derive(Debug)]
+pub struct Changed {
+    pub path: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
 }
 
 impl<'a> Git<'a> {
@@ -98,33 +113,52 @@ impl<'a> Git<'a> {
         (!commit.is_empty()).then_some(commit)
     }
 
-    /// Those of some files that were written in the minute in which HEAD was: by a commit, or by the ones before it, that
-    /// came in one push with it.
-    pub fn just_written(&self, commit: &str, paths: &[&str]) -> BTreeSet<String> {
-        const MOST: usize = 32;
-        let mut found = BTreeSet::new();
-        let head = self.commit("HEAD").filter(|head| head != commit);
-        let Some((now, _)) = head.and_then(|head| self.made(&head)).filter(|_| !paths.is_empty()) else { return found };
-        let mut commit = commit.to_owned();
-        for _ in 0..MOST {
-            let Some((then, Some(parent))) = self.made(&commit) else { break };
-            if now.abs_diff(then) > 60 {
-                break;
-            }
-            let (Ok(after), Ok(before)) = (self.files_at(&commit, paths), self.files_at(&parent, paths)) else { break };
-            found.extend(after.into_iter().filter(|(path, blob)| before.get(path) != Some(blob)).map(|(path, _)| path));
-            commit = parent;
-        }
-        found
+    /// A commit and those before it, the newest first and each as its own branch came to it.
+    pub fn line_of(&self, commit: &str, most: usize, path: Option<&str>) -> Vec<Dated> {
+        let most = format!("--max-count={most}");
+        let mut arguments = vec!["rev-list", "--first-parent", "--timestamp", &most, commit, "--"];
+        arguments.extend(path);
+        let listed = self.run(&arguments).map(|output| String::from_utf8_lossy(&output).into_owned());
+        let dated = |line: &str| {
+            let (time, commit) = line.split_once(' ')?;
+            Some(Dated { time: time.parse().ok()?, commit: commit.to_owned() })
+        };
+        listed.unwrap_or_default().lines().filter_map(dated).collect()
     }
 
-    /// When a commit was made, in seconds since 1970, and the first one before it.
-    fn made(&self, commit: &str) -> Option<(u64, Option<String>)> {
-        let text = String::from_utf8_lossy(&self.run(&["cat-file", "commit", commit]).ok()?).into_owned();
-        let head = text.split("\n\n").next()?;
-        let named = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
-        let seconds = named("committer ")?.rsplit(' ').nth(1)?.parse().ok()?;
-        Some((seconds, named("parent ").map(str::to_owned)))
+    /// Where HEAD stands, unless a path is not committed yet.
+    pub fn head(&self) -> Option<Dated> {
+        let head = self.commit("HEAD")?;
+        self.line_of(&head, 1, None).pop()
+    }
+
+    /// All tags on commits by their names, the newest first.
+    pub fn tags(&self) -> Vec<(String, Dated)> {
+        let format = "--format=%(creatordate:unix)%00%(objectname)%00%(*objectname)%00%(refname:strip=2)";
+        let listed = self.run(&["for-each-ref", "--sort=-creatordate", format, "refs/tags"]);
+        let tag = |line: &str| {
+            let mut parts = line.split('\0');
+            let (time, own, pointed, name) = (parts.next()?.parse().ok()?, parts.next()?, parts.next()?, parts.next()?);
+            let commit = if pointed.is_empty() { own } else { pointed };
+            Some((name.to_owned(), Dated { time, commit: commit.to_owned() }))
+        };
+        let listed = listed.map(|output| String::from_utf8_lossy(&output).into_owned()).unwrap_or_default();
+        listed.lines().filter_map(tag).collect()
+    }
+
+    /// Files that one commit has otherwise than another.
+    pub fn changed(&self, from: &str, to: &str) -> Result<Vec<Changed>, Error> {
+        let output = self.run(&["diff-tree", "-r", "-z", "--raw", "--no-renames", from, to, "--"])?;
+        let text = String::from_utf8_lossy(&output);
+        let mut parts = text.split('\0');
+        let mut found = Vec::new();
+        while let (Some(about), Some(path)) = (parts.next(), parts.next()) {
+            // `:100644 100644 <before> <after> M`; what is not there has no name but zeros.
+            let mut blobs = about.split(' ').skip(2);
+            let mut blob = || blobs.next().filter(|blob| blob.contains(|one| one != '0')).map(str::to_owned);
+            found.push(Changed { before: blob(), after: blob(), path: path.to_owned() });
+        }
+        Ok(found)
     }
 
     fn is_shallow(&self) -> bool {

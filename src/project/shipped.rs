@@ -1,10 +1,12 @@
 //! What a base revision ships, and how the migrations of the work tree stand to it.
 
 mod files;
+mod since;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use files::{Change, Files, is_version_of};
+use since::{Young, is_restored};
 
 use super::assemble::{AtBase, Draft, DraftHistory, at_base};
 use super::git::Git;
@@ -63,8 +65,9 @@ pub fn since(
         };
         let mut compared = Compared { history, shipped: &shipped, changes, before: drafts, twins: Vec::new() };
         compared.pair(sources);
+        compared.keep_restored(git, &base.commit);
         compared.take_gone(&listed);
-        compared.mark_pushed(git, &base.commit);
+        compared.mark_young(git, &base.commit);
         newest(history, &newer, git);
     }
     Ok(base)
@@ -170,15 +173,45 @@ impl Compared<'_> {
         }
     }
 
-    /// Tells apart what was written right before.
-    fn mark_pushed(&mut self, git: &Git<'_>, base: &str) {
-        let is_told = |draft: &&mut Draft| matches!(draft.migration.since_base, SinceBase::Edited | SinceBase::Deleted);
-        let told: Vec<&mut Draft> = self.history.drafts.iter_mut().filter(is_told).collect();
-        let path = |draft: &Draft| self.shipped.path_at_base(&draft.up.path).to_owned();
-        let paths: Vec<String> = told.iter().map(|draft| path(draft)).collect();
-        let written = git.just_written(base, &paths.iter().map(String::as_str).collect::<Vec<_>>());
-        for (draft, path) in told.into_iter().zip(paths) {
-            draft.migration.just_shipped = written.contains(&path);
+    /// What brings back an older text of a file mends an edit of it.
+    fn keep_restored(&mut self, git: &Git<'_>, base: &str) {
+        let (drafts, changes, shipped) = (&mut self.history.drafts, &self.changes, self.shipped);
+        self.twins.retain(|(place, _)| {
+            let (Some(draft), Some(undo)) = (drafts.get_mut(*place), changes.get(*place)) else { return true };
+            let path = shipped.path_at_base(&draft.up.path);
+            let is_edit = draft.migration.since_base == SinceBase::Edited;
+            let now = shipped.bytes_now(&draft.up.path).filter(|_| is_edit);
+            if !now.is_some_and(|now| is_restored(git, base, path, now)) {
+                return true;
+            }
+            draft.migration.since_base = SinceBase::Same;
+            draft.migration.judged = *undo != Change::None;
+            false
+        });
+    }
+
+    /// Tells apart what hardly a database has run. It is asked where something rests on that.
+    fn mark_young(&mut self, git: &Git<'_>, base: &str) {
+        let drafts = &mut self.history.drafts;
+        let is_told = |draft: &Draft| {
+            use SinceBase::{Deleted, Edited, Reformatted, Renumbered};
+            matches!(draft.migration.since_base, Edited | Deleted | Reformatted | Renumbered)
+        };
+        let is_new = |draft: &Draft| draft.migration.since_base == SinceBase::Added && !draft.migration.repeatable;
+        let first_new = drafts.iter().filter(|draft| is_new(draft)).map(|draft| draft.order).min();
+        let is_passed = |draft: &Draft| {
+            let is_shipped = !draft.migration.repeatable && draft.migration.since_base == SinceBase::Same;
+            is_shipped && first_new.is_some_and(|first| first < draft.order)
+        };
+        if !drafts.iter().any(|draft| is_told(draft) || is_passed(draft)) {
+            return;
+        }
+        let of_base = drafts.iter().filter(|draft| draft.migration.since_base != SinceBase::Added);
+        let paths: BTreeSet<String> = of_base.map(|draft| self.shipped.path_then(&draft.up.path).to_owned()).collect();
+        let young = Young::at(git, base, &paths);
+        for draft in drafts.iter_mut().filter(|draft| draft.migration.since_base != SinceBase::Added) {
+            let known = draft.migration.hardly_ran.take();
+            draft.migration.hardly_ran = young.of(self.shipped.path_then(&draft.up.path)).or(known);
         }
     }
 

@@ -1,6 +1,7 @@
 //! A statement about something that this history dropped or renamed.
 
 use super::Findings;
+use super::shipped::if_hardly_ran;
 use crate::finding::FAILS;
 use crate::history::{SinceBase, Step};
 use crate::operation::{Operation, Origin};
@@ -70,6 +71,10 @@ pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
     );
     finding.object(object);
     finding.one_per(FAILS);
+    // It stops only where that ran.
+    if let Some(maker) = maker.filter(|maker| maker.since_base.is_of_base()) {
+        if_hardly_ran(finding, maker.hardly_ran.as_ref());
+    }
     if is_own_name(step) {
         finding.instead("-- it renames what has the name already: name what is to be renamed");
         return;

@@ -4,7 +4,7 @@ use super::alike::Renamed;
 use super::back::is_wider;
 use super::{bare, say};
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{AfterEdit, Framework};
+use crate::history::{AfterEdit, Framework, HardlyRan};
 use crate::schema::difference::{Aspect, Change, ChangeKind, statements};
 use crate::source::Span;
 
@@ -34,8 +34,8 @@ pub struct Edit<'a> {
     pub renames: &'a [Renamed],
     /// All that databases keep are indexes, and a comment of the new text says how to make them.
     pub left_to_readers: bool,
-    /// Its shipped text came in the push that brings the edit.
-    pub just_shipped: bool,
+    /// Why hardly a database has run the shipped text.
+    pub hardly_ran: Option<&'a HardlyRan>,
     /// New databases are made from this dump, which the change leaves as it was.
     pub kept_dump: Option<&'a str>,
 }
@@ -106,9 +106,7 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
         // Whatever is written to the others is taken there too.
         finding.severity = finding.severity.min(Severity::Warning);
     }
-    if edit.just_shipped {
-        came_together(&mut finding);
-    }
+    if_hardly_ran(&mut finding, edit.hardly_ran);
     if edit.left_to_readers {
         // Whoever wants it has it, and is told how.
         finding.severity = finding.severity.min(Severity::Note);
@@ -119,12 +117,13 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
     Some(finding)
 }
 
-/// Nothing was deployed between the two commits, by all that is seen.
-fn came_together(finding: &mut Finding) {
-    finding
-        .message
-        .push_str("; it was committed in the minute in which this change was, so that hardly a database ran it");
-    finding.severity = finding.severity.min(Severity::Note);
+/// What rests on a text that hardly a database has run is worth a note.
+pub fn if_hardly_ran(finding: &mut Finding, why: Option<&HardlyRan>) {
+    if let Some(why) = why {
+        finding.message.push_str("; ");
+        finding.message.push_str(&why.words());
+        finding.severity = finding.severity.min(Severity::Note);
+    }
 }
 
 /// Databases that ran the shipped text and those made from the dump are alike: what a replay from the first migration
@@ -145,7 +144,7 @@ pub fn deleted(
     gone: &[(MigrationRef, Span)],
     changes: &[Change],
     framework: Framework,
-    just_shipped: bool,
+    hardly_ran: Option<&HardlyRan>,
     kept_dump: Option<&str>,
     severity: Severity,
 ) -> Option<Finding> {
@@ -172,9 +171,7 @@ pub fn deleted(
         true => bring,
         false => way_out(&format!("{bring}; what is not wanted of {it}, take back in a new migration"), &left),
     });
-    if just_shipped {
-        came_together(&mut finding);
-    }
+    if_hardly_ran(&mut finding, hardly_ran);
     if let Some(dump) = kept_dump {
         agrees_with_dump(&mut finding, dump);
     }
@@ -193,7 +190,11 @@ fn if_missing(framework: Framework, them: &str) -> String {
 }
 
 /// The same rule: its text stands under another version now, which databases have not run.
-pub fn renumbered(all: &[(MigrationRef, Span, String)], severity: Severity) -> Option<Finding> {
+pub fn renumbered(
+    all: &[(MigrationRef, Span, String)],
+    hardly_ran: Option<&HardlyRan>,
+    severity: Severity,
+) -> Option<Finding> {
     let ((at, place, fails), rest) = all.split_first()?;
     let more = if rest.is_empty() { String::new() } else { format!(" (and {} more)", rest.len()) };
     let message = format!(
@@ -206,6 +207,7 @@ pub fn renumbered(all: &[(MigrationRef, Span, String)], severity: Severity) -> O
     finding.instead(
         "give the file its shipped version back; where newer ones ran before it, guard what it does (IF NOT EXISTS)",
     );
+    if_hardly_ran(&mut finding, hardly_ran);
     Some(finding)
 }
 

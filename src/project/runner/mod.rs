@@ -151,6 +151,8 @@ pub struct Entry {
     pub unit: TransactionUnit,
     pub repeatable: bool,
     pub phase: Option<Phase>,
+    /// Its manifest tags releases, and none after it.
+    pub behind_last_tag: bool,
     /// Where only parts of `up` run: what of it runs forward, and what undoes it.
     pub parts: Option<Parts>,
 }
@@ -168,6 +170,7 @@ impl Entry {
             unit,
             repeatable: false,
             phase: None,
+            behind_last_tag: false,
             parts: None,
         }
     }

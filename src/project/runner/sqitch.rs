@@ -83,7 +83,8 @@ fn list(context: &mut Context<'_>) -> Entries {
         let down = script("revert", &name).cloned();
         found.has_down |= down.is_some();
         let entry = Entry::new(name.as_str(), name.as_str(), up, TransactionUnit::Statement);
-        found.entries.push(Entry { down, ..entry });
+        let behind_last_tag = !tags.is_empty() && change.since == tags.len();
+        found.entries.push(Entry { down, behind_last_tag, ..entry });
     }
     if let Some(first) = missing.first() {
         let reason = format!("{} scripts of its changes are missing, such as `deploy/{first}.sql`", missing.len());

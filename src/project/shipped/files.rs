@@ -137,6 +137,16 @@ impl Files {
         self.reworked.get(path).or_else(|| self.moved.get(path)).map_or(path, String::as_str)
     }
 
+    /// The same, of one that has another name too.
+    pub fn path_then<'a>(&'a self, path: &'a str) -> &'a str {
+        self.renamed.get(path).map_or_else(|| self.path_at_base(path), String::as_str)
+    }
+
+    /// What the work tree has at a path.
+    pub fn bytes_now(&self, path: &str) -> Option<&[u8]> {
+        self.present.get(path).map(Vec::as_slice)
+    }
+
     pub fn is_present(&self, path: &str) -> bool {
         self.present.contains_key(path)
     }
@@ -292,7 +302,7 @@ fn renamed(
 }
 
 /// Git may check files out with other line ends than it stores: they are no change.
-fn without_returns(bytes: Vec<u8>) -> Vec<u8> {
+pub fn without_returns(bytes: Vec<u8>) -> Vec<u8> {
     if !bytes.contains(&b'\r') {
         return bytes;
     }

@@ -1,0 +1,111 @@
+//! Since when the base has a text, and which releases hold it, as git tells: what hardly a database has run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::git::{Changed, Dated, Git};
+use crate::history::HardlyRan;
+
+/// A deploy takes its time, and who finds a fault at once mends it before.
+const AN_HOUR: u64 = 60 * 60;
+/// Commits that are looked at for what came within it.
+const MOST_COMMITS: usize = 32;
+/// A project that has made so many tags in a year releases by them.
+const TAGS: usize = 5;
+const A_YEAR: u64 = 365 * 24 * AN_HOUR;
+/// A text that stood between two that are the same was a slip when it stood no longer.
+const A_SLIP: u64 = 14 * 24 * AN_HOUR;
+
+/// What is young at the base.
+#[derive(Debug, Default)]
+pub struct Young {
+    /// Paths, and for how many minutes they had been there.
+    minutes: BTreeMap<String, u64>,
+    /// The newest tag, and the paths whose text no tag holds.
+    untagged: Option<(String, BTreeSet<String>)>,
+}
+
+impl Young {
+    /// What came to a base shortly before the head, or after the last release, of these paths.
+    pub fn at(git: &Git<'_>, base: &str, paths: &BTreeSet<String>) -> Young {
+        let Some(head) = git.head() else { return Young::default() };
+        let tags = git.tags();
+        let known: Vec<&(String, Dated)> = tags.iter().filter(|(_, tag)| tag.time <= head.time).collect();
+        let untagged = untagged(git, base, paths, &known, head.time);
+        let minutes = if head.commit == base { BTreeMap::new() } else { minutes(git, base, &head, &known) };
+        Young { minutes, untagged }
+    }
+
+    pub fn of(&self, path: &str) -> Option<HardlyRan> {
+        if let Some(minutes) = self.minutes.get(path) {
+            return Some(HardlyRan::For { minutes: *minutes });
+        }
+        let (newest, paths) = self.untagged.as_ref()?;
+        paths.contains(path).then(|| HardlyRan::Untagged { newest: newest.clone() })
+    }
+}
+
+/// Commit by commit, back to the first that was there an hour before the head, or to a tag.
+fn minutes(git: &Git<'_>, base: &str, head: &Dated, tags: &[&(String, Dated)]) -> BTreeMap<String, u64> {
+    let mut found = BTreeMap::new();
+    let line = git.line_of(base, MOST_COMMITS + 1, None);
+    for (commit, before) in line.iter().zip(line.iter().skip(1)) {
+        let seconds = head.time.saturating_sub(commit.time);
+        if seconds >= AN_HOUR || tags.iter().any(|(_, tag)| tag.commit == commit.commit) {
+            break;
+        }
+        let Ok(changed) = git.changed(&before.commit, &commit.commit) else { break };
+        for path in new_texts(&changed) {
+            found.entry(path).or_insert(seconds / 60);
+        }
+    }
+    found
+}
+
+/// Paths with a text that was not there before: what was only moved was.
+fn new_texts(changed: &[Changed]) -> Vec<String> {
+    let gone: BTreeSet<&String> =
+        changed.iter().filter(|one| one.after.is_none()).filter_map(|one| one.before.as_ref()).collect();
+    let is_new = |one: &&Changed| one.after.as_ref().is_some_and(|blob| !gone.contains(blob));
+    changed.iter().filter(is_new).map(|one| one.path.clone()).collect()
+}
+
+/// Of the base's paths those whose text stands in none of the newest tags.
+fn untagged(
+    git: &Git<'_>,
+    base: &str,
+    paths: &BTreeSet<String>,
+    tags: &[&(String, Dated)],
+    now: u64,
+) -> Option<(String, BTreeSet<String>)> {
+    let newest = tags.get(..TAGS)?;
+    if newest.last()?.1.time + A_YEAR < now {
+        return None;
+    }
+    let mut found = paths.clone();
+    for (_, tag) in newest {
+        let changed: BTreeSet<String> = new_texts(&git.changed(&tag.commit, base).ok()?).into_iter().collect();
+        found.retain(|path| changed.contains(path));
+        if found.is_empty() {
+            return None;
+        }
+    }
+    // Tags that hold none of them are of something else.
+    (found.len() < paths.len()).then(|| (newest[0].0.clone(), found))
+}
+
+/// The text of a path is the one that stood there before the base's, which was a slip: it stood shorter than that, and
+/// not for long.
+pub fn is_restored(git: &Git<'_>, base: &str, path: &str, now: &[u8]) -> bool {
+    let (Some(head), line) = (git.head(), git.line_of(base, MOST_COMMITS, Some(path))) else { return false };
+    let Some(slip) = line.first() else { return false };
+    let stood = head.time.saturating_sub(slip.time);
+    if stood > A_SLIP {
+        return false;
+    }
+    line.iter().zip(line.iter().skip(1)).any(|(next, commit)| {
+        let longer = next.time.saturating_sub(commit.time) >= stood;
+        let blob = || git.files_at(&commit.commit, &[path]).ok()?.remove(path);
+        let text = || git.contents(&[blob()?.as_str()]).ok()?.pop()?;
+        longer && text().is_some_and(|text| super::files::without_returns(text) == now)
+    })
+}
