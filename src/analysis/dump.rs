@@ -1,5 +1,6 @@
 //! The dump that a change commits, beside what its migrations make.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::finding::{Finding, MigrationRef, Severity};
@@ -58,21 +59,28 @@ pub(super) fn check(project: &Project, plan: &Plan, end: &Start, shown: &Schema,
     let (before, end) = (end.before_judged()?, end.state());
     let dump = plan.history.dump.as_ref()?;
     let (path, severity) = (project.sources.path(dump.source), severity(project, plan, dump));
+    // A dump that shows everything takes nothing from the history that a comparison by names could tell.
+    let takes = |shown: &Schema| end.schema.as_dumped(shown, dump.told);
+    let bare = dump.told == Told::Everything;
     let compare = || {
-        let shown = end.schema.as_dumped(shown, dump.told);
+        let shown = if bare { Cow::Borrowed(shown) } else { Cow::Owned(takes(shown)) };
         let lacks = changes(&end.schema, &shown);
         (shown, lacks)
     };
-    let ((shown, mut lacks), of_migrations) = side_by_side(compare, || changes(&before.schema, &end.schema));
+    let ((shown, mut lacks), of_migrations) = side_by_side(compare, || changes_of_history(&before.schema, &end.schema));
     let of_dump = if dump.since_base { changes(&before.schema, &shown) } else { Vec::new() };
     let touched = |change: &Change| of_migrations.iter().chain(&of_dump).any(|one| is_about(change, one));
     let counted = |change: &Change| touched(change) && !dump_differs::is_made_name(change);
+    lacks.retain(counted);
+    if lacks.is_empty() {
+        return None;
+    }
+    let shown = if bare { takes(&shown) } else { shown.into_owned() };
     let makers = Makers { plan, shown: &shown, end: &end.schema };
     let of_another_server = dump.told == Told::Tables && is_of_another_server(&project.sources.get(dump.source).text);
     let is_type = |change: &Change| change.object == "column" && change.text.contains(" rather than ");
-    let counts = |change: &Change| !(makers.is_cleared(change) || of_another_server && is_type(change));
     // Both ways: each tells the places of what only its first side has. Where one finds nothing, so does the other.
-    lacks.retain(|change| counted(change) && counts(change));
+    lacks.retain(|change| !(makers.is_cleared(change) || of_another_server && is_type(change)));
     if lacks.is_empty() {
         return None;
     }
@@ -130,6 +138,11 @@ fn is_of_another_server(dump: &str) -> bool {
 
 fn changes(from: &Schema, to: &Schema) -> Vec<Change> {
     from.certain_difference(to, Shared::Nothing)
+}
+
+/// The same of two states of one history, whose cost is what was changed between them.
+fn changes_of_history(from: &Schema, to: &Schema) -> Vec<Change> {
+    from.certain_difference(to, if from.keeps_names(to) { Shared::Names } else { Shared::Nothing })
 }
 
 /// The same object, or a part of a table that is new or gone as a whole.

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SendError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
@@ -24,12 +24,11 @@ pub(super) fn replay_all(project: &Project, plans: &[Plan], settings: &Settings)
     let majors: Vec<Major> = settings.postgres.majors().collect();
     let (runs, panicked) = (Mutex::new(Vec::new()), Mutex::new(None));
     let asked = plans.iter().filter(|plan| dump::is_asked(project, plan));
-    let dumps: Dumps = asked.map(|plan| (plan.index, (plan, OnceLock::new()))).collect();
+    let dumps: Dumps = asked
+        .map(|plan| (plan.index, Asked { plan, has_begun: AtomicBool::new(false), shown: OnceLock::new() }))
+        .collect();
     thread::scope(|scope| {
         let crew = Crew { scope, project, dumps: &dumps, runs: &runs, panicked: &panicked };
-        for (plan, shown) in dumps.values() {
-            crew.spawn(|| _ = shown.get_or_init(|| dump::shown(plan)));
-        }
         crew.begin(plans.iter().map(|plan| (plan, Start::of(plan, &majors))).collect());
     });
     if let Some(panic) = lock(&panicked).take() {
@@ -37,7 +36,14 @@ pub(super) fn replay_all(project: &Project, plans: &[Plan], settings: &Settings)
     }
     let mut runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
     runs.sort_by_key(|run| run.order);
+    drop_aside(dumps.into_values().map(|asked| asked.shown).collect::<Vec<_>>());
     runs
+}
+
+/// To take a large schema apart takes longer than to print what was found: nobody waits for it.
+fn drop_aside(states: impl Send + 'static) {
+    // Without a thread it is dropped here.
+    _ = thread::Builder::new().spawn(move || drop(states));
 }
 
 /// More do not find enough to judge: the replay itself goes step by step.
@@ -58,8 +64,22 @@ struct Group<'a> {
     aside: Mutex<Option<Sender<Parted>>>,
 }
 
-/// By history what its dump shows.
-type Dumps<'a> = BTreeMap<usize, (&'a Plan<'a>, OnceLock<Option<Schema>>)>;
+/// By history.
+type Dumps<'a> = BTreeMap<usize, Asked<'a>>;
+
+/// A dump to be read.
+struct Asked<'a> {
+    plan: &'a Plan<'a>,
+    has_begun: AtomicBool,
+    shown: OnceLock<Option<Schema>>,
+}
+
+impl Asked<'_> {
+    /// What it shows.
+    fn shown(&self) -> Option<&Schema> {
+        self.shown.get_or_init(|| dump::shown(self.plan)).as_ref()
+    }
+}
 
 /// Who replays and judges: threads, and where they leave what they find.
 #[derive(Clone, Copy)]
@@ -90,11 +110,11 @@ impl<'scope> Crew<'scope, '_> {
             });
             for number in 0..judges {
                 let of_thread = group.clone();
-                if !self.spawn(move || self.work(&of_thread)) {
+                if !self.spawn(move || self.work(of_thread)) {
                     // No thread to be had: this one does it, unless another is at it.
                     match number {
-                        0 => self.work(&group),
-                        _ => self.leave(&group),
+                        0 => self.work(group.clone()),
+                        _ => _ = self.leave(&group),
                     }
                 }
             }
@@ -111,31 +131,49 @@ impl<'scope> Crew<'scope, '_> {
         thread::Builder::new().stack_size(STACK).spawn_scoped(self.scope, work).is_ok()
     }
 
-    fn work(self, group: &Group<'scope>) {
-        let mut next = || group.replay.next();
+    fn work(self, group: Arc<Group<'scope>>) {
+        let mut next = || {
+            let told = group.replay.next();
+            self.begin_dump(&group);
+            told
+        };
         let judge = Judge::of(self.project, group.plan, &group.start);
-        let run = judge.listen(&mut next, &mut |parted| self.set_aside(group, parted));
+        let run = judge.listen(&mut next, &mut |parted| self.set_aside(&group, parted));
         lock(&group.done).push(run);
-        self.leave(group);
+        let left = self.leave(&group);
+        drop(group);
+        drop_aside(left);
+    }
+
+    /// Reads the dump meanwhile. The first migration has run, which may be a whole schema: it had the processors.
+    fn begin_dump(self, group: &Group<'scope>) {
+        if let Some(asked) = self.dumps.get(&group.plan.index)
+            && !asked.has_begun.swap(true, Ordering::Relaxed)
+        {
+            self.spawn(move || _ = asked.shown());
+        }
     }
 
     /// The last of a group puts together what all of them found. Where the majors parted, it goes on for each.
-    fn leave(self, group: &Group<'scope>) {
+    /// Returned is what holds the states of all of it.
+    fn leave(self, group: &Group<'scope>) -> Option<Start> {
         if group.at_work.fetch_sub(1, Ordering::AcqRel) > 1 {
-            return;
+            return None;
         }
         lock(&group.aside).take();
-        let Some(mut run) = std::mem::take(&mut *lock(&group.done)).into_iter().reduce(Run::beside) else { return };
+        let mut run = std::mem::take(&mut *lock(&group.done)).into_iter().reduce(Run::beside)?;
+        let mut left = None;
         match group.replay.source().end() {
             Some(Ok(end)) => {
-                let shown = self.dumps.get(&group.plan.index);
-                let shown = shown.and_then(|(plan, shown)| shown.get_or_init(|| dump::shown(plan)).as_ref());
+                let shown = self.dumps.get(&group.plan.index).and_then(Asked::shown);
                 run.look_at_end(self.project, group.plan, end, shown);
+                left = Some(end.clone());
             }
             Some(Err(parted)) => self.begin(parted.groups.iter().map(|start| (group.plan, start.clone())).collect()),
             None => {}
         }
         lock(self.runs).push(run);
+        left
     }
 
     fn set_aside(self, group: &Group<'scope>, parted: Parted) {

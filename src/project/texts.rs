@@ -1,6 +1,6 @@
 //! Texts of files, each read once, within the run's cap.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,12 +10,12 @@ use super::walk::Found;
 use crate::read::each;
 
 /// Of a file that is not read yet.
-const FILE_BYTES: usize = 2 * 1024;
+pub const FILE_BYTES: usize = 2 * 1024;
 
 /// What was read so far.
 #[derive(Debug, Default)]
 pub struct Texts {
-    known: BTreeMap<PathBuf, Arc<Result<Text, String>>>,
+    known: HashMap<PathBuf, Arc<Result<Text, String>>>,
     bytes: u64,
 }
 

@@ -83,7 +83,7 @@ pub struct Unlisted {
 pub fn walk(place: &Place, start: &Path) -> Tree {
     let start_name = start.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut tree = Tree { start: place.shown(start), start_name, ..Tree::default() };
-    let entries = WalkDir::new(start).max_depth(DEPTH_CAP).follow_links(true).sort_by_file_name();
+    let entries = WalkDir::new(start).max_depth(DEPTH_CAP).follow_links(true);
     let entries = entries.into_iter().filter_entry(|entry| entry.depth() == 0 || is_entered(place, start, entry));
     let mut seen = 0;
     for entry in entries {
@@ -103,6 +103,7 @@ pub fn walk(place: &Place, start: &Path) -> Tree {
     tree.sql.sort();
     tree.ruby.sort();
     tree.other.sort();
+    tree.unread.sort_by(|one, other| one.path.cmp(&other.path));
     tree
 }
 

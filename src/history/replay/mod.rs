@@ -88,6 +88,8 @@ pub struct Replay<'a> {
     since: Start,
     /// What there is to tell of them.
     notes: Vec<Note>,
+    /// The first migration has run.
+    has_begun: bool,
     /// They are told of, where they are judged.
     tells: bool,
     /// The first major for which what is told of them does not hold.
@@ -134,6 +136,7 @@ impl<'a> Replay<'a> {
             majors: start.majors.clone(),
             next: start.migration,
             notes: Vec::new(),
+            has_begun: false,
             tells: true,
             apart: None,
             ended: None,
@@ -164,7 +167,8 @@ impl<'a> Replay<'a> {
 
     fn take_told(&mut self) -> Option<Told> {
         let (notes, apart) = (std::mem::take(&mut self.notes), self.apart.take());
-        (!notes.is_empty()).then(|| Told { notes, since: self.since.clone(), end: self.next, apart })
+        let begins = self.next > self.since.migration && !std::mem::replace(&mut self.has_begun, true);
+        (begins || !notes.is_empty()).then(|| Told { notes, since: self.since.clone(), end: self.next, apart })
     }
 
     /// Where it has come to: before a migration, with no transaction open.
@@ -417,7 +421,7 @@ impl<'a> Replay<'a> {
 impl Iterator for Replay<'_> {
     type Item = Told;
 
-    /// Replays on, until there is something to tell.
+    /// Replays on, until there is something to tell: of the first migration in any case, be it nothing.
     fn next(&mut self) -> Option<Told> {
         take_parted();
         while self.ended.is_none() {

@@ -3,7 +3,7 @@
 //! Read only where a judged migration gives reason to, and only the files that can matter to its tables.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use walkdir::WalkDir;
@@ -11,6 +11,7 @@ use walkdir::WalkDir;
 use super::super::git::Git;
 use super::super::place::Place;
 use super::super::text;
+use super::super::texts::FILE_BYTES;
 use super::class::literal;
 use super::language::literals;
 use crate::error::Error;
@@ -109,7 +110,7 @@ fn shipped(
 /// Files that may say something of a table among the words.
 fn files(place: &Place, app: &str, words: &BTreeSet<String>) -> Vec<(String, String)> {
     let root = place.root.join(app);
-    let mut folders: Vec<std::path::PathBuf> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
+    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
     for part in PARTS {
         let entries = std::fs::read_dir(root.join(part)).into_iter().flatten().flatten();
         let mut inside: Vec<_> = entries.map(|entry| entry.path().join("app/models")).collect();
@@ -124,17 +125,18 @@ fn files(place: &Place, app: &str, words: &BTreeSet<String>) -> Vec<(String, Str
             if entry.path().extension().is_none_or(|ending| ending != "rb") {
                 continue;
             }
-            if !is_models && !is_model_by_name(entry.path(), words) {
-                continue;
-            }
-            let Ok(text) = text::read(entry.path()) else { continue };
-            let says = text.text.contains("ignore") || text.text.contains("table_name");
-            if says && is_models || is_model_by_name(entry.path(), words) {
-                found.push((place.shown(entry.path()), text.text));
+            let by_name = is_model_by_name(entry.path(), words);
+            if is_models || by_name {
+                found.push((entry.into_path(), by_name));
             }
         }
     }
-    found
+    let read = |(path, by_name): &(PathBuf, bool)| {
+        let text = text::read(path).ok()?.text;
+        let says = text.contains("ignore") || text.contains("table_name");
+        (says || *by_name).then(|| (place.shown(path), text))
+    };
+    each(&found, |_| FILE_BYTES, read).into_iter().flatten().collect()
 }
 
 /// `user.rb` may stand for `users`: a word begins as the file's name does.

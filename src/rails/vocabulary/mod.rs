@@ -42,6 +42,8 @@ pub struct Vocabulary {
 pub struct Vocabularies {
     known: Arc<Vec<Vocabulary>>,
     gems: Arc<[String]>,
+    /// Which of them are in force in all migrations.
+    always: Arc<[bool]>,
 }
 
 /// Those that are in force in one migration.
@@ -72,7 +74,12 @@ impl Vocabularies {
         static READ: OnceLock<Arc<Vec<Vocabulary>>> = OnceLock::new();
         // A test proves that each can be read.
         let read = || Arc::new(SHIPPED.iter().filter_map(|text| read(text).ok()).collect());
-        Vocabularies { known: READ.get_or_init(read).clone(), gems: gems.into() }
+        Vocabularies::of(READ.get_or_init(read).clone(), gems.into())
+    }
+
+    fn of(known: Arc<Vec<Vocabulary>>, gems: Arc<[String]>) -> Vocabularies {
+        let always = known.iter().map(|one| one.is_always_on(&gems)).collect();
+        Vocabularies { known, gems, always }
     }
 
     /// With those of the project's own before them.
@@ -81,7 +88,7 @@ impl Vocabularies {
             return self;
         }
         let known = own.into_iter().chain(self.known.iter().cloned());
-        Vocabularies { known: Arc::new(known.collect()), gems: self.gems }
+        Vocabularies::of(Arc::new(known.collect()), self.gems)
     }
 
     /// Folders with classes of background work.
@@ -90,18 +97,21 @@ impl Vocabularies {
     }
 
     pub fn active(&self, script: &RubyScript) -> Active<'_> {
-        Active { known: self.known.iter().filter(|one| one.is_on(script, &self.gems)).collect() }
+        let known = self.known.iter().zip(&*self.always);
+        Active { known: known.filter(|(one, always)| **always || one.is_on(script)).map(|(one, _)| one).collect() }
     }
 }
 
 impl Vocabulary {
-    fn is_on(&self, script: &RubyScript, gems: &[String]) -> bool {
+    fn is_always_on(&self, gems: &[String]) -> bool {
+        let has_no_sign = self.inherits.is_empty() && self.includes.is_empty() && self.gems.is_empty();
+        has_no_sign || self.gems.iter().any(|gem| gems.contains(gem))
+    }
+
+    /// Switched on by the migration itself.
+    fn is_on(&self, script: &RubyScript) -> bool {
         let begins = |text: &str, with: &[String]| with.iter().any(|prefix| text.starts_with(prefix.as_str()));
-        let is_always = self.inherits.is_empty() && self.includes.is_empty() && self.gems.is_empty();
-        is_always
-            || begins(&script.inherits, &self.inherits)
-            || script.includes.iter().any(|module| begins(module, &self.includes))
-            || self.gems.iter().any(|gem| gems.contains(gem))
+        begins(&script.inherits, &self.inherits) || script.includes.iter().any(|module| begins(module, &self.includes))
     }
 }
 

@@ -62,7 +62,7 @@ impl<'a> Comparison<'a> {
     /// Neither side changed it.
     fn both_have(&self, id: ConstraintId) -> bool {
         let (from, to) = (self.from.constraints.get(&id), self.to.constraints.get(&id));
-        matches!(self.shared, Shared::Since(_)) && from.is_some() && from == to
+        !matches!(self.shared, Shared::Nothing) && from.is_some() && from == to
     }
 
     /// Comes with a parent's and goes with it.

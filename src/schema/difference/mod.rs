@@ -11,6 +11,8 @@ mod routine;
 mod same;
 mod sides;
 mod table;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use repair::{Guard, Loss, Repair, Stage};
@@ -18,7 +20,10 @@ pub use same::{same as same_expression, same_index};
 
 use std::collections::BTreeSet;
 
-use super::{Constraint, Existence, Function, Relation, RelationId, Schema, Trigger, Type};
+use imbl::OrdMap;
+
+use super::kept::{Kept, apart};
+use super::{Constraint, Existence, Function, Relation, RelationId, Schema, Table, Trigger, Type};
 use crate::operation::{Origin, QualifiedName, TypeName};
 use pairs::Pairs;
 use sides::Sides;
@@ -28,6 +33,9 @@ use sides::Sides;
 pub enum Shared<'a> {
     /// Nothing: only names tell which objects are the same.
     Nothing,
+    /// Both are states of one history in which [nothing was renamed](Schema::keeps_names): what both hold is the same,
+    /// of all else only names tell.
+    Names,
     /// Both grew out of this one: what it holds keeps its id.
     Since(&'a Schema),
 }
@@ -111,6 +119,33 @@ impl Schema {
         changes.retain(|change| change.certain);
         changes
     }
+}
+
+impl Schema {
+    /// Whether all that a later state of the same history still has goes by the name that it has here.
+    pub fn keeps_names(&self, later: &Schema) -> bool {
+        let columns_keep = |now: &Table, then: &Table| {
+            let mut columns = now.columns.iter();
+            columns.all(|column| then.column_by_id(column.id).is_none_or(|later| later.name == column.name))
+        };
+        let relations = both(&self.relations, &later.relations).all(|(now, then)| {
+            let tables = now.as_table().zip(then.as_table());
+            now.name == then.name && tables.is_none_or(|(now, then)| columns_keep(now, then))
+        });
+        relations
+            && both(&self.constraints, &later.constraints).all(|(now, then)| now.name == then.name)
+            && both(&self.triggers, &later.triggers).all(|(now, then)| now.name == then.name)
+            && both(&self.functions, &later.functions).all(|(now, then)| now.name == then.name)
+            && both(&self.types, &later.types).all(|(now, then)| now.name == then.name)
+    }
+}
+
+/// What both have and one of them changed.
+fn both<'a, K: Ord, T>(
+    one: &'a OrdMap<K, Kept<T>>,
+    other: &'a OrdMap<K, Kept<T>>,
+) -> impl Iterator<Item = (&'a T, &'a T)> {
+    apart(one, other).filter_map(|(one, other)| Some((&**one?.1, &**other?.1)))
 }
 
 /// The repairs of all changes, in an order in which they can run.

@@ -18,7 +18,7 @@ pub struct Pairs<'a> {
 
 impl<'a> Pairs<'a> {
     pub fn new(from: &'a Schema, to: &'a Schema, shared: Shared<'_>, relations: &Sides<'a, Relation>) -> Pairs<'a> {
-        let is_one_history = matches!(shared, Shared::Since(_));
+        let is_one_history = !matches!(shared, Shared::Nothing);
         let mut pairs = Pairs { schemas: (from, to), is_one_history, to: BTreeMap::new(), from: BTreeMap::new() };
         for relation in relations.from.iter().filter(|relation| is_shared(shared, relation.id.0)) {
             if to.get_relation(relation.id).is_some() {
@@ -62,7 +62,7 @@ impl<'a> Pairs<'a> {
 /// An id that both sides have from what they grew out of.
 pub fn is_shared(shared: Shared<'_>, id: u32) -> bool {
     match shared {
-        Shared::Nothing => false,
+        Shared::Nothing | Shared::Names => false,
         Shared::Since(base) => id < base.next_id,
     }
 }
@@ -70,7 +70,7 @@ pub fn is_shared(shared: Shared<'_>, id: u32) -> bool {
 /// The column of the other side: by number where both have it from one table, else by name.
 pub fn column_is_shared(shared: Shared<'_>, table: RelationId, column: ColumnId) -> bool {
     match shared {
-        Shared::Nothing => false,
+        Shared::Nothing | Shared::Names => false,
         Shared::Since(base) => {
             base.get_relation(table).and_then(Relation::as_table).is_some_and(|table| column.0 < table.next_column)
         }

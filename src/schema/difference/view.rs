@@ -59,7 +59,7 @@ impl<'a> Comparison<'a> {
         let read_now = reads(now, &|id| self.name_then(id).to_string());
         let read_then = reads(then, &|id| relation_name(self.to, id));
         let columns = !now.columns_known || !then.columns_known || now.columns == then.columns;
-        matches!(self.shared, Shared::Nothing) && columns && read_now == read_then
+        !matches!(self.shared, Shared::Since(_)) && columns && read_now == read_then
     }
 
     pub(super) fn triggers(&mut self) {
