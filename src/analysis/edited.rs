@@ -124,6 +124,7 @@ fn of_shipped(
     let (mut found, mut not_read) = (Vec::new(), BTreeSet::new());
     for run in replay_all(project, slice::from_ref(&plan), &settings) {
         not_read.extend(run.unread.iter().filter(|step| step.judged).map(|step| step.at.migration));
+        not_read.extend(run.unread_downs.iter().map(|at| at.migration));
         found.push(run.findings);
     }
     let findings = merge_majors(found);

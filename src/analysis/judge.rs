@@ -21,6 +21,8 @@ pub struct Run {
     pub order: (usize, bool, Option<Major>, usize),
     pub findings: Vec<Finding>,
     pub unread: Vec<UnreadStep>,
+    /// Migrations whose way back was not understood whole.
+    pub unread_downs: BTreeSet<MigrationRef>,
     /// Calls of migrations in Ruby.
     pub calls: BTreeMap<MigrationRef, usize>,
     /// For each fact of the settings file: this history has no such table at its end.
@@ -36,6 +38,7 @@ impl Run {
         self.unread.extend(other.unread);
         self.unread.sort_by_key(|unread| unread.at);
         self.details.extend(other.details);
+        self.unread_downs.extend(other.unread_downs);
         self.calls.extend(other.calls);
         self
     }
@@ -150,6 +153,12 @@ impl<'a> Judge<'a> {
                 finding.verify.take_if(|query| words(query).any(|word| self.made.contains(word)));
             }
             self.run.findings.extend(found);
+        }
+        // Asked for last: the rules have had it run.
+        if let Event::Whole(whole) = event
+            && whole.down().is_some_and(|course| course.unread)
+        {
+            self.run.unread_downs.insert(context.at);
         }
     }
 

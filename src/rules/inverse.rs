@@ -1,13 +1,14 @@
 //! Whether a migration's own way back ends in the state before: what the down leaves out, takes too much of, or fails at.
 
 use super::back::{column_of, is_copied, is_told, is_wider, printed};
+use super::no_way_back::{Empty, empty_down};
 use super::rollback::way_back;
 use super::together::taken_back;
 use super::undoing::{mend, way_out};
 use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::{Course, Passed, SinceBase, Whole};
-use crate::operation::{Node, Operation, Origin, Ruby, RubyKind, walk};
+use crate::operation::{Operation, Origin};
 use crate::schema::difference::{Aspect, Change, ChangeKind, Repair, Shared, Stage, same_index};
 use crate::schema::{ColumnId, ConstraintId, Failure, Function, RelationId, RelationKind, Schema};
 use crate::source::Span;
@@ -28,9 +29,14 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
         let left = left_out(whole, &all.before.schema, &all.end.schema);
         changes.retain(|change| left.iter().any(|one| one.name == change.name && one.object == change.object));
     }
+    let wider = |change: &Change| matches!(&change.aspect, Aspect::Type { now, then } if is_wider(now, then));
+    let only_wider = changes.iter().all(wider);
+    if !only_wider {
+        changes.retain(|change| !wider(change));
+    }
     let Some(first) = changes.first() else { return };
-    let decided = empty_down(whole);
-    if decided == Some(Decision::Explained) {
+    let empty = empty_down(whole.context.migration);
+    if empty == Some(Empty::Explained) {
         return;
     }
     let (spared, changed): (Vec<Change>, Vec<Change>) =
@@ -53,9 +59,8 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
         finding.because(made.span, format!("`{}` comes from here", say::short(&first.name)));
     }
     // Nobody forgot a part of it; or it is not theirs to mend, and nothing of theirs is lost.
-    let wider = |change: &Change| matches!(&change.aspect, Aspect::Type { now, then } if is_wider(now, then));
     // And a wider type takes all that is written.
-    if decided.is_some() || spared.is_empty() && (is_copied(whole) || changes.iter().all(wider)) {
+    if empty.is_some() || spared.is_empty() && (is_copied(whole) || only_wider) {
         finding.severity = finding.severity.min(Severity::Note);
     }
     finding.instead = way_out(whole, !spared.is_empty(), &changed);
@@ -160,42 +165,6 @@ fn renamed_indexes(changes: Vec<Change>, end: &Schema, before: &Schema) -> Vec<C
     let names: Vec<&String> = gone.iter().filter_map(|at| changes.get(*at)).map(|change| &change.name).collect();
     kept.retain(|change| !(is(change, ChangeKind::Missing) && names.contains(&&change.name)));
     kept
-}
-
-/// A down that does nothing, on purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Decision {
-    /// A comment in it says why.
-    Explained,
-    Bare,
-}
-
-/// The down is written, and empty; or it says that there is no way back.
-fn empty_down(whole: &Whole) -> Option<Decision> {
-    let migration = whole.context.migration;
-    let file = migration.down.iter().flat_map(|down| &down.nodes).find_map(|node| match node {
-        Node::Ruby(script) => Some(&script.file),
-        _ => None,
-    })?;
-    let (mut empty, mut raises) = (None, false);
-    let is_raise = |node: &Ruby| match &node.kind {
-        RubyKind::Call(call) => call.receiver.is_none() && &*call.name == "raise",
-        _ => false,
-    };
-    walk(&file.body, &mut |node| {
-        if let RubyKind::Method(method) = &node.kind
-            && &*method.name == "down"
-        {
-            raises |= method.body.iter().any(is_raise);
-            empty = method.body.is_empty().then_some(method.span);
-        }
-    });
-    if raises {
-        return Some(Decision::Explained);
-    }
-    let span = empty?;
-    let explained = file.comments.iter().any(|comment| span.contains(comment.span));
-    Some(if explained { Decision::Explained } else { Decision::Bare })
 }
 
 /// The relation, column or constraint of that name.

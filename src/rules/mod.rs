@@ -64,6 +64,7 @@ mod mergeable;
 mod missing_object;
 mod needless;
 mod never_validated;
+mod no_way_back;
 mod not_valid_fk_on_partitioned;
 mod other_locks;
 mod out_of_order;

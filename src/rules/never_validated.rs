@@ -1,12 +1,13 @@
 //! Constraints that stay NOT VALID: old rows may be wrong, and the planner trusts nothing.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::{Findings, say};
-use crate::finding::Severity;
-use crate::history::Whole;
-use crate::operation::Origin;
+use crate::finding::{MigrationRef, Severity};
+use crate::history::{Plan, Whole, shaped};
+use crate::operation::{Name, Origin};
 use crate::schema::{Constraint, ConstraintRow, Relation, Schema};
+use crate::source::Span;
 
 /// Releases after which a VALIDATE is not to be expected any more.
 const RELEASES: usize = 3;
@@ -38,6 +39,46 @@ fn came_with_it(whole: &Whole, schema: &Schema, row: &Constraint, maker: usize) 
     new.count()
 }
 
+/// Migrations that came to production together, by all that is known: those of a release, else those of a day.
+struct Release {
+    migrations: Vec<usize>,
+    by_day: bool,
+}
+
+fn releases_after(plan: &Plan, maker: usize) -> Vec<Release> {
+    let all = &plan.history.migrations;
+    // What is judged is one release where something is shipped.
+    let is_one = |number: usize| all[number].release.is_some() || all[number].judged && !all[maker].judged;
+    let day = |number: usize| all[number].made.filter(|_| !is_one(number));
+    let mut found: BTreeMap<(usize, Option<u32>), Release> = BTreeMap::new();
+    let known = plan.release_number(maker);
+    for number in maker + 1..all.len() {
+        let (release, day) = (plan.release_number(number), day(number));
+        if release == known || day.is_some() && day == all[maker].made {
+            continue;
+        }
+        let key = if day.is_some() { (0, day) } else { (release, None) };
+        let migrations = Vec::new();
+        found.entry(key).or_insert(Release { migrations, by_day: day.is_some() }).migrations.push(number);
+    }
+    let mut found: Vec<Release> = found.into_values().collect();
+    found.sort_by_key(|release| release.migrations.first().copied());
+    found
+}
+
+/// The first statement that a release judges and that is about the constraint's table.
+fn is_at(plan: &Plan, schema: &Schema, row: &Constraint, release: &Release) -> Option<(usize, Origin)> {
+    let is_it = |name: &Name| schema.find_table(name).is_some_and(|table| table.id == row.table);
+    let mut judged = release.migrations.iter().filter(|number| plan.history.migrations[**number].judged);
+    judged.find_map(|number| {
+        let source = plan.history.migrations[*number].source;
+        let (at, span) = plan.find_later(*number, Span { source, start: 0, end: 0 }, &|statement| {
+            shaped(&statement.operation).is_some_and(is_it)
+        })?;
+        (at == *number).then(|| (at, Origin::at(span)))
+    })
+}
+
 pub fn check(whole: &Whole, findings: &mut Findings) {
     let plan = whole.context.plan;
     // At the end of the history it is known which were never validated.
@@ -48,36 +89,27 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
     for row in schema.constraints().filter(|row| !row.validated && row.enforced && row.is_standalone()) {
         let origin = row.existence.origin();
         let Some(maker) = plan.migration_of(origin.span) else { continue };
-        let later = maker + 1..plan.history.migrations.len();
-        let releases: BTreeSet<usize> = later
-            .map(|number| plan.release_number(number))
-            .filter(|release| *release > plan.release_number(maker))
-            .collect();
+        let releases = releases_after(plan, maker);
         let was_valid = whole.past.before(maker).is_some_and(|then| was_valid(&then.schema, schema, row));
         // NULL refers to nothing.
         let new = came_with_it(whole, schema, row, maker);
         if was_valid || row.as_foreign().is_some() && new > 0 && new == row.columns.len() {
             continue;
         }
-        // The release that makes it overdue hears of it, once: later ones have nothing to do with it.
-        let Some(overdue) = releases.iter().nth(RELEASES - 1) else { continue };
+        // The release that makes it overdue hears of it, once, where it is at the table: others have nothing to do with it.
+        let Some(overdue) = releases.get(RELEASES - 1) else { continue };
         let judged = plan.history.migrations[maker].judged;
-        let is_now = |number: usize| plan.release_number(number) == *overdue && plan.history.migrations[number].judged;
-        if !judged && !(maker + 1..plan.history.migrations.len()).any(is_now) {
-            continue;
-        }
+        let at = if judged { Some((maker, origin.clone())) } else { is_at(plan, schema, row, overdue) };
+        let Some((number, at)) = at else { continue };
         let table = say::name(schema, row.table);
+        let (count, since) = (releases.len(), if overdue.by_day { "days with migrations" } else { "releases" });
         let message = format!(
-            "`{}` of `{table}` was never validated, {} releases after it came: old rows may break it, and nothing says so",
+            "`{}` of `{table}` was never validated, {count} {since} after it came: old rows may break it, and nothing says so",
             row.name,
-            releases.len()
         );
-        let start = Origin::at(crate::source::Span { source: whole.context.migration.source, start: 0, end: 0 });
-        let at = if judged { origin.clone() } else { whole.steps.last().map_or(start, |step| step.origin.clone()) };
         let finding = findings.report(&at, "never validated", row.existence.is_certain(), message);
-        if judged {
-            finding.migration = Some(crate::finding::MigrationRef { migration: maker, ..whole.context.at });
-        } else {
+        finding.migration = Some(MigrationRef { migration: number, ..whole.context.at });
+        if !judged {
             finding.because(origin.span, format!("adds `{}` NOT VALID", row.name));
         }
         // A condition over columns that came with it was written with the older rows in mind.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::back::{Shown, is_copied, nulls_are_meant, says_that_it_may_fail};
+use super::no_way_back::is_given_up;
 use super::together::taken_back;
 use super::undoing::{down_of, fill_first};
 use super::{Findings, say, stopped};
@@ -12,9 +13,10 @@ use crate::operation::{Action, ConstraintKind, Ident, Node, Operation, TableActi
 use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, RelationId, Schema, Table};
 
 /// The course of a down that does something, after an up that was understood.
-pub(super) fn way_back<'a>(whole: &Whole<'a>) -> Option<&'a Course> {
+pub fn way_back<'a>(whole: &Whole<'a>) -> Option<&'a Course> {
     // `SELECT 1;` alone says that no way back is meant.
-    whole.context.migration.down.as_ref().filter(|down| down.nodes.iter().any(does_something))?;
+    let migration = whole.context.migration;
+    migration.down.as_ref().filter(|down| down.nodes.iter().any(does_something) && !is_given_up(migration))?;
     let course = whole.down()?;
     let up = whole.course();
     (!course.unread && !up.unread && up.failed.is_none()).then_some(course)
