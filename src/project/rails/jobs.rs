@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::text::peek;
+use super::super::texts::FILE_BYTES;
 use crate::operation::RubyFile;
 use crate::rails::Vocabularies;
 use crate::rails::evaluate::camelize;
-use crate::read::ruby;
+use crate::read::{each, ruby};
 use crate::source::Sources;
 
 /// Files that are read of such folders.
@@ -23,17 +24,18 @@ pub fn read(app: &Path, vocabularies: &Vocabularies) -> BTreeMap<Arc<str>, Arc<R
     files.sort();
     files.truncate(FILE_CAP);
     let mut found: BTreeMap<Arc<str>, Arc<RubyFile>> = BTreeMap::new();
-    for path in files {
-        let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
-        let Some(text) = peek(&path) else { continue };
-        // Nothing of it is shown: it needs no place among the run's sources.
-        let mut sources = Sources::default();
-        let id = sources.add(stem, text);
-        let file = ruby::read(&sources.piece(id));
-        if file.errors.is_empty() {
-            // The first folder's counts: later ones hold what is mixed into it.
-            found.entry(camelize(stem, true).into()).or_insert_with(|| Arc::new(file));
-        }
+    for (class, file) in each(&files, |_| FILE_BYTES, |path| class_in(path)).into_iter().flatten() {
+        // The first folder's counts: later ones hold what is mixed into it.
+        found.entry(class).or_insert(file);
     }
     found
+}
+
+fn class_in(path: &Path) -> Option<(Arc<str>, Arc<RubyFile>)> {
+    let stem = path.file_stem()?.to_str()?;
+    // Nothing of it is shown: it needs no place among the run's sources.
+    let mut sources = Sources::default();
+    let id = sources.add(stem, peek(path)?);
+    let file = ruby::read(&sources.piece(id));
+    file.errors.is_empty().then(|| (camelize(stem, true).into(), Arc::new(file)))
 }

@@ -28,6 +28,7 @@ use super::text::peek;
 use crate::error::Error;
 use crate::history::{Application, Framework};
 use crate::rails::{Language, Vocabularies, vocabulary};
+use crate::read::side_by_side;
 use crate::settings::Settings;
 use crate::source::{Piece, Sources};
 
@@ -143,14 +144,13 @@ pub fn language(history: &DraftHistory, root: &Path, settings: &Settings, source
     let folders = inside_app(&app, root, &history.layout);
     let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
     let limits_lock_waits = around.databases.limits_lock_waits(&folders) || language::limits_lock_waits(&app);
-    let loaded = files::read(history, root, &app, sources);
     // One that cannot be read has ended the run before.
     let own = settings.vocabulary_texts.iter().filter_map(|text| vocabulary::read(text).ok());
     let vocabularies = Vocabularies::shipped(&gems).with(own.collect());
-    let jobs = Arc::new(jobs::read(&app, &vocabularies));
+    let (jobs, loaded) = side_by_side(|| jobs::read(&app, &vocabularies), || files::read(history, root, &app, sources));
     let mut dialect = language::dialect(&app, "", loaded);
     dialect.uuid_keys = around.gems.has("ar-uuid");
-    Arc::new(Language { vocabularies, dialect, jobs, limits_lock_waits })
+    Arc::new(Language { vocabularies, dialect, jobs: Arc::new(jobs), limits_lock_waits })
 }
 
 /// A history's folders from the application's own.

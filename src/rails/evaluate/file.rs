@@ -1,6 +1,8 @@
 //! The classes, modules, methods and constants of one file.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::operation::{Ruby, RubyClass, RubyFile, RubyKind, RubyMethod, RubyTarget};
@@ -9,6 +11,34 @@ use crate::operation::{Ruby, RubyClass, RubyFile, RubyKind, RubyMethod, RubyTarg
 #[derive(Debug)]
 pub(super) struct Index {
     classes: BTreeMap<Arc<str>, Vec<Arc<RubyClass>>>,
+    resolved: RefCell<BTreeMap<Arc<str>, Rc<Resolved>>>,
+}
+
+/// A class with all that it has from others.
+#[derive(Debug)]
+struct Resolved {
+    /// The class, what it includes, what it inherits from; those of this file.
+    ancestors: Vec<Arc<str>>,
+    /// By name, those that count first.
+    methods: BTreeMap<Arc<str>, Vec<Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    /// The number of the ancestor that defines it.
+    owner: usize,
+    /// Of the class or of its objects; `None`: of both.
+    on_class: Option<bool>,
+    method: Arc<RubyMethod>,
+}
+
+impl Resolved {
+    /// The method of the first ancestor that has one, from that number on.
+    fn find(&self, name: &str, on_class: bool, from: usize) -> Option<(Arc<str>, Arc<RubyMethod>)> {
+        let matches = |known: &&Known| known.owner >= from && known.on_class.is_none_or(|one| one == on_class);
+        let known = self.methods.get(name)?.iter().find(matches)?;
+        Some((self.ancestors[known.owner].clone(), known.method.clone()))
+    }
 }
 
 pub(super) enum Found {
@@ -19,7 +49,7 @@ pub(super) enum Found {
 
 impl Index {
     pub fn of(file: &RubyFile) -> Index {
-        let mut index = Index { classes: BTreeMap::new() };
+        let mut index = Index { classes: BTreeMap::new(), resolved: RefCell::default() };
         let Some(first) = file.body.first() else { return index };
         let whole =
             RubyClass { name: "".into(), is_module: true, superclass: None, body: file.body.clone(), span: first.span };
@@ -47,7 +77,7 @@ impl Index {
     }
 
     /// The class, what it includes, what it inherits from; those of this file.
-    fn ancestors(&self, class: &str) -> Vec<Arc<str>> {
+    fn find_ancestors(&self, class: &str) -> Vec<Arc<str>> {
         let mut found: Vec<Arc<str>> = vec![class.into()];
         let mut at = 0;
         while at < found.len() && found.len() < 64 {
@@ -69,56 +99,50 @@ impl Index {
         lexical(from).map(|scope| nested(scope, name)).find(|path| self.has(path)).map(Into::into)
     }
 
-    /// A method, and the class that it is found in.
-    pub fn method(&self, class: &str, name: &str, on_class: bool) -> Option<(Arc<str>, Arc<RubyMethod>)> {
-        for owner in self.ancestors(class) {
-            if let Some(method) = self.own(&owner, name, on_class) {
-                return Some((owner, method));
+    /// What is known of a class, worked out once.
+    fn resolved(&self, class: &str) -> Rc<Resolved> {
+        if let Some(known) = self.resolved.borrow().get(class) {
+            return known.clone();
+        }
+        let ancestors = self.find_ancestors(class);
+        let mut methods: BTreeMap<Arc<str>, Vec<Known>> = BTreeMap::new();
+        for (owner, path) in ancestors.iter().enumerate() {
+            let parts = self.parts(path);
+            // A module's methods are called on itself where it extends itself: the difference is not kept.
+            let is_module = parts.first().is_some_and(|part| part.is_module);
+            let mut own = Vec::new();
+            parts.iter().flat_map(|part| &part.body).for_each(|node| methods_of(node, &mut own));
+            // What is defined last counts.
+            for (method, on_class) in own.into_iter().rev() {
+                let on_class = (!is_module).then_some(on_class);
+                methods.entry(method.name.clone()).or_default().push(Known { owner, on_class, method });
             }
         }
+        let resolved = Rc::new(Resolved { ancestors, methods });
+        self.resolved.borrow_mut().insert(class.into(), resolved.clone());
+        resolved
+    }
+
+    /// A method, and the class that it is found in.
+    pub fn method(&self, class: &str, name: &str, on_class: bool) -> Option<(Arc<str>, Arc<RubyMethod>)> {
         // What is defined outside of any class is everybody's.
         let (top, shared) = ("", false);
-        self.own(top, name, shared).map(|method| (top.into(), method))
+        let found = self.resolved(class).find(name, on_class, 0);
+        found.or_else(|| self.resolved(top).find(name, shared, 0))
     }
 
     /// The next method of that name above the one in `owner`.
     pub fn above(&self, class: &str, owner: &str, name: &str, on_class: bool) -> Option<(Arc<str>, Arc<RubyMethod>)> {
-        let all = self.ancestors(class);
-        let place = all.iter().position(|one| &**one == owner)?;
-        all[place + 1..].iter().find_map(|owner| Some((owner.clone(), self.own(owner, name, on_class)?)))
-    }
-
-    fn own(&self, owner: &str, name: &str, on_class: bool) -> Option<Arc<RubyMethod>> {
-        let parts = self.parts(owner);
-        let is_module = parts.first().is_some_and(|part| part.is_module);
-        let matches = |method: &Arc<RubyMethod>, is_on_class: bool| {
-            // A module's methods are called on itself where it extends itself: the difference is not kept.
-            &*method.name == name && (is_on_class == on_class || is_module)
-        };
-        let mut found = None;
-        for node in parts.iter().flat_map(|part| &part.body) {
-            match &node.kind {
-                RubyKind::Method(method) if matches(method, method.on_class) => found = Some(method.clone()),
-                RubyKind::Class(inner) if inner.name.is_empty() => {
-                    let mut inner = inner.body.iter().filter_map(method_of);
-                    found = inner.rfind(|method| matches(method, true)).or(found);
-                }
-                // private def x, memoize def x
-                RubyKind::Call(call) if call.receiver.is_none() => {
-                    let inner = call.arguments.iter().filter_map(method_of);
-                    let mut own = inner.filter(|method| matches(method, method.on_class));
-                    found = own.next_back().or(found);
-                }
-                _ => {}
-            }
-        }
-        found
+        let resolved = self.resolved(class);
+        let place = resolved.ancestors.iter().position(|one| &**one == owner)?;
+        resolved.find(name, on_class, place + 1)
     }
 
     /// A constant as code in `from` sees it.
     pub fn constant(&self, from: &str, path: &str) -> Option<Found> {
         let around = lexical(from).map(str::to_owned).collect::<Vec<_>>();
-        let above = self.ancestors(from).into_iter().skip(1).map(|one| one.to_string());
+        let resolved = self.resolved(from);
+        let above = resolved.ancestors.iter().skip(1).map(|one| one.to_string());
         for scope in around.into_iter().chain(above) {
             let full = nested(&scope, path);
             let (owner, name) = full.rsplit_once("::").unwrap_or(("", &full));
@@ -145,10 +169,24 @@ impl Index {
     }
 }
 
-fn method_of(node: &Ruby) -> Option<Arc<RubyMethod>> {
-    match &node.kind {
+/// Methods that a part of a class's body defines, and whether they are the class's own.
+fn methods_of(node: &Ruby, found: &mut Vec<(Arc<RubyMethod>, bool)>) {
+    let method_of = |node: &Ruby| match &node.kind {
         RubyKind::Method(method) => Some(method.clone()),
         _ => None,
+    };
+    match &node.kind {
+        RubyKind::Method(method) => found.push((method.clone(), method.on_class)),
+        // class << self
+        RubyKind::Class(inner) if inner.name.is_empty() => {
+            found.extend(inner.body.iter().filter_map(method_of).map(|method| (method, true)));
+        }
+        // private def x, memoize def x
+        RubyKind::Call(call) if call.receiver.is_none() => {
+            let own = call.arguments.iter().filter_map(method_of);
+            found.extend(own.map(|method| (method.clone(), method.on_class)));
+        }
+        _ => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::operation::{Constant, Expr, Expression};
 use crate::schema::definition::index_body;
-use crate::schema::{Index, IndexKey, Schema};
+use crate::schema::{Index, IndexColumn, IndexKey, Schema};
 
 /// Casts, parentheses and the ways to write a list are no difference.
 pub fn same(one: &Expression, other: &Expression) -> bool {
@@ -27,6 +27,9 @@ pub fn same_index((schema, one): (&Schema, &Index), (other_schema, other): (&Sch
     if one.unique != other.unique {
         return false;
     }
+    if same_columns((schema, one), (other_schema, other)) {
+        return true;
+    }
     if same_text(&index_body(schema, one, ""), &index_body(other_schema, other, "")) {
         return true;
     }
@@ -34,6 +37,31 @@ pub fn same_index((schema, one): (&Schema, &Index), (other_schema, other): (&Sch
     expressions.len() == others.len()
         && expressions.iter().zip(&others).all(|(one, other)| same(one, other))
         && same_text(&without_expressions(schema, one), &without_expressions(other_schema, other))
+}
+
+/// Both are over the same columns, and nothing else is said of either: as most are.
+fn same_columns((schema, one): (&Schema, &Index), (other_schema, other): (&Schema, &Index)) -> bool {
+    let is_plain = |part: &IndexColumn| {
+        part.operator.is_none()
+            && part.collation.is_none()
+            && part.operator_class.is_none()
+            && !part.descending
+            && !part.nulls_first
+    };
+    let same_part = |(part, other_part): (&IndexColumn, &IndexColumn)| match (&part.key, &other_part.key) {
+        (IndexKey::Column(column), IndexKey::Column(then)) => {
+            is_plain(part)
+                && is_plain(other_part)
+                && schema.column_name(one.table, *column) == other_schema.column_name(other.table, *then)
+        }
+        _ => false,
+    };
+    let says_more = |index: &Index| index.nulls_not_distinct || index.filter.is_some() || !index.include.is_empty();
+    !says_more(one)
+        && !says_more(other)
+        && one.method == other.method
+        && one.parts.len() == other.parts.len()
+        && one.parts.iter().zip(&other.parts).all(same_part)
 }
 
 fn expressions(index: &Index) -> Vec<&Expression> {
