@@ -10,7 +10,7 @@ use crate::project::Project;
 use crate::read::{on_deep_stack, side_by_side};
 use crate::rules::{Rule, dump_differs};
 use crate::schema::difference::{Change, ChangeKind, Shared};
-use crate::schema::{Relation, Schema, Told};
+use crate::schema::{ConstraintRow, Relation, Schema, Table, Told};
 use crate::settings::Settings;
 use crate::version::Major;
 
@@ -79,13 +79,15 @@ pub(super) fn check(project: &Project, plan: &Plan, end: &Start, shown: &Schema,
     let makers = Makers { plan, shown: &shown, end: &end.schema };
     let of_another_server = dump.told == Told::Tables && is_of_another_server(&project.sources.get(dump.source).text);
     let is_type = |change: &Change| change.object == "column" && change.text.contains(" rather than ");
+    let is_untold = |change: &Change| dump.told == Told::Tables && makers.is_name_of_key(change);
+    let is_elsewhere = |change: &Change| of_another_server && is_type(change) || is_untold(change);
     // Both ways: each tells the places of what only its first side has. Where one finds nothing, so does the other.
-    lacks.retain(|change| !(makers.is_cleared(change) || of_another_server && is_type(change)));
+    lacks.retain(|change| !(makers.is_cleared(change) || is_elsewhere(change)));
     if lacks.is_empty() {
         return None;
     }
     let mut has = changes(&shown, &end.schema);
-    has.retain(|change| counted(change) && !(of_another_server && is_type(change)));
+    has.retain(|change| counted(change) && !is_elsewhere(change));
     let last = plan.history.migrations.iter().rposition(|one| one.judged)?;
     let at = MigrationRef { history: plan.index, migration: last };
     let top = project.sources.line(dump.source, 1);
@@ -126,6 +128,28 @@ impl Makers<'_> {
                 others.len() * 5 <= made.len()
             }
         }
+    }
+}
+
+impl Makers<'_> {
+    fn table<'s>(schema: &'s Schema, name: &str) -> Option<(&'s Relation, &'s Table)> {
+        schema.tables().find(|(relation, _)| relation.name.prints_as(name))
+    }
+
+    /// The same primary key under two names: `schema.rb` has no words for its name.
+    fn is_name_of_key(&self, change: &Change) -> bool {
+        let Some((owner, _)) = change.name.rsplit_once('.').filter(|_| change.object == "constraint") else {
+            return false;
+        };
+        let key = |schema: &Schema| {
+            let (relation, _) = Self::table(schema, owner)?;
+            let mut rows = schema.constraints_of(relation.id);
+            let row = rows.find(|row| matches!(row.kind, ConstraintRow::Primary { .. }))?;
+            let columns: Vec<_> = row.columns.iter().map(|column| schema.column_name(relation.id, *column)).collect();
+            Some((format!("{owner}.{}", row.name), columns))
+        };
+        let (Some((one, columns)), Some((other, same))) = (key(self.shown), key(self.end)) else { return false };
+        columns == same && [one, other].contains(&change.name)
     }
 }
 
