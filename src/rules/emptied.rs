@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::weight::{later, young};
+use super::weight::{later, size};
 use super::{Findings, say};
 use crate::finding::{Finding, Severity};
 use crate::history::Step;
@@ -38,7 +38,7 @@ pub fn truncate(step: &Step, findings: &mut Findings) {
     }
     // The gravest of several tables counts.
     if let [only] = tables.as_slice() {
-        young(step, finding, only.id);
+        size(step, finding, only.id);
         given_up(step, finding, only);
         if put_back(step, finding, only) {
             return;

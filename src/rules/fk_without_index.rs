@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::key_indexes::{is_served, names, new_keys};
+use super::nature::makes_indexes;
 use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::{Framework, Passed, TransactionUnit, Whole};
@@ -108,7 +109,7 @@ fn partly_serving<'a>(schema: &'a Schema, table: RelationId, columns: &[ColumnId
 
 /// Rows of the referenced table are meant to be deleted: the key says what becomes of its own rows then. Not where it
 /// refuses that, where nobody chose the action (Prisma writes SET NULL for every optional relation), where rows are
-/// marked as deleted, or where the project makes no index for such keys.
+/// marked as deleted, or where the project makes no index for such keys, or hardly any at all.
 pub(super) fn deletes(whole: &Whole, key: &ForeignRow) -> bool {
     let is_default = whole.context.plan.history.framework == Framework::Prisma
         && (key.on_delete, key.on_update) == (Action::SetNull, Action::Cascade);
@@ -119,6 +120,7 @@ pub(super) fn deletes(whole: &Whole, key: &ForeignRow) -> bool {
             let (_, served, all) = siblings(whole, key.references);
             is_usual(served, all)
         }
+        && makes_indexes(&whole.context, &whole.after.schema)
 }
 
 /// What is done of other keys to the same table that delete or clear their rows: an index that nobody makes for any of

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Findings;
 use super::in_use::{found, is_costly, is_in_use};
 use super::validation::own_migration;
-use super::weight::{gone_below, is_needed_below, later, on_purpose, rests_on, young};
+use super::weight::{gone_below, is_needed_below, is_small_by_nature, later, on_purpose, rests_on, size};
 use crate::finding::Severity;
 use crate::history::{HeldLock, OpenTransaction, Step, TransactionUnit, is_named};
 use crate::operation::{Expr, FromSource, Ident, LockMode, Name, Node, Operation, TableActionKind, Write, WriteKind};
@@ -38,7 +38,7 @@ pub fn while_scanning(step: &Step, findings: &mut Findings) {
     if held.is_explicit() {
         on_purpose(finding, held);
     }
-    young(step, finding, table);
+    size(step, finding, table);
     finding.instead(apart(step, &[table, held.relation]));
 }
 
@@ -275,7 +275,8 @@ pub fn many_tables(step: &Step, findings: &mut Findings) {
 fn takes_long(step: &Step, major: Major) -> bool {
     const LOOKED_AT: usize = 200;
     let schema = &step.after.schema;
-    let felt = |name: &Name| schema.find(name).is_some_and(|one| is_costly(step, one.id));
+    let is_slow = |relation: RelationId| is_costly(step, relation) && !is_small_by_nature(step, relation);
+    let felt = |name: &Name| schema.find(name).is_some_and(|one| is_slow(one.id));
     let is_long = |operation: &Operation| match operation {
         Operation::Write(write) => {
             let changes = |one: &Write| matches!(one.kind, WriteKind::Update | WriteKind::Delete) && felt(&one.target);
@@ -291,7 +292,7 @@ fn takes_long(step: &Step, major: Major) -> bool {
                 let scans = effects.scans.iter().map(|one| one.relation);
                 let builds = effects.index_builds.iter().map(|one| one.table);
                 let rewrites = effects.rewrites.iter().map(|one| one.relation);
-                scans.chain(builds).chain(rewrites).any(|relation| is_costly(step, relation))
+                scans.chain(builds).chain(rewrites).any(is_slow)
             })
         }
         _ => false,

@@ -5,6 +5,7 @@
 pub mod page;
 
 mod extra;
+mod nature;
 mod pattern;
 mod radius;
 pub mod reading;

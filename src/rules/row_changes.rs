@@ -3,7 +3,7 @@
 use super::Findings;
 use super::in_use::{because_in_use, is_costly};
 use super::locks_held::apart;
-use super::weight::{held, on_purpose, young};
+use super::weight::{held, on_purpose, size};
 use crate::finding::{Finding, Severity};
 use crate::history::{Passed, Step, TransactionUnit, Unit};
 use crate::operation::{
@@ -104,7 +104,7 @@ pub fn unbatched(step: &Step, findings: &mut Findings) {
     let finding = findings.report(step.origin, "write", step.certain && reach == Reach::All, message);
     finding.one_per(&table);
     tell(finding, relation);
-    young(step, finding, relation.id);
+    size(step, finding, relation.id);
     if let Some(advice) = at_once(step, write, relation) {
         finding.instead(advice);
     } else if reach == Reach::Joined {
@@ -262,7 +262,7 @@ pub fn backfill_in_schema_transaction(step: &Step, findings: &mut Findings) {
     if held.is_explicit() {
         on_purpose(finding, held);
     }
-    young(step, finding, relation.id);
+    size(step, finding, relation.id);
     finding.instead(at_once(step, write, relation).unwrap_or_else(|| apart(step, &[relation.id])));
 }
 

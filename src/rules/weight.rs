@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::nature::has_keys_alone;
 use crate::finding::{Finding, Severity};
 use crate::history::{HeldLock, Step};
 use crate::operation::{LockMode, Node, Operation, Statement, TableActionKind, Transaction};
@@ -18,7 +19,7 @@ pub fn soften(step: &Step, finding: &mut Finding, relation: RelationId) {
     if step.context.is_small(&step.before.schema, relation) {
         finding.severity = finding.severity.min(Severity::Warning);
     }
-    young(step, finding, relation);
+    size(step, finding, relation);
     if let Some(said) = said_to_be_small(step) {
         finding.severity = finding.severity.min(Severity::Note);
         finding.because(said, "a comment says that nobody waits long here");
@@ -78,13 +79,32 @@ pub fn on_purpose(finding: &mut Finding, held: &HeldLock) {
     finding.because(held.by.span, "LOCK TABLE makes others wait from here on, whatever follows");
 }
 
+/// What is over soon for the table is young, or nothing shows that anybody looks for many of its rows.
+pub fn size(step: &Step, finding: &mut Finding, relation: RelationId) {
+    let state = step.before;
+    // One row is enough to fail; and what triggers fill is as large as what it is filled from.
+    if finding.rule == "not-null-column-without-default" || state.data.is_fed(&state.schema, relation) {
+        return;
+    }
+    young(step, finding, relation);
+    if is_small_by_nature(step, relation) {
+        finding.severity = finding.severity.min(Severity::Note);
+        finding.message.push_str("; it has no index but for its keys, as small tables have");
+    }
+}
+
+/// Nothing shows that anybody looks for many of its rows, up to now and in what this migration makes of it.
+pub fn is_small_by_nature(step: &Step, relation: RelationId) -> bool {
+    let indexed = matches!(step.operation, Operation::CreateIndex(create) if !create.unique);
+    !indexed && has_keys_alone(&step.context, &step.before.schema, relation) && !builds_below(step, relation)
+}
+
 /// By the days that versions name: a table that migrations made lately, and into which none has moved old rows.
 pub fn young(step: &Step, finding: &mut Finding, relation: RelationId) {
     let state = step.before;
     let root = state.schema.partition_root(relation);
     let Some(found) = state.schema.get_relation(root) else { return };
-    // One row is enough to fail.
-    if finding.rule == "not-null-column-without-default" || state.data.is_fed(&state.schema, root) {
+    if state.data.is_fed(&state.schema, root) {
         return;
     }
     let Some(days) = step.context.age_in_days(&found.existence).filter(|days| *days < YOUNG_DAYS) else { return };
