@@ -7,7 +7,7 @@ use super::nature::makes_indexes;
 use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::{Framework, Passed, TransactionUnit, Whole};
-use crate::operation::Action;
+use crate::operation::{Action, TypeName};
 use crate::schema::{Column, ColumnId, Constraint, ForeignRow, IndexKey, Relation, RelationId, Schema};
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
@@ -147,12 +147,18 @@ fn siblings<'a>(whole: &Whole<'a>, target: RelationId) -> (Option<&'a Constraint
 /// Of a few, none need have one; of many, a third.
 fn is_usual(served: usize, all: usize) -> bool {
     const FEW: usize = 3;
-    all > 0 && (all < FEW || served * 10 >= all * 3)
+    all > 0 && (all < FEW || served * 3 >= all)
 }
 
-/// The column that marks a row as deleted.
+/// The column that marks a row as deleted: by when, or by whether.
 fn deletion_mark(schema: &Schema, table: RelationId) -> Option<&Column> {
-    const MARKS: [&str; 4] = ["deleted_at", "deletedat", "deleted_on", "deletedon"];
+    const WHEN: [&str; 7] =
+        ["deleted_at", "deletedat", "deleted_on", "deletedon", "deleted", "discarded_at", "soft_deleted_at"];
+    const WHETHER: [&str; 4] = ["deleted", "is_deleted", "isdeleted", "soft_deleted"];
     let mut columns = schema.get_relation(table).and_then(Relation::as_table)?.columns.iter();
-    columns.find(|column| !column.not_null && MARKS.contains(&column.name.as_str().to_lowercase().as_str()))
+    columns.find(|column| {
+        let name = column.name.as_str().to_lowercase();
+        let is_flag = column.data_type.as_ref().is_some_and(|kind| *kind == TypeName::built_in("boolean"));
+        is_flag && WHETHER.contains(&&*name) || !is_flag && !column.not_null && WHEN.contains(&&*name)
+    })
 }

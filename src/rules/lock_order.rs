@@ -7,7 +7,7 @@ use super::in_use::{found, is_costly};
 use super::weight::{goes_below, held, rests_on, young};
 use crate::history::{HeldLock, OpenTransaction, Step, is_named};
 use crate::operation::LockMode;
-use crate::schema::{Relation, RelationId, Schema};
+use crate::schema::{ColumnId, Constraint, IndexColumn, IndexKey, Relation, RelationId, Schema};
 use crate::server::Effects;
 
 /// The transaction holds the referenced table and asks for the referencing one. An INSERT there has its own lock by
@@ -102,7 +102,8 @@ fn is_felt(step: &Step, table: RelationId) -> bool {
 fn inverted<'a>(step: &Step, mut locks: impl Iterator<Item = &'a HeldLock>, child: RelationId) -> Option<&'a HeldLock> {
     let open = step.session.transaction.as_ref()?;
     let is_held = |table: &RelationId| open.strongest_on(*table).is_some_and(|mode| mode >= LockMode::Exclusive);
-    let held: BTreeSet<RelationId> = targets(&step.before.schema, child).filter(is_held).collect();
+    let schema = &step.before.schema;
+    let held: BTreeSet<RelationId> = awaited(schema, child).filter(is_held).collect();
     if held.is_empty() { None } else { locks.find(|lock| is_target(step, lock, &held)) }
 }
 
@@ -114,6 +115,24 @@ fn is_target(step: &Step, lock: &HeldLock, targets: &BTreeSet<RelationId>) -> bo
         && targets.contains(&lock.relation)
         && is_costly(step, lock.relation)
         && schema.get_relation(lock.relation).is_some_and(|one: &Relation| one.as_table().is_some())
+}
+
+/// The tables that an INSERT comes to only after its own. A row that is the only one of the row that it refers to is
+/// made along with that: its transaction has locked both tables, that one first.
+fn awaited(schema: &Schema, child: RelationId) -> impl Iterator<Item = RelationId> {
+    targets(schema, child).filter(move |target| {
+        let to_it = |key: &&Constraint| key.as_foreign().is_some_and(|own| own.references == *target);
+        schema.constraints_of(child).filter(to_it).any(|key| !is_only_one(schema, child, &key.columns))
+    })
+}
+
+/// No two rows of the table have the same values there.
+fn is_only_one(schema: &Schema, table: RelationId, columns: &[ColumnId]) -> bool {
+    let indexes = schema.get_relation(table).and_then(Relation::as_table).map(|table| table.indexes.as_slice());
+    indexes.unwrap_or_default().iter().filter_map(|id| schema.get_relation(*id)?.as_index()).any(|index| {
+        let is_among = |part: &IndexColumn| matches!(&part.key, IndexKey::Column(own) if columns.contains(own));
+        index.unique && index.filter.is_none() && index.parts.iter().all(is_among)
+    })
 }
 
 /// The other tables that it refers to.
