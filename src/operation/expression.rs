@@ -104,6 +104,13 @@ pub enum Constant {
 }
 
 impl Expr {
+    /// A value that only the program knows: no statement of ours can say it.
+    pub fn has_parameter(&self) -> bool {
+        let mut found = false;
+        self.walk(&mut |one| found |= matches!(one, Expr::Parameter(_)));
+        found
+    }
+
     /// Calls `visit` on this expression and all below it, subqueries' own expressions excluded.
     pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expr)) {
         visit(self);

@@ -202,7 +202,7 @@ fn report(undone: &Undone, left: &[(String, Vec<Change>)], findings: &mut Findin
         let names: Vec<String> = rest.iter().map(|change| say::short(&change.name).to_owned()).collect();
         finding.stops.push(format!("{words}: {} left", say::list(&names)));
     }
-    let statements: Vec<String> = statements(&changes).iter().map(|sql| format!("{};", guarded(sql))).collect();
+    let statements: Vec<String> = statements(&changes).iter().map(|sql| guarded(sql)).collect();
     finding.instead(format!("SET lock_timeout = '5s';\n{}", statements.join("\n")));
 }
 

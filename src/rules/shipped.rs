@@ -263,7 +263,7 @@ fn converge(changes: &[Change], dropped: &[String], renames: &[Renamed]) -> Stri
 }
 
 fn way_out(words: &str, changes: &[Change]) -> String {
-    let statements: Vec<String> = statements(changes).iter().map(|sql| format!("{sql};")).collect();
+    let statements = statements(changes);
     if statements.is_empty() {
         return words.to_owned();
     }

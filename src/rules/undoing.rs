@@ -4,7 +4,7 @@ use super::back::{column_of, is_in_transaction, is_taken, printed};
 use super::say;
 use crate::history::{Passed, Whole};
 use crate::operation::{Node, Operation, RubyKind, TableActionKind, TypeName, walk};
-use crate::schema::difference::{Aspect, Change, ChangeKind, Shared, statements};
+use crate::schema::difference::{Aspect, Change, ChangeKind, OF_PROGRAM, Shared, statements_where};
 use crate::schema::statement;
 use crate::schema::{Column, Failure, FailureKind, IndexKey, Relation, Schema};
 
@@ -30,11 +30,11 @@ pub(super) fn way_out(whole: &Whole, spared: bool, changed: &[Change]) -> Option
     }
     if !again.is_empty() {
         parts.push(format!("-- in {down}, in the place of the column that it makes"));
-        parts.extend(statements(&again).iter().map(|sql| format!("{sql};")));
+        parts.extend(in_down(whole, &again));
     }
     let (fills, others): (Vec<Change>, Vec<Change>) =
         others.into_iter().partition(|change| change.aspect == Aspect::NotNull { now: false });
-    let missing: Vec<String> = statements(&others).iter().map(|sql| format!("{};", in_its_unit(whole, sql))).collect();
+    let missing: Vec<String> = in_down(whole, &others).iter().map(|sql| in_its_unit(whole, sql)).collect();
     if !missing.is_empty() || !fills.is_empty() {
         let dropped = dropped_again(whole, &others);
         let without =
@@ -44,7 +44,8 @@ pub(super) fn way_out(whole: &Whole, spared: bool, changed: &[Change]) -> Option
         let place = if typed { "in the place of its own TYPE" } else { "beside what it does" };
         parts.push(format!("-- in {down}, {place}{without}"));
     }
-    if missing.iter().any(|sql| sql.contains(" INDEX ") && sql.starts_with("CREATE")) && is_in_transaction(whole) {
+    let builds = |sql: &String| sql.contains(" INDEX ") && sql.starts_with("CREATE");
+    if in_down(whole, &of_used(whole, &others)).iter().any(builds) && is_in_transaction(whole) {
         parts.push(
             "-- (it blocks writes while it builds; CONCURRENTLY asks for a migration outside of a transaction)"
                 .to_owned(),
@@ -115,6 +116,29 @@ fn is_made_anew(whole: &Whole, change: &Change) -> bool {
     change.kind == ChangeKind::Differs && change.object == "column" && is_taken(&whole.after.schema, &change.name)
 }
 
+fn in_down(whole: &Whole, changes: &[Change]) -> Vec<String> {
+    statements_where(changes, |change| is_of_new_table(whole, change))
+}
+
+fn of_used(whole: &Whole, changes: &[Change]) -> Vec<Change> {
+    changes.iter().filter(|change| !is_of_new_table(whole, change)).cloned().collect()
+}
+
+/// The down itself makes the table: nobody has written to it, and nobody waits for it.
+fn is_of_new_table(whole: &Whole, change: &Change) -> bool {
+    let Some(course) = whole.down() else { return false };
+    let end = &course.end.schema;
+    let named = |name: &str| end.relations().find(|one| one.name.prints_as(name)).map(|one| one.id);
+    let table = match change.object {
+        "index" => [end, &whole.before.schema].into_iter().find_map(|schema| {
+            let index = schema.relations().find(|one| one.name.prints_as(&change.name))?.as_index()?;
+            named(&schema.get_relation(index.table)?.name.to_string())
+        }),
+        _ => change.name.rsplit_once('.').and_then(|(table, _)| named(table)),
+    };
+    table.is_some_and(|table| whole.after.schema.get_relation(table).is_none())
+}
+
 /// The table of a column that differs, where the up drops the table and the down makes another one: it is empty, and its
 /// statement says it at once.
 fn new_table<'a>(whole: &'a Whole, change: &Change) -> Option<&'a Relation> {
@@ -128,20 +152,23 @@ fn new_table<'a>(whole: &'a Whole, change: &Change) -> Option<&'a Relation> {
 }
 
 fn tables_again(whole: &Whole, changes: &[Change]) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
+    let before = &whole.before.schema;
+    let mut tables: Vec<(String, Vec<String>)> = Vec::new();
     for change in changes {
         let Some(relation) = new_table(whole, change) else { continue };
-        let Some(column) = column_of(&whole.before.schema, &change.name) else { continue };
+        let Some(column) = column_of(before, &change.name) else { continue };
         let head = format!("-- in {}, make `{}` with", down_of(whole), relation.name.short());
-        if !lines.contains(&head) {
-            lines.push(head);
-        }
-        let line = format!("--     {}", statement::column(&whole.before.schema, relation.id, column));
-        if !lines.contains(&line) {
-            lines.push(line);
+        let line = match column.has_parameter() {
+            true => format!("--     {}, {OF_PROGRAM}", column.name),
+            false => format!("--     {}", statement::column(before, relation.id, column)),
+        };
+        match tables.iter_mut().find(|(known, _)| *known == head) {
+            Some((_, lines)) if lines.contains(&line) => {}
+            Some((_, lines)) => lines.push(line),
+            None => tables.push((head, vec![line])),
         }
     }
-    lines
+    tables.into_iter().flat_map(|(head, lines)| std::iter::once(head).chain(lines)).collect()
 }
 
 /// The columns as they were, each in one statement: a default fills the rows that a NOT NULL asks for.

@@ -297,6 +297,11 @@ impl Table {
 }
 
 impl Column {
+    /// Its default is a value that only the program knows.
+    pub fn has_parameter(&self) -> bool {
+        self.default.as_ref().is_some_and(|default| default.tree.has_parameter())
+    }
+
     /// The sequences that are dropped with it.
     pub fn sequences(&self) -> impl Iterator<Item = RelationId> {
         self.sequence.iter().chain(&self.more_sequences).copied()

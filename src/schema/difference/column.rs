@@ -69,8 +69,10 @@ impl Comparison<'_> {
             return;
         }
         let sql = format!("ALTER TABLE {} ADD COLUMN {}", other.name, statement::column(self.to, other.id, column));
+        let full = format!("{}.{}", other.name, column.name);
         let repair = Repair::new(Stage::AddColumn, sql).when(Guard::column(&other.name, &column.name, false));
-        self.missing("column", format!("{}.{}", other.name, column.name), &column.existence, vec![repair]);
+        let repair = if column.has_parameter() { repair.told(format!("add `{full}`, {OF_PROGRAM}")) } else { repair };
+        self.missing("column", full, &column.existence, vec![repair]);
     }
 
     fn column(&mut self, relation: &Relation, column: &Column, other: &Relation, then: &Column) {
@@ -117,7 +119,11 @@ impl Comparison<'_> {
                 let repair = match keeps_values(now, wanted) {
                     true => repair,
                     false if has_cast(now, wanted) => repair.loses(Loss::Precision),
-                    false => repair.loses(lost()),
+                    false => repair.loses(lost()).told(format!(
+                        "`{full}`: nothing casts {} to {}, so its values cannot be kept; add a new column, give it values, and \
+                         let it take the place of the old one",
+                        texts.0, texts.1
+                    )),
                 };
                 let text = format!("is {} rather than {}", texts.0, texts.1);
                 let aspect = Aspect::Type { now: now.clone(), then: wanted.clone() };
@@ -183,7 +189,11 @@ impl Comparison<'_> {
             return;
         }
         let (repair, text) = match default(then) {
-            Some(default) => (alter(format!("SET DEFAULT {}", parenthesised(&default.text))), "has another default"),
+            Some(default) => {
+                let repair = alter(format!("SET DEFAULT {}", parenthesised(&default.text)));
+                let repair = if then.has_parameter() { repair.told(format!("`{full}`: {OF_PROGRAM}")) } else { repair };
+                (repair, "has another default")
+            }
             None => (alter("DROP DEFAULT".to_owned()), "has a default"),
         };
         let text = if default(column).is_none() { "has no default" } else { text };
@@ -268,6 +278,9 @@ fn keeps_values(from: &TypeName, to: &TypeName) -> bool {
     let text = |one: &TypeName| matches!(one.name.name.as_str(), "text" | "character varying");
     whole(from) && whole(to) || text(from) && text(to)
 }
+
+/// A default that no statement of ours can say.
+pub const OF_PROGRAM: &str = "with the default that the program gives it: its value does not stand in the text";
 
 /// DEFAULT NULL is none.
 pub(super) fn default(column: &Column) -> Option<&Expression> {

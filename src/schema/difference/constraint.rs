@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::pairs::is_shared;
 use super::same::{same, same_index};
-use super::{Aspect, Comparison, Guard, Repair, Shared, Stage};
+use super::{Aspect, Comparison, Guard, Repair, Shared, Stage, Unused};
 use crate::operation::{Ident, QualifiedName};
 use crate::schema::definition::{constraint as definition, index_body};
 use crate::schema::{Constraint, ConstraintId, ConstraintRow, Existence, RelationId, Schema};
@@ -152,8 +152,8 @@ impl<'a> Comparison<'a> {
         let validate = format!("ALTER TABLE {name} VALIDATE CONSTRAINT {}", row.name);
         let not_valid = Guard::Validated { table: name.clone(), name: row.name.clone(), is: false };
         vec![
-            Repair::new(stage, add(&format!("{whole} NOT VALID"))).when(absent),
-            Repair::new(Stage::Validate, validate).when(not_valid),
+            Repair::new(stage, add(&format!("{whole} NOT VALID"))).when(absent).unused(Unused::Plain(add(&whole))),
+            Repair::new(Stage::Validate, validate).when(not_valid).unused(Unused::Needless),
         ]
     }
 
@@ -168,11 +168,14 @@ impl<'a> Comparison<'a> {
         let kind = if matches!(row.kind, ConstraintRow::Primary { .. }) { "PRIMARY KEY" } else { "UNIQUE" };
         let endings = [(row.deferrable, " DEFERRABLE"), (row.initially_deferred, " INITIALLY DEFERRED")];
         let endings: String = endings.iter().filter(|(said, _)| *said).map(|(_, words)| *words).collect();
+        let plain = format!("ALTER TABLE {name} ADD CONSTRAINT {} {}", row.name, definition(self.to, row));
         let take = format!("ALTER TABLE {name} ADD CONSTRAINT {} {kind} USING INDEX {built}{endings}", row.name);
         vec![
             clear(&full),
-            Repair::new(Stage::CreateIndex, build).alone(),
-            Repair::new(Stage::AddKey, take).when(Guard::constraint(name, &row.name, false)),
+            Repair::new(Stage::CreateIndex, build).alone().unused(Unused::Needless),
+            Repair::new(Stage::AddKey, take)
+                .when(Guard::constraint(name, &row.name, false))
+                .unused(Unused::Plain(plain)),
         ]
     }
 
@@ -224,6 +227,9 @@ impl<'a> Comparison<'a> {
             let add = format!("ALTER TABLE {name} ADD CONSTRAINT");
             for repair in repairs.iter_mut().filter(|repair| repair.sql.starts_with(&add)) {
                 repair.sql = repair.sql.replacen(&add, &drop, 1);
+                if let Unused::Plain(plain) = &mut repair.unused {
+                    *plain = plain.replacen(&add, &drop, 1);
+                }
                 repair.guards.clear();
             }
             let text = format!("is {} rather than {}", definition(self.from, row), definition(self.to, other));
@@ -298,5 +304,6 @@ fn beside(name: &Ident) -> Ident {
 /// An unusable index of that name goes first: IF NOT EXISTS would be content with it.
 pub(super) fn clear(name: &QualifiedName) -> Repair {
     let drop = format!("DROP INDEX {name}");
-    Repair::new(Stage::ClearIndex, drop).when(Guard::InvalidIndex { name: name.clone() })
+    let is_invalid = Guard::InvalidIndex { name: name.clone() };
+    Repair::new(Stage::ClearIndex, drop).when(is_invalid).unused(Unused::Needless)
 }

@@ -2,7 +2,7 @@
 
 use super::constraint::clear;
 use super::same::same_index;
-use super::{Aspect, Comparison, Guard, Repair, Sides, Stage};
+use super::{Aspect, Comparison, Guard, Repair, Sides, Stage, Unused};
 use crate::schema::definition::index_body;
 use crate::schema::statement::{self, IndexForm};
 use crate::schema::{Existence, Index, Relation};
@@ -52,7 +52,8 @@ impl<'a> Comparison<'a> {
         } else {
             let kept = index.parent.is_some_and(|parent| !self.is_extra(parent));
             let stage = if kept { Stage::DropKept } else { Stage::DropIndex };
-            Repair::new(stage, format!("DROP INDEX CONCURRENTLY IF EXISTS {name}")).alone()
+            let plain = Unused::Plain(format!("DROP INDEX {name}"));
+            Repair::new(stage, format!("DROP INDEX CONCURRENTLY IF EXISTS {name}")).alone().unused(plain)
         };
         self.extra("index", name.to_string(), &relation.existence, vec![repair]);
     }
@@ -80,7 +81,10 @@ impl<'a> Comparison<'a> {
         let Some(sql) = statement::create_index(self.to, relation, index, IndexForm::Concurrently) else {
             return Vec::new();
         };
-        let mut repairs = vec![clear(&relation.name), Repair::new(Stage::CreateIndex, sql).alone()];
+        let build = Repair::new(Stage::CreateIndex, sql).alone();
+        let plain = statement::create_index(self.to, relation, index, IndexForm::Plain);
+        let build = build.unused(plain.map_or(Unused::Same, Unused::Plain));
+        let mut repairs = vec![clear(&relation.name), build];
         repairs.extend(statement::attach_index(self.to, relation).map(|sql| {
             let guard = Guard::AttachedIndex { name: relation.name.clone(), is: false };
             Repair::new(Stage::AttachIndex, sql).when(guard)
@@ -102,6 +106,7 @@ impl<'a> Comparison<'a> {
             let partitioned = self.to.get_relation(then.table).is_some_and(Relation::is_partitioned);
             let drop = if partitioned { "DROP INDEX IF EXISTS" } else { "DROP INDEX CONCURRENTLY IF EXISTS" };
             let drop = Repair::new(Stage::DropIndex, format!("{drop} {}", relation.name));
+            let drop = drop.unused(Unused::Plain(format!("DROP INDEX {}", relation.name)));
             repairs.push(if partitioned { drop } else { drop.alone() });
             repairs.extend(self.make_index(other, then));
             let unique = |index: &Index| if index.unique { "UNIQUE " } else { "" };

@@ -15,7 +15,8 @@ mod table;
 mod tests;
 mod view;
 
-pub use repair::{Guard, Loss, Repair, Stage};
+pub use column::OF_PROGRAM;
+pub use repair::{Guard, Loss, Repair, Stage, Unused};
 pub use same::{same as same_expression, same_index};
 
 use std::collections::BTreeSet;
@@ -153,16 +154,42 @@ pub fn script(changes: &[Change]) -> Vec<&Repair> {
     in_order(changes.iter().flat_map(|change| &change.repairs).collect())
 }
 
-/// The same for a reader who knows where it starts: without what clears away an index that a build which failed may
+/// The same for a reader who knows where it starts, each with its semicolon, or words where none can say it: without what clears away an index that a build which failed may
 /// have left, where none is seen or it is dropped already.
 pub fn statements(changes: &[Change]) -> Vec<String> {
+    statements_where(changes, |_| false)
+}
+
+/// The same, plain for changes of a table that nobody can have written to.
+pub fn statements_where(changes: &[Change], is_unused: impl Fn(&Change) -> bool) -> Vec<String> {
+    let plain = changes.iter().map(|change| if is_unused(change) { on_unused(change) } else { change.clone() });
+    let changes: Vec<Change> = plain.collect();
     let needed = changes.iter().flat_map(|change| {
         let is_dropped = change.repairs.iter().any(|one| one.stage == Stage::DropIndex);
         let may_stand = change.kind == ChangeKind::Differs && !is_dropped;
         let clears = |one: &&Repair| one.guards.iter().any(|guard| matches!(guard, Guard::InvalidIndex { .. }));
         change.repairs.iter().filter(move |one| may_stand || !clears(one))
     });
-    in_order(needed.collect()).into_iter().map(|repair| on_rows(&repair.sql)).collect()
+    let told = in_order(needed.collect()).into_iter();
+    told.map(|repair| match (&repair.words, &repair.unused) {
+        (Some(words), _) => format!("-- {words}"),
+        (None, Unused::Plain(plain)) if *plain == repair.sql => format!("{plain};"),
+        (None, _) => format!("{};", on_rows(&repair.sql)),
+    })
+    .collect()
+}
+
+/// No row is in the way of anything, and nobody waits.
+fn on_unused(change: &Change) -> Change {
+    let plain = |repair: &Repair| {
+        let sql = match &repair.unused {
+            Unused::Same => repair.sql.clone(),
+            Unused::Plain(plain) => plain.clone(),
+            Unused::Needless => return None,
+        };
+        Some(Repair { unused: Unused::Plain(sql.clone()), sql, ..repair.clone() })
+    };
+    Change { repairs: change.repairs.iter().filter_map(plain).collect(), ..change.clone() }
 }
 
 /// A column that comes NOT NULL and without a value is refused on any table with rows, as is NOT NULL where a row has none.

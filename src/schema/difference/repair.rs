@@ -13,6 +13,18 @@ pub struct Repair {
     pub alone: bool,
     /// What is lost with it.
     pub loses: Option<Loss>,
+    pub unused: Unused,
+    /// What a reader is told in its place: it cannot run as it stands, or does not what it seems to.
+    pub words: Option<String>,
+}
+
+/// The statement on a table that nobody can have written to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Unused {
+    Same,
+    /// Without the care for rows and for those who use it.
+    Plain(String),
+    Needless,
 }
 
 /// When a statement runs: each stage makes room for those after it.
@@ -87,7 +99,15 @@ pub enum Loss {
 
 impl Repair {
     pub fn new(stage: Stage, sql: impl Into<String>) -> Repair {
-        Repair { stage, sql: sql.into(), guards: Vec::new(), alone: false, loses: None }
+        Repair {
+            stage,
+            sql: sql.into(),
+            guards: Vec::new(),
+            alone: false,
+            loses: None,
+            unused: Unused::Same,
+            words: None,
+        }
     }
 
     #[must_use]
@@ -105,6 +125,18 @@ impl Repair {
     #[must_use]
     pub fn loses(mut self, loss: Loss) -> Repair {
         self.loses = Some(loss);
+        self
+    }
+
+    #[must_use]
+    pub fn unused(mut self, unused: Unused) -> Repair {
+        self.unused = unused;
+        self
+    }
+
+    #[must_use]
+    pub fn told(mut self, words: impl Into<String>) -> Repair {
+        self.words = Some(words.into());
         self
     }
 }

@@ -1,6 +1,6 @@
 //! Tables: which are there, what they are called, where they stand in their trees.
 
-use super::{Comparison, Guard, Loss, Repair, Stage};
+use super::{Comparison, Guard, Loss, OF_PROGRAM, Repair, Stage};
 use crate::operation::{Ident, Persistence, QualifiedName};
 use crate::schema::definition::{bound, relation_name};
 use crate::schema::statement;
@@ -114,7 +114,12 @@ impl<'a> Comparison<'a> {
         let (to, absent) = (self.to, Guard::relation(&relation.name, false));
         let mut repairs = Vec::new();
         if let Some(sql) = statement::create_table(to, relation, table) {
-            repairs.push(Repair::new(Stage::CreateTable, sql).when(absent));
+            let repair = Repair::new(Stage::CreateTable, sql).when(absent);
+            let unsaid = table.columns.iter().find(|column| column.has_parameter());
+            repairs.push(match unsaid {
+                Some(column) => repair.told(format!("make `{}`, its `{}` {OF_PROGRAM}", relation.name, column.name)),
+                None => repair,
+            });
         }
         let no_constraint = |name: &Ident| Guard::constraint(&relation.name, name, false);
         for row in to.constraints_of(relation.id) {

@@ -1,6 +1,6 @@
 //! What names tell of two states of one history is the same, whether all of both is compared or only what was changed.
 
-use super::Shared;
+use super::{Shared, statements, statements_where};
 use crate::operation::{Node, Origin};
 use crate::read::sql;
 use crate::schema::{Applied, Schema};
@@ -70,4 +70,57 @@ fn what_is_renamed_reaches_rows_that_nobody_changed() {
         let [before, after] = after(step);
         assert!(!before.keeps_names(&after), "{step}");
     }
+}
+
+fn back(step: &str, unused: bool) -> Vec<String> {
+    let [before, after] = after(step);
+    let changes = after.difference(&before, Shared::Since(&before));
+    if unused { statements_where(&changes, |_| true) } else { statements(&changes) }
+}
+
+#[test]
+fn a_table_that_nobody_uses_needs_no_care() {
+    let step = "alter table c drop constraint c_p_id_fkey, drop constraint c_pkey";
+    let careful = [
+        "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS c_pkey ON public.c USING btree (id);",
+        "ALTER TABLE public.c ADD CONSTRAINT c_pkey PRIMARY KEY USING INDEX c_pkey;",
+        "ALTER TABLE public.c ADD CONSTRAINT c_p_id_fkey FOREIGN KEY (p_id) REFERENCES public.p(id) NOT VALID;",
+        "ALTER TABLE public.c VALIDATE CONSTRAINT c_p_id_fkey;",
+    ];
+    assert_eq!(back(step, false), careful);
+    let plain = [
+        "ALTER TABLE public.c ADD CONSTRAINT c_pkey PRIMARY KEY (id);",
+        "ALTER TABLE public.c ADD CONSTRAINT c_p_id_fkey FOREIGN KEY (p_id) REFERENCES public.p(id);",
+    ];
+    assert_eq!(back(step, true), plain);
+    let kept = "alter table c add unique (y); create index c_y on c (y)";
+    let dropped = ["ALTER TABLE public.c DROP CONSTRAINT c_y_key;", "DROP INDEX public.c_y;"];
+    assert_eq!(back(kept, true), dropped);
+}
+
+#[test]
+fn what_no_statement_can_say_is_said_in_words() {
+    let mut sources = Sources::default();
+    let mut program = Schema::new(Major(17));
+    apply(
+        &mut program,
+        &mut sources,
+        "create table s (id int, mode text default ($1)); create table o (mode text default ($1))",
+    );
+    let mut plain = Schema::new(Major(17));
+    apply(&mut plain, &mut sources, "create table s (id int, mode text)");
+    let told = statements(&plain.difference(&program, Shared::Nothing));
+    let words = "with the default that the program gives it: its value does not stand in the text";
+    assert_eq!(told, [format!("-- make `public.o`, its `mode` {words}"), format!("-- `public.s.mode`: {words}")]);
+    let mut without = Schema::new(Major(17));
+    apply(&mut without, &mut sources, "create table s (id int); create table o (mode text)");
+    let told = statements(&without.difference(&program, Shared::Nothing));
+    assert_eq!(told[0], format!("-- add `public.s.mode`, {words}"));
+}
+
+#[test]
+fn a_number_becomes_no_uuid() {
+    let told = back("drop view v; alter table p drop constraint p_pkey cascade, alter id type uuid using null", false);
+    assert!(told.iter().any(|sql| sql.starts_with("-- `public.p.id`: nothing casts uuid to integer")), "{told:?}");
+    assert!(!told.iter().any(|sql| sql.contains("::")), "{told:?}");
 }
