@@ -128,24 +128,34 @@ pub fn bulk_change(work: &mut Work) -> Asked<()> {
 }
 
 fn run(work: &mut Work, calls: &[Call]) -> Asked<()> {
-    if !work.call.options.flag("bulk")? {
-        return calls.iter().try_for_each(|call| alone(work, call));
-    }
+    let bulk = work.call.options.flag("bulk")?;
     let table = work.table()?;
     let mut open = Open { table: &table, sql: Vec::new(), after: Vec::new() };
+    // The schema as the calls before left it, and how many statements have made it so.
+    let (mut schema, mut already) = (work.schema.clone(), 0);
     for call in calls {
-        if !open.take(work, call)? {
+        if !bulk || !open.take(work, call)? {
             open.send(work)?;
-            alone(work, call)?;
+            if LOOKS.contains(&&*call.name) {
+                already = work.run_sent(&mut schema, already);
+            }
+            let run = super::find(&call.name).ok_or_else(|| format!("{} is not known", call.name))?;
+            work.inside_at(call, &schema, run)?;
         }
     }
     open.send(work)
 }
 
-fn alone(work: &mut Work, call: &Call) -> Asked<()> {
-    let run = super::find(&call.name).ok_or_else(|| format!("{} is not known", call.name))?;
-    work.inside(call, run)
-}
+/// Calls that ask the server what there is: what they do hangs on what the calls before them did.
+const LOOKS: &[&str] = &[
+    "rename_column",
+    "remove_index",
+    "remove_reference",
+    "remove_foreign_key",
+    "remove_check_constraint",
+    "remove_exclusion_constraint",
+    "remove_unique_constraint",
+];
 
 /// An ALTER TABLE that is not sent yet.
 struct Open<'a> {
@@ -207,7 +217,10 @@ impl Open<'_> {
         if parts.len() > 1 {
             work.send_parts(&parts);
         }
-        std::mem::take(&mut self.after).iter().try_for_each(|call| alone(work, call))
+        std::mem::take(&mut self.after).iter().try_for_each(|call| {
+            let run = super::find(&call.name).ok_or_else(|| format!("{} is not known", call.name))?;
+            work.inside(call, run)
+        })
     }
 }
 

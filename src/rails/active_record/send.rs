@@ -3,7 +3,9 @@
 use super::dialect::Dialect;
 use super::given::{Asked, Reason};
 use super::lookup::Catalog;
+use crate::operation::Origin;
 use crate::rails::call::Call;
+use crate::read::sql;
 use crate::schema::Schema;
 use crate::source::{Piece, PieceBuilder, Span};
 
@@ -23,7 +25,12 @@ impl<'a> Work<'a> {
 
     /// The same for a call inside this one; what it sends is added.
     pub fn inside(&mut self, call: &Call, run: impl FnOnce(&mut Work) -> Asked<()>) -> Asked<()> {
-        let mut inner = Work::new(call, self.dialect, self.schema);
+        self.inside_at(call, self.schema, run)
+    }
+
+    /// Likewise, where the schema is that of a later moment.
+    pub fn inside_at(&mut self, call: &Call, schema: &Schema, run: impl FnOnce(&mut Work) -> Asked<()>) -> Asked<()> {
+        let mut inner = Work::new(call, self.dialect, schema);
         run(&mut inner)?;
         self.sent.append(&mut inner.sent);
         self.left_out = self.left_out.take().or(inner.left_out);
@@ -61,6 +68,17 @@ impl<'a> Work<'a> {
             text.replace(part, &Piece::made_at("", place), 0..0);
         }
         self.sent.push(text.finish());
+    }
+
+    /// Runs what was sent, but for so many statements that have run already; returned is how many have then. What fails
+    /// is told where it runs for good.
+    pub fn run_sent(&self, schema: &mut Schema, already: usize) -> usize {
+        for piece in self.sent.iter().skip(already) {
+            for node in sql::read(piece).nodes {
+                node.statements(&mut |statement| _ = schema.apply(&statement.operation, &Origin::at(statement.span)));
+            }
+        }
+        self.sent.len()
     }
 
     /// A part of what the call does is not worked out; the rest is sent.

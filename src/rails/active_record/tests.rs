@@ -444,6 +444,32 @@ fn a_table_is_changed_at_once_or_step_by_step() {
 }
 
 #[test]
+fn a_step_of_a_block_sees_what_the_steps_before_it_did() {
+    for bulk in [yes(), no()] {
+        let mut m = with_posts(7, 1);
+        let index = m.call("add_index", [symbol("posts"), symbol("title")], []);
+        m.sends(&index, &["CREATE INDEX index_posts_on_title ON posts (title)"]);
+        let steps = [
+            m.call("remove_index", [symbol("title")], []),
+            m.call("rename", [symbol("title"), symbol("name")], []),
+            m.call("index", [symbol("name")], []),
+            m.call("rename", [symbol("name"), symbol("heading")], []),
+        ];
+        let change = m.block(m.call("change_table", [symbol("posts")], [("bulk", bulk)]), steps);
+        m.sends(
+            &change,
+            &[
+                "DROP INDEX index_posts_on_title",
+                "ALTER TABLE posts RENAME COLUMN title TO name",
+                "CREATE INDEX index_posts_on_name ON posts (name)",
+                "ALTER TABLE posts RENAME COLUMN name TO heading",
+                "ALTER INDEX index_posts_on_name RENAME TO index_posts_on_heading",
+            ],
+        );
+    }
+}
+
+#[test]
 fn join_tables_enums_extensions_and_schemas() {
     let mut m = Migration::of(7, 1);
     let artists = symbol("artists");
