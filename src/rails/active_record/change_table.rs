@@ -136,26 +136,17 @@ fn run(work: &mut Work, calls: &[Call]) -> Asked<()> {
     for call in calls {
         if !bulk || !open.take(work, call)? {
             open.send(work)?;
-            if LOOKS.contains(&&*call.name) {
-                already = work.run_sent(&mut schema, already);
-            }
-            let run = super::find(&call.name).ok_or_else(|| format!("{} is not known", call.name))?;
-            work.inside_at(call, &schema, run)?;
+            already = work.run_sent(&mut schema, already);
+            work.inside_at(call, &schema, known(call)?)?;
         }
     }
     open.send(work)
 }
 
-/// Calls that ask the server what there is: what they do hangs on what the calls before them did.
-const LOOKS: &[&str] = &[
-    "rename_column",
-    "remove_index",
-    "remove_reference",
-    "remove_foreign_key",
-    "remove_check_constraint",
-    "remove_exclusion_constraint",
-    "remove_unique_constraint",
-];
+/// How a call is run.
+fn known(call: &Call) -> Asked<super::Run> {
+    super::find(&call.name).ok_or_else(|| format!("{} is not known", call.name).into())
+}
 
 /// An ALTER TABLE that is not sent yet.
 struct Open<'a> {
@@ -217,10 +208,7 @@ impl Open<'_> {
         if parts.len() > 1 {
             work.send_parts(&parts);
         }
-        std::mem::take(&mut self.after).iter().try_for_each(|call| {
-            let run = super::find(&call.name).ok_or_else(|| format!("{} is not known", call.name))?;
-            work.inside(call, run)
-        })
+        std::mem::take(&mut self.after).iter().try_for_each(|call| work.inside(call, known(call)?))
     }
 }
 
