@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{Event, Framework, HardlyRan, History, Late, Migration, Plan, SinceBase, State, replay};
+use crate::history::{Event, Framework, History, Late, Migration, Plan, SinceBase, State, replay};
 use crate::project::Project;
 use crate::read::on_deep_stack;
 use crate::rules::alike::renamed;
@@ -238,7 +238,7 @@ impl Ships<'_> {
         let (first, rest) = edited.split_first()?;
         let places = rest.iter().map(|number| self.place(&self.history.migrations[*number], self.shipped(*number)));
         let also: Vec<Span> = places.collect();
-        let hardly_ran = self.hardly_ran(edited);
+        let hardly_ran = self.history.hardly_ran(edited);
         shipped::edited(&Edit { also: &also, only_format, hardly_ran, ..self.edit_of(*first) }, self.severities[0])
     }
 
@@ -321,7 +321,7 @@ impl Ships<'_> {
             &places,
             &changes,
             framework,
-            self.hardly_ran(gone),
+            self.history.hardly_ran(gone),
             self.history.kept_dump.as_deref(),
             self.severities[1],
         )
@@ -351,13 +351,7 @@ impl Ships<'_> {
             };
             Some((self.at(*number), self.first(&self.history.migrations[*number]), fails))
         });
-        renumbered(&again.collect::<Vec<_>>(), self.hardly_ran(numbers), self.severities[1])
-    }
-
-    /// Why hardly a database has run any of them.
-    fn hardly_ran(&self, numbers: &[usize]) -> Option<&HardlyRan> {
-        let why = |number: &usize| self.history.migrations[*number].hardly_ran.as_ref();
-        if numbers.iter().all(|number| why(number).is_some()) { numbers.last().and_then(why) } else { None }
+        renumbered(&again.collect::<Vec<_>>(), self.history.hardly_ran(numbers), self.severities[1])
     }
 
     fn at(&self, number: usize) -> MigrationRef {

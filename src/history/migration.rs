@@ -82,6 +82,12 @@ pub struct Migration {
 }
 
 impl History {
+    /// Why hardly a database has run any of these.
+    pub fn hardly_ran(&self, numbers: &[usize]) -> Option<&HardlyRan> {
+        let why = |number: &usize| self.migrations[*number].hardly_ran.as_ref();
+        if numbers.iter().all(|number| why(number).is_some()) { numbers.last().and_then(why) } else { None }
+    }
+
     /// Other migrations of the same project, run by the same runner: a new database runs them in their order.
     pub fn with(&self, migrations: Vec<Migration>) -> History {
         History {

@@ -3,7 +3,7 @@
 use super::Findings;
 use super::shipped::{differences, if_hardly_ran};
 use crate::finding::Severity;
-use crate::history::{Course, HardlyRan, Late, SinceBase, State, Whole};
+use crate::history::{Course, Late, SinceBase, State, Whole};
 use crate::operation::Origin;
 use crate::schema::difference::Shared;
 use crate::source::Span;
@@ -40,23 +40,11 @@ fn never_in_time(whole: &Whole, late: Late, findings: &mut Findings) {
     // Those that sort behind it: where hardly a database ran any, all others run this one in time.
     let own = history.fresh.iter().position(|number| *number == context.at.migration);
     let later = own.and_then(|place| history.fresh.get(place + 1..)).unwrap_or_default();
-    let shipped = later.iter().copied().filter(|number| all[*number].since_base != SinceBase::Added);
-    let is_here = shipped.clone().any(|number| all[number].version == *newest);
-    if is_here {
-        if_hardly_ran(finding, why_all(whole, shipped));
+    let is_shipped = |number: &usize| all[*number].since_base != SinceBase::Added;
+    let shipped: Vec<usize> = later.iter().copied().filter(is_shipped).collect();
+    if shipped.iter().any(|number| all[*number].version == *newest) {
+        if_hardly_ran(finding, history.hardly_ran(&shipped));
     }
-}
-
-/// Why hardly a database ran any of these.
-fn why_all<'a>(whole: &Whole<'a>, mut shipped: impl Iterator<Item = usize>) -> Option<&'a HardlyRan> {
-    let all = &whole.context.plan.history.migrations;
-    let mut why = None;
-    shipped
-        .all(|number| {
-            why = all[number].hardly_ran.as_ref();
-            why.is_some()
-        })
-        .then_some(why)?
 }
 
 /// The runner runs it last where the others have run; a new database runs it before them.
@@ -96,7 +84,7 @@ fn other_order(whole: &Whole, findings: &mut Findings) {
             finding.because(because.span, "makes it so");
         }
         finding.instead(format!("give it a version after {}", newest(whole, &later)));
-        if_hardly_ran(finding, why_all(whole, later.iter().copied()));
+        if_hardly_ran(finding, whole.context.plan.history.hardly_ran(&later));
         return;
     }
     let (new, old) = (chain(&later, &early.end), &late.end);
@@ -115,7 +103,7 @@ fn other_order(whole: &Whole, findings: &mut Findings) {
     }
     finding.because(first_line(all[*first].source), "runs before it where it is shipped, and after it elsewhere");
     finding.instead(format!("give it a version after {}", newest(whole, &later)));
-    if_hardly_ran(finding, why_all(whole, later.iter().copied()));
+    if_hardly_ran(finding, whole.context.plan.history.hardly_ran(&later));
 }
 
 /// Both orders are too long to be run.
