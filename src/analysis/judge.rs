@@ -154,9 +154,9 @@ impl<'a> Judge<'a> {
             }
             self.run.findings.extend(found);
         }
-        // Asked for last: the rules have had it run.
+        // What no rule has asked for is missed by none.
         if let Event::Whole(whole) = event
-            && whole.down().is_some_and(|course| course.unread)
+            && whole.known_down().is_some_and(|course| course.unread)
         {
             self.run.unread_downs.insert(context.at);
         }

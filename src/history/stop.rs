@@ -113,6 +113,11 @@ impl<'a> Whole<'a> {
         };
         self.ends.down.get_or_init(run).as_ref()
     }
+
+    /// The same, where somebody has asked for it.
+    pub fn known_down(&self) -> Option<&'a Course> {
+        self.ends.down.get()?.as_ref()
+    }
 }
 
 /// A migration's ends, kept beyond its replay.
