@@ -154,42 +154,38 @@ pub fn script(changes: &[Change]) -> Vec<&Repair> {
     in_order(changes.iter().flat_map(|change| &change.repairs).collect())
 }
 
-/// The same for a reader who knows where it starts, each with its semicolon, or words where none can say it: without what clears away an index that a build which failed may
-/// have left, where none is seen or it is dropped already.
+/// The same for a reader who knows where it starts, each with its semicolon, or in words where no statement can say it:
+/// without what clears away an index that a build which failed may have left, where none is seen or it is dropped already.
 pub fn statements(changes: &[Change]) -> Vec<String> {
     statements_where(changes, |_| false)
 }
 
-/// The same, plain for changes of a table that nobody can have written to.
+/// The same, plain for changes of a table that nobody can have written to: no row is in the way, and nobody waits.
 pub fn statements_where(changes: &[Change], is_unused: impl Fn(&Change) -> bool) -> Vec<String> {
-    let plain = changes.iter().map(|change| if is_unused(change) { on_unused(change) } else { change.clone() });
-    let changes: Vec<Change> = plain.collect();
-    let needed = changes.iter().flat_map(|change| {
+    let mut told: Vec<(Stage, String)> = Vec::new();
+    for change in changes {
         let is_dropped = change.repairs.iter().any(|one| one.stage == Stage::DropIndex);
         let may_stand = change.kind == ChangeKind::Differs && !is_dropped;
         let clears = |one: &&Repair| one.guards.iter().any(|guard| matches!(guard, Guard::InvalidIndex { .. }));
-        change.repairs.iter().filter(move |one| may_stand || !clears(one))
-    });
-    let told = in_order(needed.collect()).into_iter();
-    told.map(|repair| match (&repair.words, &repair.unused) {
-        (Some(words), _) => format!("-- {words}"),
-        (None, Unused::Plain(plain)) if *plain == repair.sql => format!("{plain};"),
-        (None, _) => format!("{};", on_rows(&repair.sql)),
-    })
-    .collect()
+        let needed = change.repairs.iter().filter(|one| may_stand || !clears(one));
+        let unused = is_unused(change);
+        told.extend(needed.filter_map(|repair| Some((repair.stage, text(repair, unused)?))));
+    }
+    // A stable sort: within a stage they stay as they were found.
+    told.sort_by_key(|(stage, _)| *stage);
+    let mut seen = BTreeSet::new();
+    told.into_iter().map(|(_, text)| text).filter(|text| seen.insert(text.clone())).collect()
 }
 
-/// No row is in the way of anything, and nobody waits.
-fn on_unused(change: &Change) -> Change {
-    let plain = |repair: &Repair| {
-        let sql = match &repair.unused {
-            Unused::Same => repair.sql.clone(),
-            Unused::Plain(plain) => plain.clone(),
-            Unused::Needless => return None,
-        };
-        Some(Repair { unused: Unused::Plain(sql.clone()), sql, ..repair.clone() })
+/// What a reader is told to run; `None` where there is no need to.
+fn text(repair: &Repair, unused: bool) -> Option<String> {
+    let sql = match (&repair.unused, unused) {
+        (Unused::Needless, true) => return None,
+        (Unused::Plain(plain), true) => plain.clone(),
+        (Unused::Same, true) => repair.sql.clone(),
+        (_, false) => on_rows(&repair.sql),
     };
-    Change { repairs: change.repairs.iter().filter_map(plain).collect(), ..change.clone() }
+    Some(repair.words.as_ref().map_or_else(|| format!("{sql};"), |words| format!("-- {words}")))
 }
 
 /// A column that comes NOT NULL and without a value is refused on any table with rows, as is NOT NULL where a row has none.

@@ -1,4 +1,4 @@
-//! What names tell of two states of one history is the same, whether all of both is compared or only what was changed.
+//! What is compared of two states of one history, and what a reader is told to run.
 
 use super::{Shared, statements, statements_where};
 use crate::operation::{Node, Origin};
@@ -33,6 +33,7 @@ fn after(text: &str) -> [Schema; 2] {
     [before, after]
 }
 
+/// Whether all of both is compared or only what was changed.
 #[test]
 fn names_tell_the_same_of_what_was_changed_alone() {
     let steps = [
