@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::nature::has_keys_alone;
+use super::say;
 use crate::finding::{Finding, Severity};
 use crate::history::{HeldLock, Step};
 use crate::operation::{LockMode, Node, Operation, Statement, TableActionKind, Transaction};
@@ -89,7 +90,8 @@ pub fn size(step: &Step, finding: &mut Finding, relation: RelationId) {
     young(step, finding, relation);
     if is_small_by_nature(step, relation) {
         finding.severity = finding.severity.min(Severity::Note);
-        finding.message.push_str("; it has no index but for its keys, as small tables have");
+        let table = say::name(&state.schema, relation);
+        finding.message.push_str(&format!("; `{table}` has no index but for its keys, as small tables do"));
     }
 }
 
