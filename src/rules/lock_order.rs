@@ -131,7 +131,7 @@ fn is_only_one(schema: &Schema, table: RelationId, columns: &[ColumnId]) -> bool
     let indexes = schema.get_relation(table).and_then(Relation::as_table).map(|table| table.indexes.as_slice());
     indexes.unwrap_or_default().iter().filter_map(|id| schema.get_relation(*id)?.as_index()).any(|index| {
         let is_among = |part: &IndexColumn| matches!(&part.key, IndexKey::Column(own) if columns.contains(own));
-        index.unique && index.filter.is_none() && index.parts.iter().all(is_among)
+        index.unique && index.valid && index.filter.is_none() && index.parts.iter().all(is_among)
     })
 }
 
