@@ -129,9 +129,7 @@ impl Makers<'_> {
             }
         }
     }
-}
 
-impl Makers<'_> {
     fn table<'s>(schema: &'s Schema, name: &str) -> Option<(&'s Relation, &'s Table)> {
         schema.tables().find(|(relation, _)| relation.name.prints_as(name))
     }

@@ -36,7 +36,7 @@ pub(super) fn replay_all(project: &Project, plans: &[Plan], settings: &Settings)
     }
     let mut runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
     runs.sort_by_key(|run| run.order);
-    drop_aside(dumps.into_values().map(|asked| asked.shown).collect::<Vec<_>>());
+    dumps.into_values().filter_map(|asked| asked.shown.into_inner().flatten()).for_each(drop_aside);
     runs
 }
 
@@ -142,7 +142,9 @@ impl<'scope> Crew<'scope, '_> {
         lock(&group.done).push(run);
         let left = self.leave(&group);
         drop(group);
-        drop_aside(left);
+        if let Some(left) = left {
+            drop_aside(left);
+        }
     }
 
     /// Reads the dump meanwhile. The first migration has run, which may be a whole schema: it had the processors.
@@ -155,7 +157,7 @@ impl<'scope> Crew<'scope, '_> {
     }
 
     /// The last of a group puts together what all of them found. Where the majors parted, it goes on for each.
-    /// Returned is what holds the states of all of it.
+    /// The last one gets what holds its states.
     fn leave(self, group: &Group<'scope>) -> Option<Start> {
         if group.at_work.fetch_sub(1, Ordering::AcqRel) > 1 {
             return None;

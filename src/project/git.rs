@@ -126,7 +126,7 @@ impl<'a> Git<'a> {
         listed.unwrap_or_default().lines().filter_map(dated).collect()
     }
 
-    /// Where HEAD stands, unless a path is not committed yet.
+    /// The commit of the work tree.
     pub fn head(&self) -> Option<Dated> {
         let head = self.commit("HEAD")?;
         self.line_of(&head, 1, None).pop()

@@ -13,7 +13,7 @@ use crate::operation::{Action, ConstraintKind, Ident, Node, Operation, TableActi
 use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, RelationId, Schema, Table};
 
 /// The course of a down that does something, after an up that was understood.
-pub fn way_back<'a>(whole: &Whole<'a>) -> Option<&'a Course> {
+pub(super) fn way_back<'a>(whole: &Whole<'a>) -> Option<&'a Course> {
     // `SELECT 1;` alone says that no way back is meant.
     let migration = whole.context.migration;
     migration.down.as_ref().filter(|down| down.nodes.iter().any(does_something) && !is_given_up(migration))?;
