@@ -147,3 +147,30 @@ fn proves_lock_order_inversion_where_a_trigger_writes_the_other_way() {
     let ends = [insert.join().unwrap(), migration.join().unwrap()];
     assert!(ends.contains(&Err("40P01".to_owned())), "referencing tables first meets the trigger: {ends:?}");
 }
+
+#[test]
+fn proves_lock_order_inversion_spares_rows_made_along_with_the_one_they_refer_to() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    let tables = "CREATE TABLE customers (id int PRIMARY KEY);
+        CREATE TABLE settings (customer_id int NOT NULL UNIQUE REFERENCES customers);
+        INSERT INTO customers VALUES (0);";
+    database.run_script(tables).unwrap();
+    let both = "DO $$ BEGIN ALTER TABLE customers ADD n int; ALTER TABLE settings ADD n int; END $$";
+    // What an INSERT into `settings` alone takes first: the migration has `customers` by the time it looks there.
+    let mut writer = open(&database, "LOCK TABLE settings IN ROW EXCLUSIVE MODE");
+    let migration = waiting(&database, both);
+    let insert = run(&mut writer, "INSERT INTO settings (customer_id) VALUES (0)").map_err(|refusal| refusal.code);
+    run(&mut writer, "ROLLBACK").unwrap();
+    let ends = [insert, migration.join().unwrap()];
+    assert!(ends.contains(&Err("40P01".to_owned())), "{ends:?}");
+    database
+        .run_script("ALTER TABLE customers DROP COLUMN IF EXISTS n; ALTER TABLE settings DROP COLUMN IF EXISTS n;")
+        .unwrap();
+    // Whoever makes both has `customers` first, as the migration has: that waits until the writer is done.
+    let mut writer = open(&database, "INSERT INTO customers VALUES (1)");
+    let migration = waiting(&database, both);
+    run(&mut writer, "INSERT INTO settings VALUES (1)").unwrap();
+    run(&mut writer, "COMMIT").unwrap();
+    migration.join().unwrap().unwrap();
+}
