@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Data, Feed, FeedKind, FeedWrite, Moment, Value};
+use super::{Data, Feed, FeedKind, FeedRead, FeedWrite, Moment, Value};
 use crate::operation::Ident;
 use crate::schema::{ColumnId, ConstraintRow, IndexKey, RelationId, Schema, TriggerId};
 
@@ -151,6 +151,13 @@ pub fn unique_keys(schema: &Schema, table: RelationId) -> Vec<Vec<ColumnId>> {
         keys.extend(columns);
     }
     keys
+}
+
+impl Feed {
+    /// Where the function goes on with what it finds in other rows of the copy than the one that it writes.
+    pub fn earlier_rows(&self, copy: &Copy) -> Option<&FeedRead> {
+        self.reads.iter().find(|read| !copy.key.iter().all(|pair| read.key.contains(pair)))
+    }
 }
 
 impl Copy {

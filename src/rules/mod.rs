@@ -94,6 +94,7 @@ mod swap_leftovers;
 mod swap_loses_guarantee;
 mod sync;
 mod sync_misses_column;
+mod sync_reads_unfilled_copy;
 mod table_shape;
 mod together;
 mod tracking;
@@ -313,6 +314,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("sync-error-swallowed", Check::Unit(sync::error_swallowed)),
     rule!("sync-misses-column", Check::Whole(sync_misses_column::check)),
     rule!("sync-misses-operation", Check::Whole(sync::misses_operation)),
+    rule!("sync-reads-unfilled-copy", Check::Unit(sync_reads_unfilled_copy::check)),
     rule!("sync-unfiltered-but-backfill-filtered", Check::Unit(backfill::unfiltered_sync)),
     rule!("table-rewrite", Check::Step(other_locks::rewrite)),
     rule!("table-without-primary-key", Check::Whole(table_shape::without_primary_key)),

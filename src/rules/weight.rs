@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::nature::has_keys_alone;
 use super::say;
 use crate::finding::{Finding, Severity};
-use crate::history::{HeldLock, Step};
+use crate::history::{Context, HeldLock, State, Step};
 use crate::operation::{LockMode, Node, Operation, Statement, TableActionKind, Transaction};
 use crate::schema::{IndexKey, Relation, RelationId, Schema};
 use crate::source::Span;
@@ -103,13 +103,17 @@ pub fn is_small_by_nature(step: &Step, relation: RelationId) -> bool {
 
 /// By the days that versions name: a table that migrations made lately, and into which none has moved old rows.
 pub fn young(step: &Step, finding: &mut Finding, relation: RelationId) {
-    let state = step.before;
+    aged(&step.context, step.before, finding, relation);
+}
+
+/// Likewise, of any moment.
+pub fn aged(context: &Context, state: &State, finding: &mut Finding, relation: RelationId) {
     let root = state.schema.partition_root(relation);
     let Some(found) = state.schema.get_relation(root) else { return };
     if state.data.is_fed(&state.schema, root) {
         return;
     }
-    let Some(days) = step.context.age_in_days(&found.existence).filter(|days| *days < YOUNG_DAYS) else { return };
+    let Some(days) = context.age_in_days(&found.existence).filter(|days| *days < YOUNG_DAYS) else { return };
     finding.severity = match days {
         0..NEWBORN_DAYS => finding.severity.min(Severity::Note),
         _ => finding.severity.softened(),

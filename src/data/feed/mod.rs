@@ -30,6 +30,8 @@ pub struct Feed {
     /// As the body names it: a partitioned table or one partition.
     pub target: RelationId,
     pub writes: Vec<FeedWrite>,
+    /// Where the body takes values from the target's own rows.
+    pub reads: Vec<FeedRead>,
     /// False while the trigger is disabled: nothing is written, and nobody else writes the target either.
     pub fires: bool,
     pub certain: bool,
@@ -52,6 +54,14 @@ pub struct FeedWrite {
     pub surplus: usize,
     /// Error conditions that the body catches around it.
     pub caught: Vec<Arc<str>>,
+    pub span: Span,
+}
+
+/// A query over the target whose result the trigger function goes on with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeedRead {
+    /// Target columns that must equal the source columns beside them.
+    pub key: Vec<(Ident, Ident)>,
     pub span: Span,
 }
 
@@ -201,6 +211,7 @@ pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
         source,
         path: function.search_path.clone().unwrap_or_else(|| schema.search_path.clone()),
         found: Vec::new(),
+        taken: Vec::new(),
         names: Vec::new(),
         calls: 0,
         uses: Vec::new(),
@@ -225,12 +236,13 @@ pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
     }
     walk.use_types(&function.body.variables, function.body.span, &scope);
     walk.nodes(&function.body.nodes, &mut scope);
-    let uses = Some(Uses { source: source.id, path: walk.path, list: walk.uses, unread: walk.unread });
+    let (list, unread) = (std::mem::take(&mut walk.uses), std::mem::take(&mut walk.unread));
+    let uses = Some(Uses { source: source.id, path: walk.path.clone(), list, unread });
     if trigger.timing == TriggerTiming::InsteadOf {
         return Written { uses, ..Written::default() };
     }
     let mut feeds: Vec<Feed> = Vec::new();
-    for (target, write) in walk.found {
+    for (target, write) in std::mem::take(&mut walk.found) {
         if target == source.id {
             continue;
         }
@@ -242,6 +254,7 @@ pub fn written_by(schema: &Schema, trigger: &Trigger) -> Written {
                 source: source.id,
                 target,
                 writes: vec![write],
+                reads: walk.reads_of(target),
                 fires,
                 certain: trigger.existence.is_certain() && function.existence.is_certain(),
             }),

@@ -1,9 +1,9 @@
 //! Where the values of a trigger's writes come from.
 
 use super::walk::{Scope, Walk, plain};
-use super::{Conflict, FeedKind, FeedWrite, Value};
-use crate::operation::{Expr, FromItem, FromSource, Ident, Output, Rows, Write, WriteKind};
-use crate::schema::{Function, Relation};
+use super::{Conflict, FeedKind, FeedRead, FeedWrite, Value};
+use crate::operation::{Expr, FromItem, FromSource, Ident, Output, Query, Rows, Write, WriteKind};
+use crate::schema::{Function, Relation, RelationId};
 use crate::source::Span;
 
 impl Walk<'_> {
@@ -170,15 +170,47 @@ impl Walk<'_> {
     /// `target.column = NEW.column` of a WHERE.
     fn compared(&self, write: &Write, target: &Relation, scope: &Scope) -> Vec<(Ident, Ident)> {
         let Some(filter) = &write.filter else { return Vec::new() };
+        let own = |name: &Ident| {
+            *name == target.name.name || write.alias.as_ref() == Some(name) || *name == write.target.name
+        };
+        self.compared_in(filter, &own, &write.from, scope)
+    }
+
+    /// Where the body takes values from rows of a table.
+    pub(super) fn reads_of(&self, target: RelationId) -> Vec<FeedRead> {
+        let labels = |query: &Query| -> Option<Vec<Ident>> {
+            let ours = query.from.iter().filter(|item| match &item.source {
+                FromSource::Relation { name, .. } => {
+                    self.schema.find_in(name, &self.path).is_some_and(|found| found.id == target)
+                }
+                FromSource::Query(_) | FromSource::Function { .. } | FromSource::Other => false,
+            });
+            let labels: Vec<Ident> = ours.filter_map(|item| item.label().cloned()).collect();
+            (!labels.is_empty()).then_some(labels)
+        };
+        let reads = self.taken.iter().filter_map(|(query, scope, span)| {
+            let labels = labels(query)?;
+            let own = |name: &Ident| labels.contains(name);
+            let filter = query.filter.as_ref();
+            let key = filter.map(|filter| self.compared_in(filter, &own, &query.from, scope)).unwrap_or_default();
+            Some(FeedRead { key, span: *span })
+        });
+        reads.collect()
+    }
+
+    fn compared_in(
+        &self,
+        filter: &Expr,
+        is_target: &dyn Fn(&Ident) -> bool,
+        from: &[FromItem],
+        scope: &Scope,
+    ) -> Vec<(Ident, Ident)> {
         let conjuncts: Vec<&Expr> = match filter {
             Expr::And(list) => list.iter().collect(),
             one => vec![one],
         };
-        let own = |qualifier: Option<&Ident>| match qualifier {
-            None => true,
-            Some(name) => *name == target.name.name || write.alias.as_ref() == Some(name) || *name == write.target.name,
-        };
-        let rows = self.row_labels(&write.from);
+        let own = |qualifier: Option<&Ident>| qualifier.is_none_or(is_target);
+        let rows = self.row_labels(from);
         let row = |qualifier: Option<&Ident>| {
             qualifier.is_some_and(|name| name == "new" || name == "old" || rows.contains(name))
         };
@@ -220,11 +252,12 @@ fn unknown(columns: &[Ident], target: &Relation) -> Vec<(Ident, Value)> {
 
 /// Puts known expressions in the place of variables and `$n`.
 pub(super) fn substitute(expr: &Expr, scope: &Scope) -> Expr {
-    if scope.values.is_empty() && scope.using.is_empty() {
+    if scope.values.is_empty() && scope.fields.is_empty() && scope.using.is_empty() {
         return expr.clone();
     }
     expr.map(&mut |node| match node {
         Expr::Column { qualifier: None, name } => scope.values.get(name).cloned(),
+        Expr::Column { qualifier: Some(row), name } => scope.fields.get(&(row.clone(), name.clone())).cloned(),
         Expr::Parameter(number) => {
             let number: usize = number.trim_start_matches('$').parse().ok()?;
             scope.using.get(number.checked_sub(1)?).cloned()

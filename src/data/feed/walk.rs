@@ -22,6 +22,8 @@ pub(super) struct Scope {
     pub(super) caught: Vec<Arc<str>>,
     /// Variables and parameters whose value is an expression over the source row.
     pub(super) values: BTreeMap<Ident, Expr>,
+    /// Likewise the fields of row variables: the variable, and the field.
+    pub(super) fields: BTreeMap<(Ident, Ident), Expr>,
     pub(super) texts: Variables,
     /// `$1` of EXECUTE … USING.
     pub(super) using: Vec<Expr>,
@@ -38,11 +40,20 @@ impl Default for Scope {
             guards: Vec::new(),
             caught: Vec::new(),
             values: BTreeMap::new(),
+            fields: BTreeMap::new(),
             texts: Variables::default(),
             using: Vec::new(),
             unsure: false,
             bounded: false,
         }
+    }
+}
+
+impl Scope {
+    /// A variable, or a row with its fields, gets a value that is not known.
+    fn forget(&mut self, variable: &Ident) {
+        self.values.remove(variable);
+        self.fields.retain(|(row, _), _| row != variable);
     }
 }
 
@@ -52,6 +63,8 @@ pub(super) struct Walk<'a> {
     pub(super) source: &'a Relation,
     pub(super) path: Vec<Ident>,
     pub(super) found: Vec<(RelationId, FeedWrite)>,
+    /// Queries whose result the body takes.
+    pub(super) taken: Vec<(Query, Scope, Span)>,
     pub(super) names: Vec<Ident>,
     pub(super) calls: usize,
     pub(super) uses: Vec<Use>,
@@ -106,6 +119,10 @@ impl Walk<'_> {
                             scope
                                 .values
                                 .retain(|name, value| several.iter().all(|one| one.values.get(name) == Some(value)));
+                            scope.fields = several[0].fields.clone();
+                            scope
+                                .fields
+                                .retain(|field, value| several.iter().all(|one| one.fields.get(field) == Some(value)));
                         }
                     }
                 }
@@ -117,7 +134,7 @@ impl Walk<'_> {
                     }
                     let mut inner = scope.clone();
                     for variable in variables {
-                        inner.values.remove(variable);
+                        inner.forget(variable);
                         inner.texts.set(variable.clone(), None);
                     }
                     self.nodes(body, &mut inner);
@@ -142,11 +159,20 @@ impl Walk<'_> {
                     self.use_value(value, *span, scope);
                     let text = evaluate(value, &scope.texts);
                     scope.texts.set(target.clone(), text);
+                    self.take_value(value, *span, scope);
                     let value = substitute(value, scope);
+                    scope.forget(target);
                     scope.values.insert(target.clone(), value);
+                }
+                Node::Assign { qualifier: Some(row), target, value, span } if *row != "new" && *row != "old" => {
+                    self.use_value(value, *span, scope);
+                    self.take_value(value, *span, scope);
+                    let value = substitute(value, scope);
+                    scope.fields.insert((row.clone(), target.clone()), value);
                 }
                 Node::Assign { qualifier, target, value, span } => {
                     self.use_value(value, *span, scope);
+                    self.take_value(value, *span, scope);
                     let field = Expr::Column { qualifier: qualifier.clone(), name: target.clone() };
                     self.use_value(&field, *span, scope);
                 }
@@ -196,7 +222,8 @@ impl Walk<'_> {
                     self.write(one, statement.span, scope);
                 }
                 if let Some(target) = &query.into {
-                    scope.values.remove(&target.name);
+                    self.taken.push(((**query).clone(), scope.clone(), statement.span));
+                    scope.forget(&target.name);
                     scope.texts.set(target.name.clone(), None);
                 }
                 self.called(query, scope);
@@ -209,6 +236,14 @@ impl Walk<'_> {
             }
             _ => {}
         }
+    }
+
+    fn take_value(&mut self, value: &Expr, span: Span, scope: &Scope) {
+        value.walk(&mut |expr| {
+            if let Expr::Subquery(query) = expr {
+                self.taken.push(((**query).clone(), scope.clone(), span));
+            }
+        });
     }
 
     /// A function of the project's own, called with values of the source row.
