@@ -327,6 +327,10 @@ fn settings_keep_their_scope() {
         "SELECT set_config('lock_timeout', '5s', true), 1" => Operation::Query(_),
         "ALTER ROLE r IN DATABASE d SET statement_timeout = '5s'"
             => Operation::Set(set) if set.scope == SetScope::Later,
+        "ALTER DATABASE d SET search_path TO app, public" => Operation::Set(set)
+            if set.scope == SetScope::Next && set.values == Some(vec!["app".into(), "public".into()]),
+        "ALTER ROLE CURRENT_USER SET search_path = app" => Operation::Set(set) if set.scope == SetScope::Next,
+        "ALTER ROLE ALL SET search_path = app" => Operation::Set(set) if set.scope == SetScope::Next,
         "ROLLBACK WORK TO SAVEPOINT a" => Operation::Transaction(Transaction::RollbackTo(_)),
     }
     let chained = operations("COMMIT AND CHAIN");

@@ -18,8 +18,10 @@ pub struct Session {
     settings: OrdMap<Arc<str>, Setting>,
     /// The runner's sessions begin with a lock_timeout that ends waits.
     begins_limited: bool,
-    /// The search_path that they begin with; none said: `public`.
+    /// The search_path that they begin with; none said: what the database has, else `public`.
     begins_along: Vec<Ident>,
+    /// What the database had for this session when it began.
+    database_has: Option<Vec<Ident>>,
     /// It is in force still, where no statement of the script has another.
     limited: bool,
     pub transaction: Option<Box<OpenTransaction>>,
@@ -130,7 +132,7 @@ impl Session {
     }
 
     pub fn set(&mut self, set: &Set, by: &Origin) {
-        if set.scope == SetScope::Later {
+        if matches!(set.scope, SetScope::Next | SetScope::Later) {
             return;
         }
         // What the runner said by SET is gone after RESET.
@@ -178,10 +180,18 @@ impl Session {
     /// The search_path in force.
     pub fn search_path(&self) -> Vec<Ident> {
         let Some((values, _)) = self.setting("search_path") else {
-            return if self.begins_along.is_empty() { vec![Ident::new("public")] } else { self.begins_along.clone() };
+            if !self.begins_along.is_empty() {
+                return self.begins_along.clone();
+            }
+            return self.database_has.clone().unwrap_or_else(|| vec![Ident::new("public")]);
         };
         let named = values.iter().filter(|name| &***name != "$user").map(|name| Ident::new(&**name));
         named.collect()
+    }
+
+    /// The session of a script begins: what ALTER DATABASE set before it holds from here on.
+    pub fn begin_script(&mut self, schema: &Schema) {
+        self.database_has.clone_from(&schema.next_search_path);
     }
 
     /// A new script begins with a new session, as runners keep one connection but reset nothing of note:

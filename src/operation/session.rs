@@ -72,7 +72,9 @@ pub enum SetScope {
     Session,
     /// SET LOCAL: until the transaction ends.
     Local,
-    /// ALTER DATABASE or ALTER ROLE … SET: for later sessions.
+    /// ALTER DATABASE … SET, or the same of the role that runs it or of all: for the sessions that come.
+    Next,
+    /// ALTER ROLE … SET of another role: for that one's later sessions.
     Later,
 }
 

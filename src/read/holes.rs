@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::dynamic::{self, Variables, evaluate};
-use crate::operation::{AlterTable, Expr, Name, Node, Operation, Query, cut};
+use crate::operation::{AlterTable, Expr, Name, Node, Operation, Query, SetScope, cut};
 use crate::source::Span;
 
 /// What stands for a part that is not known: a name, so that the rest can be read.
@@ -41,6 +41,19 @@ impl Holed {
                 Operation::Query(query) if query.writes().is_empty() && query.into.is_none() => Some(query),
                 _ => None,
             },
+            _ => None,
+        }
+    }
+
+    /// A setting of the database whose name alone is not known: `ALTER DATABASE … SET search_path TO app`.
+    pub fn as_setting(&self) -> Option<&Operation> {
+        let [Node::Statement(statement)] = self.nodes.as_slice() else { return None };
+        match &statement.operation {
+            Operation::Set(set) => {
+                let known = |value: &Arc<str>| !value.contains(HOLE);
+                let is_known = !set.name.contains(HOLE) && set.values.iter().flatten().all(known);
+                (is_known && matches!(set.scope, SetScope::Next | SetScope::Later)).then_some(&statement.operation)
+            }
             _ => None,
         }
     }
@@ -118,5 +131,9 @@ mod tests {
         assert!(made("DELETE FROM %I.events").is_some_and(|one| one.target().is_none() && !one.takes_away()));
         assert!(made("DROP TABLE %I").is_some_and(|one| one.takes_away()));
         assert!(made("%s").is_none(), "nothing is known");
+        let setting = |pattern: &str| made(pattern).is_some_and(|one| one.as_setting().is_some());
+        assert!(setting("ALTER DATABASE %I SET search_path TO app, public"));
+        assert!(!setting("ALTER DATABASE app SET search_path TO %I"), "what it leads to is not known");
+        assert!(!setting("SET search_path TO app"), "a setting of the session may be undone");
     }
 }

@@ -35,6 +35,7 @@ impl Schema {
             complete: false,
             unread: false,
             search_path: vec![Ident::new("public")],
+            next_search_path: None,
             next_id: 1,
             schemas: OrdMap::new(),
             relations: OrdMap::new(),

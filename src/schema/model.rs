@@ -48,6 +48,8 @@ pub struct Schema {
     pub(super) unread: bool,
     /// The session's search_path.
     pub search_path: Vec<Ident>,
+    /// The one with which sessions begin that come after, where ALTER DATABASE or ALTER ROLE set it.
+    pub next_search_path: Option<Vec<Ident>>,
     pub(super) next_id: u32,
     pub(super) schemas: OrdMap<Ident, Existence>,
     pub(super) relations: OrdMap<RelationId, Kept<Relation>>,

@@ -228,6 +228,9 @@ impl Replay<'_> {
         if known.and_then(Holed::as_query).is_some_and(|query| query.calls().into_iter().all(foreign)) {
             return;
         }
+        if let Some(setting) = known.and_then(Holed::as_setting) {
+            return self.run(&Statement { span, operation: setting.clone() });
+        }
         let reason = match known {
             Some(known) => format!("EXECUTE runs a text that is made at run time, `{}`", known.shown()),
             None => "EXECUTE runs a text that is made at run time".to_owned(),

@@ -234,6 +234,7 @@ impl<'a> Replay<'a> {
     /// Runs a migration's up, or its down, in the transactions of its runner.
     fn script(&mut self, migration: &Migration, script: &[Node], goes_on: bool) {
         let first = Origin::at(Span { source: migration.source, start: 0, end: 0 });
+        self.session.begin_script(&self.state.schema);
         self.look_along_search_path();
         let wraps = match migration.transaction {
             TransactionUnit::Statement => false,

@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, Read};
 use super::lexer::Kind;
-use crate::operation::{Drop, DropTarget, ObjectKind, Opaque, Operation};
+use crate::operation::{Drop, DropTarget, ObjectKind, Opaque, Operation, SetScope};
 
 /// Objects that plimsoll does not model, by the words after CREATE, ALTER and DROP; longer ones first.
 pub(super) const UNMODELLED: &[&str] = &[
@@ -79,8 +79,11 @@ impl Cursor<'_> {
         if alters_settings {
             self.skip(words.split(' ').count());
             let place = self.place();
-            let named = self.eat("all") || self.role().is_ok();
-            if named && let Ok(Some(set)) = self.later_setting() {
+            let own = ["current_user", "session_user", "current_role"].into_iter().any(|word| self.is(word));
+            let all = self.eat("all");
+            let scope = if all || own || *words == "database" { SetScope::Next } else { SetScope::Later };
+            let named = all || self.role().is_ok();
+            if named && let Ok(Some(set)) = self.later_setting(scope) {
                 return Some(set);
             }
             self.go_to(place);

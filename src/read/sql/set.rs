@@ -162,7 +162,7 @@ impl Cursor<'_> {
     }
 
     /// `[IN DATABASE name] SET … | RESET …` of ALTER ROLE and ALTER DATABASE.
-    pub fn later_setting(&mut self) -> Read<Option<Operation>> {
+    pub fn later_setting(&mut self, scope: SetScope) -> Read<Option<Operation>> {
         if self.eat("in database") {
             self.ident()?;
         }
@@ -171,11 +171,11 @@ impl Cursor<'_> {
         }
         if self.eat("set") {
             let (name, values) = self.assignment()?;
-            return Ok(Some(Operation::Set(Set { scope: SetScope::Later, name, values })));
+            return Ok(Some(Operation::Set(Set { scope, name, values })));
         }
         if self.eat("reset") {
             let name = self.setting_name()?;
-            return Ok(Some(Operation::Set(Set { scope: SetScope::Later, name, values: None })));
+            return Ok(Some(Operation::Set(Set { scope, name, values: None })));
         }
         Ok(None)
     }

@@ -105,7 +105,8 @@ impl Change<'_> {
         definition: &ColumnDefinition,
         own: &crate::schema::Column,
     ) -> Outcome<bool> {
-        if own.data_type.is_some() && own.data_type != definition.data_type {
+        let written = definition.data_type.as_ref().map(|written| self.kept_type(written));
+        if own.data_type.is_some() && own.data_type != written {
             let message = format!(
                 "child table {} has different type for column {}",
                 quoted(&self.label(table)),
@@ -220,6 +221,7 @@ impl Change<'_> {
         }
         self.not_in_partition_key(table, name, "alter")?;
         self.require_type(data_type)?;
+        let data_type = &self.kept_type(data_type);
         self.type_is_free_to_change(table, column, &object)?;
         let before = own.data_type.as_ref();
         if using.is_none()

@@ -164,17 +164,17 @@ impl Change<'_> {
     }
 
     fn set(&mut self, set: &Set) -> Outcome {
-        let later = matches!(set.scope, SetScope::Later);
-        if later || !matches!(&*set.name, "search_path" | "all" | "schema") {
+        if set.scope == SetScope::Later || !matches!(&*set.name, "search_path" | "all" | "schema") {
             return Ok(());
         }
-        self.schema.search_path = match &set.values {
-            None => vec![Ident::new("public")],
-            Some(values) => {
-                let paths = values.iter().map(|value| value.trim()).filter(|value| !value.is_empty());
-                paths.filter(|value| *value != "$user").map(Ident::new).collect()
-            }
-        };
+        let path = set.values.as_ref().map(|values| {
+            let paths = values.iter().map(|value| value.trim()).filter(|value| !value.is_empty());
+            paths.filter(|value| *value != "$user").map(Ident::new).collect()
+        });
+        match set.scope {
+            SetScope::Next => self.schema.next_search_path = path,
+            _ => self.schema.search_path = path.unwrap_or_else(|| vec![Ident::new("public")]),
+        }
         Ok(())
     }
 }

@@ -242,6 +242,21 @@ impl Change<'_> {
         ))
     }
 
+    /// A type's name as a column keeps it: what search_path leads to now stays meant when the path is another one.
+    pub(super) fn kept_type(&self, data_type: &TypeName) -> TypeName {
+        let found = if data_type.built_in || data_type.name.schema.is_some() {
+            None
+        } else {
+            self.schema.find_type(&data_type.name)
+        };
+        let mut kept = data_type.clone();
+        kept.name.schema = match found {
+            Some(found) if found.name.schema != "public" => Some(found.name.schema.clone()),
+            _ => kept.name.schema,
+        };
+        kept
+    }
+
     pub(super) fn add_type(&mut self, name: QualifiedName, kind: TypeKind, existence: Existence) -> TypeId {
         let id = TypeId(self.schema.fresh());
         self.schema.gone_types.remove(&name);

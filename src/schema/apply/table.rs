@@ -313,7 +313,8 @@ impl Change<'_> {
             if let Some(column) = merged {
                 let partition = create.partition_of.is_some();
                 if !partition {
-                    if column.data_type != definition.data_type && definition.data_type.is_some() {
+                    let written = definition.data_type.as_ref().map(|written| self.kept_type(written));
+                    if column.data_type != written && written.is_some() {
                         let message = format!("column {} has a type conflict", quoted(&definition.name));
                         return Err(refused("42804", definition.name.to_string(), message));
                     }
@@ -384,7 +385,11 @@ impl Change<'_> {
     }
 
     pub(super) fn column_from(&self, definition: &ColumnDefinition) -> Column {
-        let mut column = self.new_column(&definition.name, definition.data_type.clone(), self.created());
+        let mut column = self.new_column(
+            &definition.name,
+            definition.data_type.as_ref().map(|written| self.kept_type(written)),
+            self.created(),
+        );
         column.collation = definition.collation.clone();
         let primary = definition.constraints.iter().any(|one| matches!(one.kind, ConstraintKind::Primary(_)));
         // Before 18 a key's columns are marked where the key is made; the flag is the same.
