@@ -1,5 +1,7 @@
 //! Databases that ran what the base ships, beside new ones that run the work tree: where their schemas end.
 
+mod by_dump;
+mod edits;
 mod ran;
 
 use std::collections::BTreeSet;
@@ -9,8 +11,8 @@ use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{Event, Framework, History, Late, Migration, Plan, SinceBase, State, replay};
 use crate::project::Project;
 use crate::read::on_deep_stack;
-use crate::rules::alike::renamed;
-use crate::rules::shipped::{self, Edit, deleted, renumbered};
+use crate::rules::alike::renamed_indexes;
+use crate::rules::shipped::{deleted, renumbered};
 use crate::schema::difference::{Change, ChangeKind, Shared};
 use crate::settings::Settings;
 use crate::source::{Sources, Span};
@@ -41,7 +43,15 @@ pub(super) fn check(
         if is_declared || !history.migrations.iter().any(is_told) {
             continue;
         }
-        let ships = Ships { history, index, settings, sources: &project.sources, severities, unread: OnceLock::new() };
+        let ships = Ships {
+            history,
+            index,
+            settings,
+            sources: &project.sources,
+            severities,
+            unread: OnceLock::new(),
+            by_dump: OnceLock::new(),
+        };
         found.extend(on_deep_stack(|| ships.check()));
     }
     found
@@ -72,6 +82,8 @@ struct Ships<'a> {
     severities: [Severity; 2],
     /// Tables that statements of the shipped texts, and of the new ones, touch in a way that is not known.
     unread: OnceLock<[BTreeSet<String>; 2]>,
+    /// What the dump of the base, where there is one, lets databases differ in.
+    by_dump: OnceLock<Option<Vec<Change>>>,
 }
 
 impl Ships<'_> {
@@ -93,6 +105,7 @@ impl Ships<'_> {
             let (new, unread_now) = self.end_of(&fresh);
             let (shipped, unread_before) = self.end_of(&self.numbers(|one| one.since_base != SinceBase::Edited));
             self.unread.get_or_init(|| [unread_before, unread_now]);
+            self.by_dump.get_or_init(|| self.changes_by_dump(&new));
             let all = self.differences(&shipped, &new);
             found.extend(self.edited((&edited, &gone, &fresh), (&shipped, &new), &all));
             found.extend(self.deleted(&edited, &gone, &new, all));
@@ -162,7 +175,7 @@ impl Ships<'_> {
             ChangeKind::Extra => !touched(change, now),
             ChangeKind::Differs => true,
         });
-        changes
+        self.agreed(renamed_indexes(changes, &from.schema, &to.schema))
     }
 
     fn of(&self, numbers: &[usize]) -> History {
@@ -175,56 +188,6 @@ impl Ships<'_> {
         self.history.with(numbers.iter().map(one).collect())
     }
 
-    fn edited(
-        &self,
-        (edited, gone, fresh): (&[usize], &[usize], &[usize]),
-        (before, new): (&State, &State),
-        all: &[Change],
-    ) -> Vec<Finding> {
-        let alone = edited.len() == 1 && gone.is_empty();
-        // Together they may come to nothing: a statement that moved from one to another.
-        let nothing = all.is_empty();
-        // Of what deleted ones leave behind is told with them.
-        let changes_of_gone = if gone.is_empty() { Vec::new() } else { self.left_by(gone, new) };
-        let (mut found, mut told, mut alike) = (Vec::new(), Vec::new(), Vec::new());
-        for number in edited.iter().take(MOST_EDITED) {
-            let changes = match (nothing, alone) {
-                (true, _) => Vec::new(),
-                (_, true) => all.to_vec(),
-                _ => {
-                    let shipped = self.shipped(*number).unwrap_or(*number);
-                    let with: Vec<usize> = fresh.iter().map(|one| if one == number { shipped } else { *one }).collect();
-                    let mut changes = self.differences(&self.end(&with), new);
-                    // What the other texts, as shipped, have taken away or made otherwise is on no database.
-                    changes.retain(|change| all.iter().any(|one| one.name == change.name && one.kind == change.kind));
-                    changes.retain(|change| !is_of_kept_table(change, &changes_of_gone));
-                    changes
-                }
-            };
-            if self.never_ran(*number) {
-                told.extend(changes);
-                continue;
-            }
-            let stops = self.stops(*number, (before, new), &changes);
-            if changes.is_empty() && stops.is_empty() {
-                alike.push(*number);
-            } else {
-                found.extend(self.edit(*number, &changes, &stops, (before, new)));
-            }
-            told.extend(changes);
-        }
-        let is_told = |change: &&Change| told.iter().any(|one| one.name == change.name && one.kind == change.kind);
-        let mut left: Vec<Change> = all.iter().filter(|change| !is_told(change)).cloned().collect();
-        for number in edited.iter().skip(MOST_EDITED) {
-            match std::mem::take(&mut left) {
-                changes if changes.is_empty() => alike.push(*number),
-                changes => found.extend(self.edit(*number, &changes, &[], (before, new))),
-            }
-        }
-        found.extend(self.alike(&alike, false));
-        found
-    }
-
     /// What databases keep of deleted migrations.
     fn left_by(&self, gone: &[usize], new: &State) -> Vec<Change> {
         let is_edited = |one: &Migration| one.since_base == SinceBase::Shipped && !one.repeatable;
@@ -233,71 +196,10 @@ impl Ships<'_> {
         left
     }
 
-    /// Edits that change no schema: what the runner makes of them is one fault, however many there are.
-    fn alike(&self, edited: &[usize], only_format: bool) -> Option<Finding> {
-        let (first, rest) = edited.split_first()?;
-        let places = rest.iter().map(|number| self.place(&self.history.migrations[*number], self.shipped(*number)));
-        let also: Vec<Span> = places.collect();
-        let hardly_ran = self.history.hardly_ran(edited);
-        shipped::edited(&Edit { also: &also, only_format, hardly_ran, ..self.edit_of(*first) }, self.severities[0])
-    }
-
     /// The shipped text of an edited migration stands right behind it, where there is one.
     fn shipped(&self, edited: usize) -> Option<usize> {
         let behind = self.history.migrations.get(edited + 1)?;
         (behind.since_base == SinceBase::Shipped).then_some(edited + 1)
-    }
-
-    fn edit(
-        &self,
-        number: usize,
-        changes: &[Change],
-        stops: &[(String, Vec<Change>)],
-        (before, new): (&State, &State),
-    ) -> Option<Finding> {
-        let own = self.history.migrations[number].source;
-        // Another one makes it: what it lacks for is that the shipped text drops it.
-        let is_others = |change: &&Change| {
-            let made = new.schema.tables().find(|(relation, _)| relation.name.prints_as(&change.name));
-            made.is_some_and(|(relation, _)| relation.existence.origin().span.source != own)
-        };
-        let lacks = changes.iter().filter(|change| change.kind == ChangeKind::Missing && change.object == "table");
-        let dropped: Vec<String> = lacks.filter(is_others).map(|change| change.name.clone()).collect();
-        let left_to_readers = stops.is_empty() && is_left_to_readers(&self.history.migrations[number], changes);
-        // Where it stopped half way, a database is not what the dump shows.
-        let kept_dump = self.history.kept_dump.as_deref().filter(|_| stops.is_empty());
-        let renames = renamed(&before.schema, &new.schema, changes);
-        let edit = Edit {
-            changes,
-            stops,
-            left_to_readers,
-            kept_dump,
-            dropped: &dropped,
-            renames: &renames,
-            ..self.edit_of(number)
-        };
-        shipped::edited(&edit, self.severities[0])
-    }
-
-    fn edit_of(&self, number: usize) -> Edit<'_> {
-        let shipped = self.shipped(number);
-        Edit {
-            at: self.at(number),
-            place: self.place(&self.history.migrations[number], shipped),
-            shipped: shipped.map(|one| self.first(&self.history.migrations[one])),
-            also: &[],
-            framework: self.history.framework,
-            after_edit: self.history.runner.after_edit,
-            only_format: false,
-            changes: &[],
-            stops: &[],
-            certain: true,
-            dropped: &[],
-            renames: &[],
-            left_to_readers: false,
-            hardly_ran: self.history.migrations[number].hardly_ran.as_ref(),
-            kept_dump: None,
-        }
     }
 
     fn deleted(&self, edited: &[usize], gone: &[usize], new: &State, all: Vec<Change>) -> Option<Finding> {
@@ -381,24 +283,6 @@ impl Ships<'_> {
         let last = now.lines().count().max(1) as u32;
         self.sources.line(migration.source, line.min(last))
     }
-}
-
-/// A comment names each index that only databases of the shipped text keep: making it is left to whoever wants it.
-fn is_left_to_readers(migration: &Migration, changes: &[Change]) -> bool {
-    let named = |change: &Change| {
-        let name = change.name.rsplit('.').next().unwrap_or(&change.name).trim_matches('"');
-        let says = |text: &str| text.to_uppercase().contains("INDEX") && text.contains(name);
-        migration.comments.iter().any(|comment| says(&comment.text))
-    };
-    let is_index = |change: &Change| change.kind == ChangeKind::Extra && change.object == "index";
-    !changes.is_empty() && changes.iter().all(|change| is_index(change) && named(change))
-}
-
-/// It belongs to a table that databases keep whole.
-fn is_of_kept_table(change: &Change, kept: &[Change]) -> bool {
-    let mut tables = kept.iter().filter(|one| one.object == "table");
-    change.kind == ChangeKind::Extra
-        && tables.any(|table| change.name.strip_prefix(&table.name).is_some_and(|rest| rest.starts_with('.')))
 }
 
 /// What brings the one schema to the other, where that is certain.

@@ -1,7 +1,7 @@
 //! What two schemas have under two names: a table or column that an edit calls otherwise keeps its rows by a RENAME.
 
 use super::back::printed;
-use crate::schema::difference::{Change, ChangeKind};
+use crate::schema::difference::{Aspect, Change, ChangeKind, Repair, Stage, same_index};
 use crate::schema::{Schema, Table};
 
 /// One object with its two names.
@@ -60,6 +60,43 @@ pub fn renamed(from: &Schema, to: &Schema, changes: &[Change]) -> Vec<Renamed> {
         }
     }
     found
+}
+
+/// An index that stands on both sides, under another name, is one index.
+pub fn renamed_indexes(changes: Vec<Change>, end: &Schema, before: &Schema) -> Vec<Change> {
+    let index = |schema: &Schema, name: &str| {
+        let found = schema.relations().find(|one| one.as_index().is_some() && one.name.prints_as(name));
+        found.and_then(|one| Some((one.name.clone(), one.as_index()?.clone())))
+    };
+    let (mut kept, mut gone): (Vec<Change>, Vec<usize>) = (Vec::new(), Vec::new());
+    let is = |change: &Change, kind: ChangeKind| change.object == "index" && change.kind == kind;
+    for change in &changes {
+        let now = index(end, &change.name).filter(|_| is(change, ChangeKind::Extra));
+        let then = now.as_ref().and_then(|(_, now)| {
+            let others =
+                changes.iter().enumerate().filter(|(at, one)| is(one, ChangeKind::Missing) && !gone.contains(at));
+            others.filter_map(|(at, one)| Some((at, index(before, &one.name)?))).find(|(_, (_, then))| {
+                now.table == then.table && now.valid == then.valid && same_index((end, now), (before, then))
+            })
+        });
+        let (Some((from, _)), Some((at, (to, _)))) = (now, then) else {
+            kept.push(change.clone());
+            continue;
+        };
+        gone.push(at);
+        let sql = format!("ALTER INDEX {from} RENAME TO {}", to.name);
+        kept.push(Change {
+            kind: ChangeKind::Differs,
+            aspect: Aspect::Name,
+            name: to.to_string(),
+            text: format!("is called {}", from.name),
+            repairs: vec![Repair::new(Stage::Rename, sql)],
+            ..change.clone()
+        });
+    }
+    let names: Vec<&String> = gone.iter().filter_map(|at| changes.get(*at)).map(|change| &change.name).collect();
+    kept.retain(|change| !(is(change, ChangeKind::Missing) && names.contains(&&change.name)));
+    kept
 }
 
 fn table<'a>(schema: &'a Schema, name: &str) -> Option<&'a Table> {

@@ -1,5 +1,6 @@
 //! Whether a migration's own way back ends in the state before: what the down leaves out, takes too much of, or fails at.
 
+use super::alike::renamed_indexes;
 use super::back::{column_of, is_copied, is_told, is_wider, printed};
 use super::no_way_back::{Empty, empty_down};
 use super::rollback::way_back;
@@ -9,7 +10,7 @@ use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::{Course, Passed, SinceBase, Whole};
 use crate::operation::{Operation, Origin};
-use crate::schema::difference::{Aspect, Change, ChangeKind, Repair, Shared, Stage, same_index};
+use crate::schema::difference::{Aspect, Change, ChangeKind, Shared};
 use crate::schema::{ColumnId, ConstraintId, Failure, Function, RelationId, RelationKind, Schema};
 use crate::source::Span;
 
@@ -128,43 +129,6 @@ fn report_failure(whole: &Whole, step: &Passed, failure: &Failure, findings: &mu
         finding.because(because.span, "makes it so");
     }
     finding.instead(mend(whole, step, failure));
-}
-
-/// An index that stands again, under another name, is one index.
-fn renamed_indexes(changes: Vec<Change>, end: &Schema, before: &Schema) -> Vec<Change> {
-    let index = |schema: &Schema, name: &str| {
-        let found = schema.relations().find(|one| one.as_index().is_some() && one.name.prints_as(name));
-        found.and_then(|one| Some((one.name.clone(), one.as_index()?.clone())))
-    };
-    let (mut kept, mut gone): (Vec<Change>, Vec<usize>) = (Vec::new(), Vec::new());
-    let is = |change: &Change, kind: ChangeKind| change.object == "index" && change.kind == kind;
-    for change in &changes {
-        let now = index(end, &change.name).filter(|_| is(change, ChangeKind::Extra));
-        let then = now.as_ref().and_then(|(_, now)| {
-            let others =
-                changes.iter().enumerate().filter(|(at, one)| is(one, ChangeKind::Missing) && !gone.contains(at));
-            others.filter_map(|(at, one)| Some((at, index(before, &one.name)?))).find(|(_, (_, then))| {
-                now.table == then.table && now.valid == then.valid && same_index((end, now), (before, then))
-            })
-        });
-        let (Some((from, _)), Some((at, (to, _)))) = (now, then) else {
-            kept.push(change.clone());
-            continue;
-        };
-        gone.push(at);
-        let sql = format!("ALTER INDEX {from} RENAME TO {}", to.name);
-        kept.push(Change {
-            kind: ChangeKind::Differs,
-            aspect: Aspect::Name,
-            name: to.to_string(),
-            text: format!("is called {}", from.name),
-            repairs: vec![Repair::new(Stage::Rename, sql)],
-            ..change.clone()
-        });
-    }
-    let names: Vec<&String> = gone.iter().filter_map(|at| changes.get(*at)).map(|change| &change.name).collect();
-    kept.retain(|change| !(is(change, ChangeKind::Missing) && names.contains(&&change.name)));
-    kept
 }
 
 /// The relation, column or constraint of that name.

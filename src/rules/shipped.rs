@@ -106,6 +106,9 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
         // Whatever is written to the others is taken there too.
         finding.severity = finding.severity.min(Severity::Warning);
     }
+    if of_runner.is_none() {
+        if_only_names(&mut finding, &all);
+    }
     if_hardly_ran(&mut finding, edit.hardly_ran);
     if edit.left_to_readers {
         // Whoever wants it has it, and is told how.
@@ -122,6 +125,13 @@ pub fn if_hardly_ran(finding: &mut Finding, why: Option<&HardlyRan>) {
     if let Some(why) = why {
         finding.message.push_str("; ");
         finding.message.push_str(&why.words());
+        finding.severity = finding.severity.min(Severity::Note);
+    }
+}
+
+/// The same indexes under other names serve the same queries: only who names one notices.
+fn if_only_names(finding: &mut Finding, changes: &[Change]) {
+    if changes.iter().all(|change| change.object == "index" && change.aspect == Aspect::Name) {
         finding.severity = finding.severity.min(Severity::Note);
     }
 }
@@ -171,6 +181,7 @@ pub fn deleted(
         true => bring,
         false => way_out(&format!("{bring}; what is not wanted of {it}, take back in a new migration"), &left),
     });
+    if_only_names(&mut finding, changes);
     if_hardly_ran(&mut finding, hardly_ran);
     if let Some(dump) = kept_dump {
         agrees_with_dump(&mut finding, dump);

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::super::assemble::{Draft, DraftHistory, script};
 use super::super::git::Git;
+use super::super::layout::Layout;
 use super::super::order::by_number;
 use super::super::place::{Place, below, file_name, folder, named};
 use super::super::text;
@@ -57,9 +58,11 @@ pub fn take(
     base: Option<(&Git<'_>, &str)>,
     sources: &mut Sources,
 ) -> Result<Vec<String>, Error> {
-    let is_change = history.drafts.iter().any(|draft| draft.migration.judged)
-        && history.drafts.iter().any(|draft| !draft.migration.judged);
-    if history.layout.framework != Framework::Rails {
+    // What is deleted is not judged, and rests on the dump all the same.
+    let changes = |draft: &Draft| draft.migration.judged || draft.migration.since_base.is_of_base();
+    let is_change = history.drafts.iter().any(changes) && history.drafts.iter().any(|draft| !draft.migration.judged);
+    let framework = history.layout.framework;
+    if !matches!(framework, Framework::Rails | Framework::Dbmate) {
         return Ok(Vec::new());
     }
     if let Some((git, commit)) = base {
@@ -69,12 +72,14 @@ pub fn take(
         return Ok(Vec::new());
     }
     let found = match base {
-        Some((git, commit)) => at_base(&history.layout.root, git, commit)?,
-        None => in_work_tree(&history.layout.root, place),
+        Some((git, commit)) => at_base(&history.layout, git, commit)?,
+        None => in_work_tree(&history.layout, place),
     };
-    let Some(dump) = found else { return Ok(Vec::new()) };
-    if dump.holds_all_shipped(history) {
-        let own = if base.is_some() { in_work_tree(&history.layout.root, place) } else { Some(dump.clone()) };
+    // Where its list of versions is elsewhere, it is Rails' own by its name.
+    let is_own = |dump: &Dump| framework == Framework::Rails || dump.listed() != Listed::Nothing;
+    let Some(dump) = found.filter(is_own) else { return Ok(Vec::new()) };
+    if framework == Framework::Rails && dump.holds_all_shipped(history) {
+        let own = if base.is_some() { in_work_tree(&history.layout, place) } else { Some(dump.clone()) };
         history.dump = own.map(|dump| dump.kept(base.is_some(), sources));
     }
     Ok(place_dump(history, dump, base.map(|(_, commit)| commit), sources))
@@ -86,16 +91,21 @@ fn kept(history: &DraftHistory, place: &Place, git: &Git<'_>, commit: &str) -> R
     if of_base().next().is_none() {
         return Ok(None);
     }
-    let root = &history.layout.root;
-    let (Some(before), Some(now)) = (at_base(root, git, commit)?, in_work_tree(root, place)) else { return Ok(None) };
+    let layout = &history.layout;
+    let (Some(before), Some(now)) = (at_base(layout, git, commit)?, in_work_tree(layout, place)) else {
+        return Ok(None);
+    };
     let listed = before.listed();
     let is_same = before.path == now.path && before.text.lines().eq(now.text.lines());
     Ok((is_same && of_base().all(|one| listed.holds(&one.version))).then(|| before.path.into()))
 }
 
-/// Where Rails writes the dump of a database whose migrations lie in a folder: whole ones first.
-fn candidates(root: &str) -> Vec<(String, Told)> {
+/// Where a runner writes the dump of a database whose migrations lie in a folder: whole ones first.
+fn candidates(root: &str, framework: Framework) -> Vec<(String, Told)> {
     let (name, above) = (file_name(root), folder(root));
+    if framework == Framework::Dbmate {
+        return vec![(below(above, "schema.sql"), Told::Everything)];
+    }
     let database = name.strip_suffix("_migrate").or_else(|| name.strip_prefix("migrate_"));
     let prefix = database.map(|database| format!("{database}_")).unwrap_or_default();
     let mut found = vec![
@@ -108,15 +118,15 @@ fn candidates(root: &str) -> Vec<(String, Told)> {
     found
 }
 
-fn at_base(root: &str, git: &Git<'_>, commit: &str) -> Result<Option<Dump>, Error> {
-    let candidates = candidates(root);
+fn at_base(layout: &Layout, git: &Git<'_>, commit: &str) -> Result<Option<Dump>, Error> {
+    let candidates = candidates(&layout.root, layout.framework);
     let paths: Vec<&str> = candidates.iter().map(|(path, _)| path.as_str()).collect();
     let blobs = git.files_at(commit, &paths)?;
     for (path, told) in &candidates {
         let Some(blob) = blobs.get(path.as_str()) else { continue };
         let bytes = git.contents(&[blob])?.pop().flatten();
         let Some(text) = bytes.and_then(|bytes| text::decode(bytes).ok()) else { continue };
-        let versions = format!("{}/", below(folder(root), "schema_migrations"));
+        let versions = format!("{}/", below(folder(&layout.root), "schema_migrations"));
         let beside = git.files_at(commit, &[&versions])?.into_keys();
         let beside = beside.map(|path| file_name(&path).to_owned()).collect();
         return Ok(Some(Dump { path: path.clone(), told: *told, text: text.text, beside }));
@@ -124,10 +134,11 @@ fn at_base(root: &str, git: &Git<'_>, commit: &str) -> Result<Option<Dump>, Erro
     Ok(None)
 }
 
-fn in_work_tree(root: &str, place: &Place) -> Option<Dump> {
-    let (path, told) = candidates(root).into_iter().find(|(path, _)| place.root.join(path).is_file())?;
+fn in_work_tree(layout: &Layout, place: &Place) -> Option<Dump> {
+    let candidates = candidates(&layout.root, layout.framework);
+    let (path, told) = candidates.into_iter().find(|(path, _)| place.root.join(path).is_file())?;
     let text = text::read(&place.root.join(&path)).ok()?;
-    let versions = place.root.join(below(folder(root), "schema_migrations"));
+    let versions = place.root.join(below(folder(&layout.root), "schema_migrations"));
     let entries = std::fs::read_dir(versions).into_iter().flatten().flatten();
     let beside = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     Some(Dump { path, told, text: text.text, beside })
@@ -157,7 +168,9 @@ fn place_dump(history: &mut DraftHistory, dump: Dump, commit: Option<&str>, sour
     let mut drafts = std::mem::take(&mut history.drafts);
     let later = drafts.split_off(judged);
     let (mut covered, missed): (Vec<Draft>, Vec<Draft>) = drafts.into_iter().partition(|draft| holds(draft));
-    let (count, after) = (covered.len(), missed.len());
+    // An edited one has two texts.
+    let is_one = |draft: &&Draft| draft.migration.since_base != SinceBase::Shipped;
+    let (count, after) = (covered.iter().filter(is_one).count(), missed.iter().filter(is_one).count());
     if count == 0 {
         history.drafts = missed.into_iter().chain(later).collect();
         return vec![format!(
@@ -287,9 +300,11 @@ mod tests {
 
     #[test]
     fn each_database_has_its_dump() {
-        let paths = |root: &str| candidates(root).into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+        let paths =
+            |root: &str| candidates(root, Framework::Rails).into_iter().map(|(path, _)| path).collect::<Vec<_>>();
         assert_eq!(paths("db/migrate"), ["db/structure.sql", "db/schema.rb"]);
         assert_eq!(paths("a/db/animals_migrate")[..2], ["a/db/animals_structure.sql", "a/db/animals_schema.rb"]);
         assert_eq!(paths("ee/db/geo/migrate")[0], "ee/db/geo/structure.sql");
+        assert_eq!(candidates("db/migrations", Framework::Dbmate)[0].0, "db/schema.sql");
     }
 }

@@ -25,6 +25,9 @@ const OPTIONS: &[&str] = &[
     "internal",
 ];
 
+/// What the gems of schema_plus add: projects that left them behind have migrations and dumps with it.
+const OF_SCHEMA_PLUS: &[&str] = &["case_sensitive", "with"];
+
 /// What `remove_index` takes so that it can be reversed.
 const OF_REMOVE: &[&str] = &["column", "if_exists", "lock"];
 
@@ -63,8 +66,11 @@ pub struct New {
 }
 
 pub fn create(work: &Work, table: &str, over: &Value, options: &Options, naming: Naming) -> Asked<New> {
-    options.allow_only("add_index", &[OPTIONS])?;
-    let keys = keys(over)?;
+    options.allow_only("add_index", &[OPTIONS, OF_SCHEMA_PLUS])?;
+    let mut keys = keys(over)?;
+    if let (Keys::Columns(columns), Some(more)) = (&mut keys, options.list("with")?) {
+        columns.extend(more);
+    }
     let name = match options.text("name")? {
         Some(name) => name,
         None if naming == Naming::AsVersion && work.dialect.until(7, 0) => old_name(table, over)?,
@@ -86,7 +92,9 @@ pub fn create(work: &Work, table: &str, over: &Value, options: &Options, naming:
     if let Some(method) = options.text("using")? {
         sql.push_str(&format!("USING {method} "));
     }
-    sql.push_str(&format!("({})", parts(&keys, options)?));
+    let case_matters = options.given("case_sensitive").is_none_or(|value| value.is_truthy() != Some(false));
+    let parts = if case_matters { parts(&keys, options)? } else { lowered(work.catalog(), table, &keys) };
+    sql.push_str(&format!("({parts})"));
     if let Some(include) = options.list("include")? {
         sql.push_str(&format!(" INCLUDE ({})", quote::idents(include.iter().map(String::as_str))));
     }
@@ -135,6 +143,23 @@ fn parts(keys: &Keys, options: &Options) -> Asked<String> {
         sql
     };
     Ok(columns.iter().map(part).collect::<Vec<_>>().join(", "))
+}
+
+/// The columns of text in small letters.
+fn lowered(catalog: Catalog, table: &str, keys: &Keys) -> String {
+    let columns = match keys {
+        Keys::Expression(text) => return text.clone(),
+        Keys::Columns(columns) => columns,
+    };
+    let is_text = |column: &str| {
+        let is = |name: &str| matches!(name, "character varying" | "character" | "text" | "citext");
+        catalog.column_type(table, column).is_none_or(|data_type| is(data_type.name.name.as_str()))
+    };
+    let part = |column: &String| match is_text(column) {
+        true => format!("lower({})", quote::ident(column)),
+        false => quote::ident(column),
+    };
+    columns.iter().map(part).collect::<Vec<_>>().join(", ")
 }
 
 /// `order: :desc` for all, `order: { created_at: :desc }` for some.

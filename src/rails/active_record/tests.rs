@@ -444,6 +444,18 @@ fn a_table_is_changed_at_once_or_step_by_step() {
 }
 
 #[test]
+fn gems_of_schema_plus_make_indexes_of_their_own() {
+    let mut m = with_posts(5, 2);
+    let over = list([symbol("title"), symbol("n")]);
+    m.sends(
+        &m.call("add_index", [symbol("posts"), over], [("unique", yes()), ("case_sensitive", no())]),
+        &["CREATE UNIQUE INDEX index_posts_on_title_and_n ON posts (lower(title), n)"],
+    );
+    let with = [("name", Value::text("i")), ("with", list([Value::text("n")]))];
+    m.sends(&m.call("add_index", [symbol("posts"), symbol("title")], with), &["CREATE INDEX i ON posts (title, n)"]);
+}
+
+#[test]
 fn a_step_of_a_block_sees_what_the_steps_before_it_did() {
     for bulk in [yes(), no()] {
         let mut m = with_posts(7, 1);
