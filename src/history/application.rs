@@ -1,5 +1,6 @@
 //! What the code of an application says of its tables: `project` reads it where what is judged gives reason to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::operation::Ident;
@@ -12,6 +13,16 @@ pub struct Application {
     pub models: Vec<Model>,
     /// Columns that code shared by models ignores: for any of them.
     pub ignored_by_all: Vec<Arc<str>>,
+    /// What the base's code was looked through for.
+    pub unnamed: Option<Unnamed>,
+}
+
+/// Names that judged migrations take away and that no file of the code they meet has.
+#[derive(Debug, Clone)]
+pub struct Unnamed {
+    /// The base as it was named.
+    pub revision: String,
+    pub names: BTreeSet<Ident>,
 }
 
 /// One class and its table.
@@ -54,6 +65,12 @@ impl Application {
         let place = |model: &Model| model.tables.iter().position(|name| **name == *table.as_str());
         let best = self.models.iter().filter_map(place).min();
         self.models.iter().filter(|model| best.is_some() && place(model) == best).collect()
+    }
+
+    /// The base whose code names none of these, where that is known.
+    pub fn names_none<'a>(&self, mut names: impl Iterator<Item = &'a Ident>) -> Option<&str> {
+        let unnamed = self.unnamed.as_ref()?;
+        names.all(|name| unnamed.names.contains(name)).then_some(unnamed.revision.as_str())
     }
 
     pub fn use_of(&self, table: &Ident, column: &Ident) -> Use<'_> {

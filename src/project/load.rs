@@ -15,7 +15,7 @@ use super::template::Placeholders;
 use super::text;
 use super::texts::Texts;
 use super::walk::{Found, Unlisted, is_migration_file, walk};
-use super::{Project, Request, judge, lock_waits, runner, shipped, unit};
+use super::{Project, Request, code, judge, lock_waits, runner, shipped, unit};
 use crate::error::Error;
 use crate::history::{Application, Framework, History, Migration, Runner, SinceBase, UnreadFile};
 use crate::read::side_by_side;
@@ -80,6 +80,9 @@ pub fn load(request: Request<'_>) -> Result<Project, Error> {
     for history in histories {
         let lock_wait = lock_waits.remove(history.layout.root.as_str());
         finish(history, request.settings, lock_wait, &mut project);
+    }
+    if let Some(base) = &project.base {
+        code::look(&Git::at(&place.root), (&base.revision, &base.commit), &mut project.histories);
     }
     if let Some(text) = request.stdin {
         stdin(text, request.settings, &mut project);

@@ -2,6 +2,7 @@
 //! Reads files and asks git; runs nothing else.
 
 mod assemble;
+mod code;
 mod dialect;
 mod dump_file;
 mod extra_pages;

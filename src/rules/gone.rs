@@ -39,6 +39,7 @@ pub fn table(whole: &Whole, findings: &mut Findings) {
         let was_read = tables.iter().any(|(step, one)| is_read_before(whole, step, one, None));
         let finding = findings.report(&step.origin, "drop-table", certain && was_read, message);
         soften_after_deploy(whole, finding);
+        soften_unnamed(whole, finding, tables.iter().map(|(_, one)| &one.name.name));
         let mut statements = Vec::new();
         for (_, one) in &tables {
             finding.object(&one.name);
@@ -122,6 +123,14 @@ pub(super) fn dropped<'a>(whole: &'a Whole) -> Vec<Dropped<'a>> {
     found.into_values().collect()
 }
 
+/// No code of the base names any of it: whatever used it is gone already.
+pub(super) fn soften_unnamed<'a>(whole: &Whole, finding: &mut Finding, names: impl Iterator<Item = &'a Ident>) {
+    if let Some(revision) = whole.context.plan.history.application.names_none(names) {
+        finding.severity = finding.severity.min(Severity::Note);
+        finding.message.push_str(&format!("; no code of `{revision}` does"));
+    }
+}
+
 /// The release before it is gone when such a migration runs.
 fn soften_after_deploy(whole: &Whole, finding: &mut Finding) {
     if whole.context.migration.phase == Some(Phase::AfterDeploy) {
@@ -158,6 +167,8 @@ fn dropped_columns(whole: &Whole, step: &Passed, relation: &Relation, dropped: &
     // Code goes on finding the name, and who writes both statements one below the other knows what goes.
     if dropped.iter().all(|column| again(column)) {
         finding.severity = finding.severity.min(Severity::Note);
+    } else {
+        soften_unnamed(whole, finding, dropped.iter().map(|column| &column.name));
     }
     finding.object(&relation.name);
     for column in dropped {
@@ -264,6 +275,7 @@ fn view(whole: &Whole, step: &Passed, before: &State, name: &Name, findings: &mu
     let name = relation.name.short();
     let message = format!("code of the previous release that reads view `{name}` fails from here on");
     let finding = findings.report(&step.origin, "drop-view", step.certain && brings_another(whole), message);
+    soften_unnamed(whole, finding, std::iter::once(&relation.name.name));
     finding.object(&relation.name);
     finding.because(relation.existence.origin().span, format!("`{name}` is older than this release"));
 }
@@ -280,6 +292,7 @@ fn function(whole: &Whole, step: &Passed, before: &State, name: &Name, findings:
     let name = first.name.short();
     let message = format!("code of the previous release that calls `{name}` fails from here on");
     let finding = findings.report(&step.origin, "drop-function", step.certain && brings_another(whole), message);
+    soften_unnamed(whole, finding, std::iter::once(&first.name.name));
     finding.object(&first.name);
     finding.because(first.existence.origin().span, format!("`{name}` can be called since before this release"));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::gone::is_temporary;
+use super::gone::{is_temporary, soften_unnamed};
 use super::{Findings, say};
 use crate::history::{Passed, State, Whole};
 use crate::operation::{Ident, ObjectKind, Operation, Rename, SetSchema};
@@ -47,6 +47,7 @@ fn renamed_table(whole: &Whole, step: &Passed, around: (&State, &State), relatio
         format!("code of the previous release that names `{old}` fails from here on: it is `{new}` now")
     };
     let finding = findings.report(&step.origin, "rename-table", certain, message);
+    soften_unnamed(whole, finding, std::iter::once(&relation.name.name));
     finding.object(&relation.name);
     finding.object(&now.name);
     finding.because(relation.existence.origin().span, format!("`{old}` is older than this release"));
@@ -101,7 +102,7 @@ pub(super) struct Renamed<'a> {
 }
 
 pub fn column(whole: &Whole, findings: &mut Findings) {
-    renamed(whole).iter().for_each(|one| renamed_columns(one, findings));
+    renamed(whole).iter().for_each(|one| renamed_columns(whole, one, findings));
 }
 
 /// Columns in use that a migration renames, by table.
@@ -124,7 +125,7 @@ pub(super) fn renamed<'a>(whole: &'a Whole) -> Vec<Renamed<'a>> {
     found.into_values().collect()
 }
 
-fn renamed_columns(one: &Renamed, findings: &mut Findings) {
+fn renamed_columns(whole: &Whole, one: &Renamed, findings: &mut Findings) {
     let Renamed { step, relation, columns } = one;
     let (table, name) = (&relation.name, relation.name.short());
     let old: Vec<String> = columns.iter().map(|(column, _)| column.name.to_string()).collect();
@@ -137,6 +138,7 @@ fn renamed_columns(one: &Renamed, findings: &mut Findings) {
     );
     let certain = step.certain && columns.iter().all(|(column, _)| column.existence.is_certain());
     let finding = findings.report(&step.origin, "rename-column", certain, message);
+    soften_unnamed(whole, finding, columns.iter().map(|(column, _)| &column.name));
     finding.object(table);
     let (mut adds, mut drops) = (Vec::new(), Vec::new());
     let mut made: BTreeMap<Span, Vec<String>> = BTreeMap::new();
