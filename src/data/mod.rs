@@ -63,6 +63,8 @@ pub struct Data {
     triggers_made: OrdMap<TriggerId, Moment>,
     /// The first rows that a migration itself wrote.
     first_rows: OrdMap<RelationId, Moment>,
+    /// Tables whose first rows are literal ones of the release that made them.
+    seeded: OrdSet<RelationId>,
     fills: OrdMap<RelationId, Arc<Vec<Fill>>>,
     /// Since when inserts into the first reach the second.
     fed_since: OrdMap<(RelationId, RelationId), Moment>,
@@ -163,7 +165,18 @@ impl Data {
                 }
                 self.add_fill(fill);
             }
-            (WriteKind::Insert | WriteKind::Copy | WriteKind::Merge, _) => self.note_rows(target, at),
+            (WriteKind::Insert, Rows::Values { .. }) => {
+                let is_first = !self.first_rows.contains_key(&target) && !self.fills.contains_key(&target);
+                let is_young = self.made.get(&target).is_some_and(|made| made.release == at.moment.release);
+                if is_first && is_young && !at.in_loop && at.job.is_none() {
+                    self.seeded.insert(target);
+                }
+                self.note_rows(target, at);
+            }
+            (WriteKind::Insert | WriteKind::Copy | WriteKind::Merge, _) => {
+                self.seeded.remove(&target);
+                self.note_rows(target, at);
+            }
             (WriteKind::Update, _) => self.note_touch(write, target, origin, schema, at),
             (WriteKind::Delete, _) => {}
         }
@@ -279,6 +292,14 @@ impl Data {
             || self.feeds_into(schema, table).next().is_some()
     }
 
+    /// Whoever made it wrote its first rows out: what it holds are settings, or kinds of something. No trigger and no
+    /// other table has filled it since.
+    pub fn is_seeded(&self, schema: &Schema, table: RelationId) -> bool {
+        self.seeded.contains(&table)
+            && !self.fills.contains_key(&table)
+            && self.feeds_into(schema, table).all(|feed| feed.source == table)
+    }
+
     /// When a relation was made, where this history made it.
     pub fn made(&self, relation: RelationId) -> Option<Moment> {
         self.made.get(&relation).copied()
@@ -320,6 +341,9 @@ impl Data {
         join(&mut joined.made, &other.made);
         join(&mut joined.triggers_made, &other.triggers_made);
         join(&mut joined.first_rows, &other.first_rows);
+        if !joined.seeded.ptr_eq(&other.seeded) {
+            joined.seeded = joined.seeded.intersection(other.seeded.clone());
+        }
         join(&mut joined.fed_since, &other.fed_since);
         join(&mut joined.stopped, &other.stopped);
         join_sets(&mut joined.named, &other.named);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::key_indexes::{is_served, names, new_keys};
-use super::nature::makes_indexes;
+use super::nature::{keeps_rows_briefly, makes_indexes};
 use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::{Framework, Passed, TransactionUnit, Whole};
@@ -63,8 +63,13 @@ fn unserved(
         say::any_of(&columns)
     );
     let finding = findings.report(&step.origin, "add-foreign-key", step.certain, message);
-    if !is_felt || whole.context.is_small(end, table) {
+    let brief = keeps_rows_briefly(end, table);
+    if !is_felt || brief.is_some() || whole.context.is_small(end, table) {
         finding.severity = finding.severity.min(Severity::Note);
+    }
+    if let Some(column) = brief {
+        let text = format!("by `{}` its rows are over within a day", column.name);
+        finding.because(column.existence.origin().span, text);
     }
     finding.object(&relation.name);
     finding.object(&end.relation(first.references).name);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::nature::has_keys_alone;
+use super::nature::{has_keys_alone, keeps_rows_briefly, was_made_with_its_rows};
 use super::say;
 use crate::finding::{Finding, Severity};
 use crate::history::{Context, HeldLock, State, Step};
@@ -84,10 +84,22 @@ pub fn on_purpose(finding: &mut Finding, held: &HeldLock) {
 pub fn size(step: &Step, finding: &mut Finding, relation: RelationId) {
     let state = step.before;
     // One row is enough to fail; and what triggers fill is as large as what it is filled from.
-    if finding.rule == "not-null-column-without-default" || state.data.is_fed(&state.schema, relation) {
+    let is_seeded = state.data.is_seeded(&state.schema, relation);
+    let is_fed = state.data.is_fed(&state.schema, relation) && !is_seeded;
+    if finding.rule == "not-null-column-without-default" || is_fed {
         return;
     }
     young(step, finding, relation);
+    if was_made_with_its_rows(&step.context, state, relation) {
+        finding.severity = finding.severity.min(Severity::Note);
+        let table = say::name(&state.schema, relation);
+        finding.message.push_str(&format!("; `{table}` was made with its rows, as tables of kinds or settings are"));
+        return;
+    }
+    if let Some(column) = keeps_rows_briefly(&state.schema, relation) {
+        finding.severity = finding.severity.min(Severity::Note);
+        finding.because(column.existence.origin().span, format!("by `{}` its rows are over within a day", column.name));
+    }
     if is_small_by_nature(step, relation) {
         finding.severity = finding.severity.min(Severity::Note);
         let table = say::name(&state.schema, relation);
@@ -110,7 +122,7 @@ pub fn young(step: &Step, finding: &mut Finding, relation: RelationId) {
 pub fn aged(context: &Context, state: &State, finding: &mut Finding, relation: RelationId) {
     let root = state.schema.partition_root(relation);
     let Some(found) = state.schema.get_relation(root) else { return };
-    if state.data.is_fed(&state.schema, root) {
+    if state.data.is_fed(&state.schema, root) && !state.data.is_seeded(&state.schema, root) {
         return;
     }
     let Some(days) = context.age_in_days(&found.existence).filter(|days| *days < YOUNG_DAYS) else { return };
