@@ -23,29 +23,62 @@ pub fn one_per_concern(
         }
     }
     let mut left: Vec<Option<Finding>> = findings.into_iter().map(Some).collect();
-    for ((_, concern), places) in groups {
-        let weight = |at: &usize| left[*at].as_ref().map(|one| (one.severity, one.postgres.len()));
-        let Some(first) = places.iter().copied().rev().max_by_key(weight) else { continue };
-        let Some(mut host) = left[first].take() else { continue };
-        let mut parts = Vec::new();
-        for at in places.into_iter().filter(|at| *at != first) {
-            parts.extend(left[at].take_if(|part| is_part(&host, part)));
+    let mut hosts: BTreeMap<(MigrationRef, Concern), usize> = BTreeMap::new();
+    for ((migration, concern), places) in groups {
+        if let Some(host) = tell_by_one(&mut left, &places, &|_, parts| with_parts(concern, parts), &|_, _| true, place)
+        {
+            hosts.insert((migration, concern), host);
         }
-        if !parts.is_empty() {
-            host.message.push_str(&with_parts(concern, parts.len()));
-            host.instead = advice(&host, &parts, place);
+    }
+    // A table that is changed where it stands, in one release: others wait for it, and code of the release before breaks.
+    for ((migration, _), waits) in hosts.iter().filter(|((_, concern), _)| *concern == Concern::Waits) {
+        if let Some(code) = hosts.get(&(*migration, Concern::Code)) {
+            let said = |host: &Finding, _| match concern(host.rule) {
+                Some(Concern::Code) => "; others wait for it, too".to_owned(),
+                _ => "; it breaks code of the previous release, too".to_owned(),
+            };
+            tell_by_one(&mut left, &[*waits, *code], &said, &is_of_one_table, place);
         }
-        for mut part in parts {
-            if !part.certain && host.certain {
-                part.message.push_str(", as far as the files tell");
-            }
-            part.hits.iter().for_each(|hit| _ = host.hit(hit.clone()));
-            part.spares.iter().for_each(|rows| _ = host.spare(rows.clone()));
-            take_in(&mut host, part);
-        }
-        left[first] = Some(host);
     }
     left.into_iter().flatten().collect()
+}
+
+/// The gravest of these takes in those that `belongs` to it; where it stands then.
+fn tell_by_one(
+    left: &mut [Option<Finding>],
+    places: &[usize],
+    said: &dyn Fn(&Finding, usize) -> String,
+    belongs: &dyn Fn(&Finding, &Finding) -> bool,
+    place: &dyn Fn(Span) -> String,
+) -> Option<usize> {
+    let weight = |at: &usize| left[*at].as_ref().map(|one| (one.severity, one.postgres.len()));
+    let first = places.iter().copied().rev().max_by_key(weight)?;
+    let mut host = left[first].take()?;
+    let mut parts = Vec::new();
+    for at in places.iter().filter(|at| **at != first) {
+        parts.extend(left[*at].take_if(|part| is_part(&host, part) && belongs(&host, part)));
+    }
+    if !parts.is_empty() {
+        let words = said(&host, parts.len());
+        host.message.push_str(&words);
+        host.instead = advice(&host, &parts, place);
+    }
+    for mut part in parts {
+        if !part.certain && host.certain {
+            part.message.push_str(", as far as the files tell");
+        }
+        part.hits.iter().for_each(|hit| _ = host.hit(hit.clone()));
+        part.spares.iter().for_each(|rows| _ = host.spare(rows.clone()));
+        take_in(&mut host, part);
+    }
+    left[first] = Some(host);
+    Some(first)
+}
+
+/// The first object that a finding names is its table.
+fn is_of_one_table(host: &Finding, part: &Finding) -> bool {
+    let names = |one: &Finding, other: &Finding| one.objects.first().is_some_and(|table| other.objects.contains(table));
+    names(host, part) || names(part, host)
 }
 
 /// It holds wherever the part does. What is less sure than it and weighs less for it says so.
@@ -67,7 +100,11 @@ fn advice(host: &Finding, parts: &[Finding], place: &dyn Fn(Span) -> String) -> 
     if let [(_, only)] = told.as_slice() {
         return Some((*only).to_owned());
     }
-    let texts: Vec<String> = told.iter().map(|(place, text)| format!("-- {place}:\n{text}")).collect();
+    let under = |(place, text): &(String, &str)| match text.starts_with("-- line ") {
+        true => (*text).to_owned(),
+        false => format!("-- {place}:\n{text}"),
+    };
+    let texts: Vec<String> = told.iter().map(under).collect();
     (!texts.is_empty()).then(|| texts.join("\n"))
 }
 
@@ -120,6 +157,23 @@ mod tests {
         assert_eq!(parts, [(Some("index"), "index at 0"), (Some("update"), "update at 40")]);
         assert_eq!(left[0].objects, ["t20", "t0", "t40"]);
         assert_eq!(left[0].instead.as_deref(), Some("-- line 20:\nfix 20\n-- line 0:\nfix 0\n-- line 40:\nfix 40"));
+    }
+
+    #[test]
+    fn a_table_that_waits_and_breaks_code_is_told_once() {
+        let concern = |rule: &str| Some(if rule == "drop" { Concern::Code } else { Concern::Waits });
+        let told = |objects: [&str; 2]| {
+            let mut findings = vec![finding("update", Severity::Error, 0), finding("drop", Severity::Warning, 20)];
+            for (finding, object) in findings.iter_mut().zip(objects) {
+                finding.objects = vec![object.to_owned()];
+            }
+            one_per_concern(findings, &concern, &|span| format!("line {}", span.start))
+        };
+        let one = told(["orders", "orders"]);
+        assert_eq!(one.len(), 1);
+        assert!(one[0].because.iter().any(|part| part.rule == Some("drop")));
+        assert_eq!(one[0].instead.as_deref(), Some("-- line 0:\nfix 0\n-- line 20:\nfix 20"));
+        assert_eq!(told(["orders", "users"]).len(), 2, "two tables, two decisions");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::{Findings, say};
 use crate::data::{Demand, Stricter};
+use crate::finding::Severity;
 use crate::history::{Passed, Whole};
 use crate::operation::Ident;
 use crate::schema::{RelationId, Schema};
@@ -92,6 +93,9 @@ fn report(whole: &Whole, group: &Group, findings: &mut Findings) {
     };
     let message = format!("writes to `{source}`{which} fail: its trigger writes `{table}`, where {demand}");
     let finding = findings.report(&step.origin, step.operation.word(), step.certain && stricter.certain, message);
+    if meets_new_rows_alone(whole, stricter) {
+        finding.severity = finding.severity.min(Severity::Note);
+    }
     let root = say::name(schema, schema.partition_root(stricter.table));
     let faults: Vec<String> = group.all.iter().map(|one| fault(schema, &one.demand)).collect();
     finding.one_per(format!("{root} {source} {}", faults.join(", ")));
@@ -115,6 +119,21 @@ fn report(whole: &Whole, group: &Group, findings: &mut Findings) {
     if let Some(verify) = verify {
         finding.verify(verify);
     }
+}
+
+/// A key that only new rows meet, to a table that holds all of its own: what it refuses is a row made up by the
+/// application. Old rows without an owner come by UPDATE and by backfill.
+fn meets_new_rows_alone(whole: &Whole, stricter: &Stricter) -> bool {
+    let (schema, data) = (&whole.after.schema, &whole.after.data);
+    let Demand::Foreign { constraint, .. } = &stricter.demand else { return false };
+    let Some(key) = schema.constraint(*constraint).as_foreign() else { return false };
+    let events = &stricter.feed.writes[stricter.write].events;
+    let tree = [stricter.table, schema.partition_root(stricter.table)];
+    events.insert
+        && !events.update
+        && !events.delete
+        && data.feeds_into(schema, key.references).next().is_none()
+        && tree.into_iter().all(|table| data.fills_of(table).is_empty())
 }
 
 /// The step that brings demand, trigger and function together: the last of them that is in this whole.
