@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{History, Migration, Plan, SchemaDump, SinceBase, Start, replay_from};
+use crate::history::{History, Migration, Plan, SchemaDump, SinceBase, Start, replay, replay_from};
 use crate::operation::Origin;
 use crate::project::Project;
 use crate::read::{on_deep_stack, side_by_side};
@@ -83,11 +83,14 @@ pub(super) fn check(project: &Project, plan: &Plan, end: &Start, shown: &Schema,
     let is_elsewhere = |change: &Change| of_another_server && is_type(change) || is_untold(change);
     // Both ways: each tells the places of what only its first side has. Where one finds nothing, so does the other.
     lacks.retain(|change| !(makers.is_cleared(change) || is_elsewhere(change)));
+    let mended = lacks.iter().any(|change| change.kind != ChangeKind::Extra).then(|| Mended::of(plan, &shown));
+    let is_mended = |change: &Change| mended.as_ref().is_some_and(|mended| mended.holds(change));
+    lacks.retain(|change| !is_mended(change));
     if lacks.is_empty() {
         return None;
     }
     let mut has = changes(&shown, &end.schema);
-    has.retain(|change| counted(change) && !is_elsewhere(change));
+    has.retain(|change| counted(change) && !is_elsewhere(change) && !is_mended(change));
     let last = plan.history.migrations.iter().rposition(|one| one.judged)?;
     let at = MigrationRef { history: plan.index, migration: last };
     let top = project.sources.line(dump.source, 1);
@@ -148,6 +151,28 @@ impl Makers<'_> {
         };
         let (Some((one, columns)), Some((other, same))) = (key(self.shown), key(self.end)) else { return false };
         columns == same && [one, other].contains(&change.name)
+    }
+}
+
+/// What the migrations make where no dump takes their place: where the dump comes back to that, the one of the base was
+/// written from something else.
+struct Mended {
+    left: Vec<Change>,
+}
+
+impl Mended {
+    fn of(plan: &Plan, shown: &Schema) -> Mended {
+        let all = plan.history.migrations.iter().filter(|one| one.dump.is_none());
+        let bare = plan.history.with(all.map(|one| Migration { judged: false, ..one.clone() }).collect());
+        let bare = Plan::new(&bare, plan.index, plan.settings, Vec::new());
+        let end = on_deep_stack(|| replay(&bare, plan.settings.postgres.newest, &mut |_| {}));
+        Mended { left: end.schema.difference(shown, Shared::Nothing) }
+    }
+
+    /// The dump has it as they make it. That both lack something says nothing: older migrations may be gone.
+    fn holds(&self, change: &Change) -> bool {
+        let is_it = |one: &Change| one.object == change.object && one.name == change.name;
+        change.kind != ChangeKind::Extra && !self.left.iter().any(is_it)
     }
 }
 

@@ -203,6 +203,8 @@ pub enum HardlyRan {
     Untagged { newest: String },
     /// Sqitch's plan has it behind its last tag: until the next one it may be changed.
     BehindLastTag,
+    /// Sqitch's plan has no tag: by its own rule nothing is released.
+    NoTagYet,
 }
 
 impl HardlyRan {
@@ -226,6 +228,9 @@ impl HardlyRan {
             ),
             HardlyRan::BehindLastTag => {
                 "it stands behind the last tag of the plan, and may be changed until the next one".to_owned()
+            }
+            HardlyRan::NoTagYet => {
+                "the plan has no tag yet, and a change may be edited until a tag says that it is released".to_owned()
             }
         }
     }

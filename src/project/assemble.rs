@@ -14,8 +14,7 @@ use super::text::Text;
 use super::texts::Texts;
 use super::walk::Found;
 use crate::history::{
-    AfterEdit, Application, Framework, HardlyRan, Late, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile,
-    day_of,
+    AfterEdit, Application, Framework, Late, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile, day_of,
 };
 use crate::operation::{Comment, Node, RubyScript, Script};
 use crate::rails::{self, Language};
@@ -218,7 +217,7 @@ impl Pending {
             repeatable: entry.repeatable,
             phase: class.phase.or(entry.phase),
             since_base: SinceBase::Same,
-            hardly_ran: entry.behind_last_tag.then_some(HardlyRan::BehindLastTag),
+            hardly_ran: entry.hardly_ran,
             dump: None,
         };
         Draft { migration, up: entry.up, down: entry.down, part, order: 0 }

@@ -122,8 +122,10 @@ impl Compared<'_> {
             let migration = &draft.migration;
             let at_base = self.shipped.path_at_base(&draft.up.path);
             let same_version = |one: &Draft| is_version_of(framework, &one.migration.version, &migration.version);
+            let name = self.shipped.name_at_base(&draft.up.path, &migration.name);
+            let is_tagged = name != migration.name;
             let at_same_place =
-                |one: &Draft| one.up.path == at_base && same_version(one) && one.migration.name == migration.name;
+                |one: &Draft| one.up.path == at_base && (is_tagged || same_version(one)) && one.migration.name == name;
             if migration.since_base == SinceBase::Same && self.changes[place] == Change::Edited {
                 let found = self.before.iter().position(at_same_place).map(|found| self.before.remove(found));
                 draft.migration.shipped_down = found.and_then(|one| one.migration.down);

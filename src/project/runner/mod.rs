@@ -32,7 +32,7 @@ use super::place::named;
 use super::template::Style;
 use super::texts::Texts;
 use super::walk::Found;
-use crate::history::{AfterEdit, AfterFailure, Framework, Late, Phase, Runner, TransactionUnit};
+use crate::history::{AfterEdit, AfterFailure, Framework, HardlyRan, Late, Phase, Runner, TransactionUnit};
 
 /// One runner as plimsoll knows it.
 pub struct Tool {
@@ -151,8 +151,8 @@ pub struct Entry {
     pub unit: TransactionUnit,
     pub repeatable: bool,
     pub phase: Option<Phase>,
-    /// Its manifest tags releases, and none after it.
-    pub behind_last_tag: bool,
+    /// Why hardly a database has run it, where its manifest says so.
+    pub hardly_ran: Option<HardlyRan>,
     /// Where only parts of `up` run: what of it runs forward, and what undoes it.
     pub parts: Option<Parts>,
 }
@@ -170,7 +170,7 @@ impl Entry {
             unit,
             repeatable: false,
             phase: None,
-            behind_last_tag: false,
+            hardly_ran: None,
             parts: None,
         }
     }

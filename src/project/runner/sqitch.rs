@@ -8,7 +8,7 @@ use super::super::place::{below, is_below};
 use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool};
-use crate::history::{Framework, TransactionUnit};
+use crate::history::{Framework, HardlyRan, TransactionUnit};
 
 pub const TOOL: Tool = Tool {
     framework: Framework::Sqitch,
@@ -83,8 +83,12 @@ fn list(context: &mut Context<'_>) -> Entries {
         let down = script("revert", &name).cloned();
         found.has_down |= down.is_some();
         let entry = Entry::new(name.as_str(), name.as_str(), up, TransactionUnit::Statement);
-        let behind_last_tag = !tags.is_empty() && change.since == tags.len();
-        found.entries.push(Entry { down, behind_last_tag, ..entry });
+        let hardly_ran = match tags.len() {
+            // A change may be reworked once a tag holds it, and edited until then: so its manual says.
+            0 => Some(HardlyRan::NoTagYet),
+            count => (change.since == count).then_some(HardlyRan::BehindLastTag),
+        };
+        found.entries.push(Entry { down, hardly_ran, ..entry });
     }
     if let Some(first) = missing.first() {
         let reason = format!("{} scripts of its changes are missing, such as `deploy/{first}.sql`", missing.len());

@@ -137,6 +137,12 @@ impl Files {
         self.reworked.get(path).or_else(|| self.moved.get(path)).map_or(path, String::as_str)
     }
 
+    /// What the migration of a file was called where it lay: what is reworked gets a tag behind its name.
+    pub fn name_at_base<'a>(&self, path: &str, name: &'a str) -> &'a str {
+        let tagged = name.rsplit_once('@').filter(|_| self.reworked.contains_key(path));
+        tagged.map_or(name, |(name, _)| name)
+    }
+
     /// The same, of one that has another name too.
     pub fn path_then<'a>(&'a self, path: &'a str) -> &'a str {
         self.renamed.get(path).map_or_else(|| self.path_at_base(path), String::as_str)
