@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use super::Application;
-use crate::operation::{Comment, Script};
+use crate::operation::{Comment, Ident, Script};
 use crate::rails::Language;
 use crate::read::stopped;
 use crate::schema::Told;
@@ -44,6 +44,8 @@ pub struct History {
     /// What is shipped shows that files with statements that no transaction takes run outside of one, whatever the runner
     /// does by itself.
     pub runs_bare: bool,
+    /// The search_path that the runner gives to its connection; empty: it leaves it alone.
+    pub search_path: Vec<Ident>,
 }
 
 /// One migration: one or two files, or a section of a file.
@@ -106,6 +108,7 @@ impl History {
             language: Arc::clone(&self.language),
             limits_lock_waits: self.limits_lock_waits,
             runs_bare: self.runs_bare,
+            search_path: self.search_path.clone(),
         }
     }
 }

@@ -67,6 +67,12 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// The search_path with which sessions begin, as the settings have it, else the runner's own; empty: nobody says.
+    pub fn search_path(&self) -> &[Ident] {
+        let stated = &self.settings.search_path;
+        if stated.is_empty() { &self.history.search_path } else { stated }
+    }
+
     /// A migration runs what stands in another file.
     pub fn note_read(&self, source: SourceId, migration: usize) {
         let read_by = self.read_by.get_or_init(RwLock::default);

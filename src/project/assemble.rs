@@ -16,7 +16,7 @@ use super::walk::Found;
 use crate::history::{
     AfterEdit, Application, Framework, Late, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile, day_of,
 };
-use crate::operation::{Comment, Node, RubyScript, Script};
+use crate::operation::{Comment, Ident, Node, RubyScript, Script};
 use crate::rails::{self, Language};
 use crate::read::dialect::{Spoken, spoken};
 use crate::read::{each, ruby, sql};
@@ -48,6 +48,8 @@ pub struct DraftHistory {
     pub remarks: Vec<String>,
     /// Files that no transaction takes run outside of one, as what is shipped shows, though the runner has no way to say it.
     pub runs_bare: bool,
+    /// The search_path that the runner gives to its connection; empty: it leaves it alone.
+    pub search_path: Vec<Ident>,
     /// A database that all files are written for, where that is not PostgreSQL.
     pub other_database: Option<&'static str>,
     /// The newest version at the tip of the base.
@@ -84,6 +86,7 @@ pub fn assemble(
         has_down,
         has_gaps,
         runs_bare: false,
+        search_path: found.search_path,
         late,
         after_edit,
         drafts: Vec::with_capacity(entries.len()),
@@ -260,6 +263,7 @@ pub fn at_base(
         has_down: found.has_down,
         has_gaps: false,
         runs_bare: history.runs_bare,
+        search_path: Vec::new(),
         late: history.late,
         after_edit: history.after_edit,
         drafts: Vec::new(),

@@ -32,6 +32,7 @@ pub fn read_dump(path: &Path) -> Result<(History, Sources), Error> {
         complete: true,
         limits_lock_waits: false,
         runs_bare: false,
+        search_path: Vec::new(),
     };
     Ok((history, sources))
 }

@@ -173,6 +173,7 @@ fn finish(draft: DraftHistory, settings: &Settings, lock_wait: Option<lock_waits
         has_down,
         has_gaps,
         runs_bare,
+        search_path,
         late: if_late,
         after_edit,
         drafts,
@@ -222,6 +223,7 @@ fn finish(draft: DraftHistory, settings: &Settings, lock_wait: Option<lock_waits
         language,
         limits_lock_waits,
         runs_bare,
+        search_path,
         root,
         framework,
     });
@@ -277,6 +279,7 @@ fn stdin(text: String, settings: &Settings, project: &mut Project) {
             language: Arc::default(),
             limits_lock_waits: settings.lock_timeout_set == Some(true),
             runs_bare: false,
+            search_path: Vec::new(),
         }),
     }
 }

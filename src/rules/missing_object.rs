@@ -2,10 +2,10 @@
 
 use super::Findings;
 use super::shipped::if_hardly_ran;
-use crate::finding::FAILS;
+use crate::finding::{FAILS, Severity};
 use crate::history::{SinceBase, Step};
 use crate::operation::{Operation, Origin};
-use crate::schema::{Existence, Failure, FailureKind, Relation};
+use crate::schema::{Constraint, Existence, Failure, FailureKind, Relation, Schema};
 
 pub fn check(step: &Step, findings: &mut Findings) {
     report(step, FailureKind::Missing, findings);
@@ -42,6 +42,43 @@ fn made_later(step: &Step, findings: &mut Findings) {
     finding.instead(format!("-- make `{name}` first"));
 }
 
+/// Why something may be there that no statement was seen to make, as the end of a sentence. Who runs migrations before
+/// they are merged has seen that they pass: what is certain is what a statement took away, or what a table lacks of
+/// which all is known.
+fn doubt(step: &Step, failure: &Failure) -> Option<String> {
+    let is_word = || failure.message.starts_with("type ") && failure.message.contains("serial\"");
+    if failure.kind != FailureKind::Missing || failure.because.is_some() || is_word() {
+        return None;
+    }
+    let schema = &step.before.schema;
+    let nothing = || Some("; nothing that is read here makes it".to_owned());
+    let Some((owner, part)) = failure.object.rsplit_once('.') else { return nothing() };
+    let Some(relation) = schema.relations().find(|one| one.name.prints_as(owner)) else { return nothing() };
+    if let Some(now) = older_name(schema, relation, part) {
+        let named =
+            format!("PostgreSQL before 12 named a foreign key after its first column alone: made there, `{now}`");
+        return Some(format!("; {named} has this name"));
+    }
+    let is_known = relation.as_table().is_some_and(|table| table.columns_known)
+        && matches!(relation.existence, Existence::Created { .. });
+    let mut others = schema.relations().filter(|one| one.id != relation.id && one.as_index().is_none());
+    match others.find(|one| one.name.name == relation.name.name) {
+        Some(other) => Some(format!("; where the search_path leads to `{}`, that is what it means", other.name)),
+        None if is_known => None,
+        None => nothing(),
+    }
+}
+
+/// The foreign key over several columns that an older server would have given this name.
+fn older_name(schema: &Schema, relation: &Relation, name: &str) -> Option<String> {
+    let mut keys = schema.constraints_of(relation.id).filter(|row| row.as_foreign().is_some() && row.columns.len() > 1);
+    let was = |row: &&Constraint| {
+        let first = row.columns.first().map(|column| schema.column_name(relation.id, *column));
+        first.is_some_and(|first| name == format!("{}_{}_fkey", relation.name.name.as_str(), first.as_str()))
+    };
+    keys.find(was).map(|row| row.name.to_string())
+}
+
 /// Says that a statement fails, as PostgreSQL will say it, and what makes it so.
 pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
     let Some(failure) = step.applied.failure().filter(|failure| failure.kind == kind) else { return };
@@ -71,6 +108,10 @@ pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
     );
     finding.object(object);
     finding.one_per(FAILS);
+    if let Some(doubt) = doubt(step, failure) {
+        finding.message.push_str(&doubt);
+        finding.severity = finding.severity.min(Severity::Note);
+    }
     // It stops only where that ran.
     if let Some(maker) = maker.filter(|maker| maker.since_base.is_of_base()) {
         if_hardly_ran(finding, maker.hardly_ran.as_ref());

@@ -141,7 +141,7 @@ impl<'a> Replay<'a> {
             apart: None,
             ended: None,
             state: start.state.clone(),
-            session: Session::begin(plan.history.limits_lock_waits, &plan.settings.search_path),
+            session: Session::begin(plan.history.limits_lock_waits, plan.search_path()),
             unit_start: start.unit_start.clone(),
             unit_steps: Vec::new(),
             migration_steps: Vec::new(),
@@ -297,6 +297,9 @@ impl<'a> Replay<'a> {
         let (after, applied) = before.schema.after(operation, &origin);
         if let Some(after) = after {
             self.state.schema = Arc::new(after);
+        }
+        if applied.failure().is_some_and(|failure| !failure.certain) {
+            self.state.edit_schema().expect_made(operation, &origin);
         }
         self.moment.step += 1;
         let certain = self.depth.undecided == 0;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::super::{Past, Plan, State};
 use crate::data::Moment;
+use crate::operation::Origin;
 use crate::schema::Schema;
+use crate::source::Span;
 use crate::version::{Major, Standing};
 
 /// The state of a replay between two migrations, with no transaction open.
@@ -40,6 +42,10 @@ impl Start {
         let mut state = State::new(majors.first().copied().unwrap_or(Major::NEWEST));
         if !plan.history.complete {
             state.edit_schema().expect_unseen();
+        }
+        if let (Some(schema), Some(first)) = (plan.history.search_path.first(), plan.history.migrations.first()) {
+            let at = Origin::at(Span { source: first.source, start: 0, end: 0 });
+            state.edit_schema().expect_schema(schema, &at);
         }
         state.edit_data().state_facts(&plan.settings.facts);
         let start = Start {

@@ -13,6 +13,7 @@ use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over, sort};
 use crate::history::{AfterEdit, AfterFailure, Framework, Late, TransactionUnit};
+use crate::operation::Ident;
 use crate::read::sql::lexer::{Kind, Lexer};
 use settings::Options;
 
@@ -107,7 +108,9 @@ fn list(context: &mut Context<'_>) -> Entries {
     let options = Options::around(context.root, &context.root.join(&layout.root));
     let late = options.out_of_order.then_some(Late::Runs);
     let after_edit = options.takes_edits.then_some(AfterEdit::Nothing);
-    let mut found = Entries { late, after_edit, ..Entries::default() };
+    let first = options.first_schema().filter(|schema| *schema != "public");
+    let search_path = first.map(|schema| vec![Ident::new(schema), Ident::new("public")]).unwrap_or_default();
+    let mut found = Entries { late, after_edit, search_path, ..Entries::default() };
     let mut ignored = BTreeSet::new();
     let mut undo: BTreeMap<Vec<String>, &Found> = BTreeMap::new();
     let mut files = Vec::new();

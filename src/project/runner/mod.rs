@@ -33,6 +33,7 @@ use super::template::Style;
 use super::texts::Texts;
 use super::walk::Found;
 use crate::history::{AfterEdit, AfterFailure, Framework, HardlyRan, Late, Phase, Runner, TransactionUnit};
+use crate::operation::Ident;
 
 /// One runner as plimsoll knows it.
 pub struct Tool {
@@ -201,6 +202,8 @@ pub struct Entries {
     pub other_database: Option<&'static str>,
     /// Values that the runner's own settings give to placeholders.
     pub placeholders: BTreeMap<String, String>,
+    /// The search_path that the runner gives to its connection; empty: it leaves it alone.
+    pub search_path: Vec<Ident>,
 }
 
 /// What entries are made from.

@@ -4,7 +4,8 @@
 use super::Change;
 use super::resolve::Taken;
 use crate::operation::{
-    AlterTable, ConstraintDefinition, ConstraintKind, CreateTable, Name, ObjectKind, Operation, Origin, TableActionKind,
+    AlterTable, ConstraintDefinition, ConstraintKind, CreateTable, Ident, Name, ObjectKind, Operation, Origin,
+    TableActionKind,
 };
 use crate::schema::{Existence, Schema};
 
@@ -25,6 +26,40 @@ impl Schema {
         for (name, taken) in taken_for_granted(operation) {
             // Where it cannot be assumed, applying the statement says why.
             let _ = change.relation(name, taken);
+        }
+    }
+}
+
+impl Schema {
+    /// A schema that is there or that a script makes.
+    pub fn expect_schema(&mut self, name: &Ident, at: &Origin) {
+        self.schemas.insert(name.clone(), Existence::Maybe { by: at.clone() });
+    }
+
+    /// What a statement that failed here, and may pass on a server, would have made there.
+    pub fn expect_made(&mut self, operation: &Operation, at: &Origin) {
+        let made = match operation {
+            Operation::CreateTable(create) => &create.name,
+            Operation::CreateTableAs(create) => &create.name,
+            Operation::CreateView(create) => &create.name,
+            Operation::CreateSequence(create) => &create.name,
+            Operation::AlterTable(alter) => {
+                let table = self.find(&alter.table).filter(|table| table.as_table().is_some());
+                if let Some(id) = table.map(|table| table.id) {
+                    self.edit_table(id, |table| table.columns_known = false);
+                }
+                return;
+            }
+            Operation::CreateFunction(create) => {
+                let place = Change::new(self, at).place_unseen(&create.name);
+                self.gone_functions.remove(&place);
+                return;
+            }
+            _ => return,
+        };
+        if self.find(made).is_none() {
+            let id = Change::new(self, at).assume(made, Taken::Other);
+            self.edit_relation(id, |relation| relation.existence = Existence::Maybe { by: at.clone() });
         }
     }
 }

@@ -129,7 +129,10 @@ impl Change<'_> {
     }
 
     pub(super) fn create_schema(&mut self, create: &CreateSchema) -> Outcome {
-        let known = self.schema.schemas.get(&create.name).map(|existence| existence.origin().clone());
+        let known = self.schema.schemas.get(&create.name);
+        // A runner makes it where it is missing, unless it is told not to: then this does.
+        let known = known.filter(|known| known.is_certain() || create.if_not_exists);
+        let known = known.map(|existence| existence.origin().clone());
         let exists = known.is_some()
             || matches!(create.name.as_str(), "public" | "pg_catalog" | "information_schema")
                 && !self.schema.gone_schemas.contains_key(&create.name);

@@ -19,6 +19,9 @@ pub struct Options {
     pub outside_transaction: bool,
     pub placeholders: BTreeMap<String, String>,
     pub names: FlywayNames,
+    /// The schemas that it manages, and the one of them that stands first in the search_path of its connection.
+    schemas: Vec<String>,
+    default_schema: Option<String>,
     locations: Vec<String>,
     /// Something was set.
     is_set: bool,
@@ -57,6 +60,11 @@ impl Options {
     /// The settings name the folders that are looked into.
     pub fn has_locations(&self) -> bool {
         !self.locations.is_empty()
+    }
+
+    /// The schema that it makes where it is missing, and puts before all others in the search_path.
+    pub fn first_schema(&self) -> Option<&str> {
+        self.default_schema.as_deref().or_else(|| self.schemas.first().map(String::as_str))
     }
 
     /// A folder lies in one of the locations, or holds it: `classpath:db/migration` is in some module's resources.
@@ -102,6 +110,11 @@ impl Options {
             "executeintransaction" => self.outside_transaction = is("false"),
             // What a variable says when the application runs is not known here.
             _ if value.contains("${") => return,
+            "schemas" => {
+                self.schemas =
+                    value.split(',').map(str::trim).filter(|one| !one.is_empty()).map(str::to_owned).collect();
+            }
+            "defaultschema" if !value.trim().is_empty() => self.default_schema = Some(value.trim().to_owned()),
             "locations" => self.locations = value.split(',').map(location).filter(|one| !one.is_empty()).collect(),
             "sqlmigrationprefix" => self.names.begin(FlywayKind::Versioned, value),
             "undosqlmigrationprefix" => self.names.begin(FlywayKind::Undo, value),
@@ -259,6 +272,11 @@ mod tests {
         assert_eq!(set.names.parse("M1_2-a.sql"), Some((FlywayKind::Versioned, "1_2", "a")));
         let set = read("flyway.conf", "flyway.locations=classpath:db/{vendor}, filesystem:./sql/**\n");
         assert!(set.is_location("x/db/postgresql") && set.is_location("sql") && !set.is_location("mysql"));
+        let set = read("application.properties", "spring.flyway.schemas=shop, public\n");
+        assert_eq!(set.first_schema(), Some("shop"));
+        let set = read("application.yml", "spring:\n  flyway:\n    schemas: [a, b]\n    default-schema: b\n");
+        assert_eq!(set.first_schema(), Some("b"));
+        assert_eq!(read("flyway.conf", "flyway.schemas=${SCHEMA}").first_schema(), None);
         assert_eq!(read("flyway.conf", "flyway.sqlMigrationPrefix=${P}").names, FlywayNames::default());
     }
 }
