@@ -1,6 +1,7 @@
 //! From a project to its report: replays each history on each group of majors, asks the rules, gathers what they say.
 
 mod ahead;
+mod bare;
 mod changes;
 pub mod dump;
 mod edited;
@@ -231,7 +232,8 @@ fn judged(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
     told_inside(&mut findings, &|rule| page(rule).map_or(&[][..], |page| &page.tells));
     let findings = gather(findings, &|rule| page(rule).is_some_and(|page| page.gathers));
     let line = |span: Span| format!("line {}", project.sources.start(span).line);
-    let findings = one_per_concern(findings, &|rule| page(rule)?.concern, &line);
+    let mut findings = one_per_concern(findings, &|rule| page(rule)?.concern, &line);
+    bare::speak_as_they_do(project, &mut findings);
     let mut facts = settings.facts.clone();
     facts.extend(told.all().flat_map(|(_, directives)| directives.facts.iter().cloned()));
     let mut report = Report {

@@ -12,7 +12,7 @@ use crate::history::{Framework, History, Unnamed};
 use crate::operation::{Ident, ObjectKind, Operation, Statement, TableActionKind};
 
 /// Files and bytes that are looked through.
-const MOST_FILES: usize = 5_000;
+const MOST_FILES: usize = 4_000;
 const MOST_BYTES: usize = 24 << 20;
 /// Asked of git at once: all are found early as a rule.
 const AT_ONCE: usize = 400;

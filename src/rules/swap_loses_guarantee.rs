@@ -3,7 +3,8 @@
 
 use super::swap_leftovers::{begin, definition, is_written_out, swaps};
 use super::{Findings, say};
-use crate::data::{Lost, Swap};
+use crate::data::{Lost, Swap, SwapForm};
+use crate::finding::Severity;
 use crate::history::Whole;
 use crate::operation::Ident;
 use crate::schema::{ConstraintRow, IndexKey, Schema};
@@ -22,6 +23,12 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
         };
         let message = format!("`{replacement}` takes the place of `{name}` without {}{more}", words(first, &name));
         let Some(finding) = begin(whole, swap, message, findings) else { continue };
+        // Another table with rows of its own, behind a view that has the name: nobody said that it is the same.
+        let fills = whole.after.data.fills_of(swap.replacement);
+        let is_copy = !swap.copies.is_empty() || fills.iter().any(|fill| fill.source == swap.original);
+        if swap.form == SwapForm::View && !is_copy {
+            finding.severity = finding.severity.min(Severity::Note);
+        }
         let original = swap.before.relation(swap.original).existence.origin().span;
         let all: Vec<String> = lost.iter().map(|lost| words(lost, &name)).collect();
         let lacks = if rest.is_empty() { String::new() } else { format!(": {}", all.join("; ")) };
