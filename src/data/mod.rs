@@ -63,7 +63,7 @@ pub struct Data {
     triggers_made: OrdMap<TriggerId, Moment>,
     /// The first rows that a migration itself wrote.
     first_rows: OrdMap<RelationId, Moment>,
-    /// Tables whose first rows are literal ones of the release that made them.
+    /// Tables of this history whose first rows are literal ones of a migration.
     seeded: OrdSet<RelationId>,
     fills: OrdMap<RelationId, Arc<Vec<Fill>>>,
     /// Since when inserts into the first reach the second.
@@ -167,8 +167,7 @@ impl Data {
             }
             (WriteKind::Insert, Rows::Values { .. }) => {
                 let is_first = !self.first_rows.contains_key(&target) && !self.fills.contains_key(&target);
-                let is_young = self.made.get(&target).is_some_and(|made| made.release == at.moment.release);
-                if is_first && is_young && !at.in_loop && at.job.is_none() {
+                if is_first && self.made.contains_key(&target) && !at.in_loop && at.job.is_none() {
                     self.seeded.insert(target);
                 }
                 self.note_rows(target, at);
@@ -292,8 +291,8 @@ impl Data {
             || self.feeds_into(schema, table).next().is_some()
     }
 
-    /// Whoever made it wrote its first rows out: what it holds are settings, or kinds of something. No trigger and no
-    /// other table has filled it since.
+    /// A migration wrote its first rows out: what it holds are settings, or kinds of something. No trigger and no other
+    /// table has filled it.
     pub fn is_seeded(&self, schema: &Schema, table: RelationId) -> bool {
         self.seeded.contains(&table)
             && !self.fills.contains_key(&table)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::Findings;
 use super::in_use::{found, is_costly, is_in_use};
-use super::nature::was_made_with_its_rows;
+use super::nature::holds_written_rows;
 use super::validation::own_migration;
 use super::weight::{gone_below, is_needed_below, is_small_by_nature, later, on_purpose, rests_on, size};
 use crate::finding::Severity;
@@ -279,7 +279,7 @@ fn takes_long(step: &Step, major: Major) -> bool {
     let is_slow = |relation: RelationId| {
         is_costly(step, relation)
             && !is_small_by_nature(step, relation)
-            && !was_made_with_its_rows(&step.context, step.before, relation)
+            && !holds_written_rows(&step.context, step.before, relation)
     };
     let felt = |name: &Name| schema.find(name).is_some_and(|one| is_slow(one.id));
     let is_long = |operation: &Operation| match operation {

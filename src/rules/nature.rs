@@ -31,8 +31,8 @@ fn is_said_to_be_large(context: &Context, schema: &Schema, table: RelationId) ->
     context.settings.large_tables.iter().any(|name| schema.find(name).is_some_and(|large| large.id == table))
 }
 
-/// Whoever made it wrote its first rows out, and few keys refer to it: what it holds are settings, or kinds of something.
-pub fn was_made_with_its_rows(context: &Context, state: &State, table: RelationId) -> bool {
+/// A migration wrote its first rows out, and few keys refer to it: what it holds are settings, or kinds of something.
+pub fn holds_written_rows(context: &Context, state: &State, table: RelationId) -> bool {
     /// What more keys than these refer to is what a project is about, though its first row was there from the beginning.
     const OF_A_KIND: usize = 4;
     let found = state.schema.get_relation(table).and_then(Relation::as_table);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::nature::{has_keys_alone, keeps_rows_briefly, was_made_with_its_rows};
+use super::nature::{has_keys_alone, holds_written_rows, keeps_rows_briefly};
 use super::say;
 use crate::finding::{Finding, Severity};
 use crate::history::{Context, HeldLock, State, Step};
@@ -90,10 +90,12 @@ pub fn size(step: &Step, finding: &mut Finding, relation: RelationId) {
         return;
     }
     young(step, finding, relation);
-    if was_made_with_its_rows(&step.context, state, relation) {
+    if holds_written_rows(&step.context, state, relation) {
         finding.severity = finding.severity.min(Severity::Note);
         let table = say::name(&state.schema, relation);
-        finding.message.push_str(&format!("; `{table}` was made with its rows, as tables of kinds or settings are"));
+        finding
+            .message
+            .push_str(&format!("; migrations write out what `{table}` holds, as they do of kinds and settings"));
         return;
     }
     if let Some(column) = keeps_rows_briefly(&state.schema, relation) {

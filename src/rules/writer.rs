@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::constraint_before_backfill::required;
+use super::nature::holds_written_rows;
 use super::{Findings, say};
+use crate::finding::Severity;
 use crate::history::{Passed, Whole};
 use crate::operation::{Ident, TriggerTiming};
 use crate::schema::{Column, Relation, RelationId, Schema};
@@ -61,6 +63,13 @@ fn report(whole: &Whole, step: &Passed, table: RelationId, columns: &[&Column], 
         say::list(&names)
     );
     let finding = findings.report(&step.origin, step.operation.word(), step.certain, message);
+    // Operators and migrations write such a table, and no code that runs.
+    if holds_written_rows(&whole.context, whole.after, table) {
+        finding.severity = finding.severity.min(Severity::Note);
+        finding
+            .message
+            .push_str(&format!("; migrations write out what `{name}` holds, as they do of kinds and settings"));
+    }
     finding.one_per(format!("{name} {}", names.join(" ")));
     let relation = &schema.relation(table).name;
     finding.object(relation);
