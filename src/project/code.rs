@@ -26,7 +26,6 @@ const WITNESSES: usize = 12;
 /// Folders that hold no code that runs beside the migrations.
 const NO_CODE: &[&str] = &[
     "test",
-    "tests",
     "__tests__",
     "spec",
     "specs",
@@ -153,7 +152,7 @@ fn seen<'a>(git: &Git<'_>, commit: &str, roots: &[String], names: Vec<&'a Ident>
         for text in git.contents(some).ok()? {
             let text = text?;
             bytes += text.len();
-            if text.len() <= LONGEST && !text.contains(&0) {
+            if text.len() <= LONGEST && !text.contains(&0) && !is_dump(&text) {
                 seen.extend(search.find_overlapping_iter(&text).map(|found| forms[found.pattern().as_usize()].1));
             }
         }
@@ -188,11 +187,21 @@ fn is_code(path: &str) -> bool {
     let name = parts.pop().unwrap_or_default();
     let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     let is_test = [".test.", ".spec.", "_test.", "_spec."].iter().any(|part| name.contains(part));
-    let is_dump = matches!(name, "structure.sql" | "schema.sql" | "dump.sql" | "package-lock.json");
-    !is_test
-        && !is_dump
-        && !NO_CODE_ENDINGS.contains(&ending)
-        && !parts.iter().any(|part| NO_CODE.contains(part) || part.starts_with('.'))
+    let is_made = matches!(name, "structure.sql" | "schema.sql" | "package-lock.json");
+    let holds_none = |part: &&str| NO_CODE.contains(part) || part.starts_with('.') || is_of_tests(part);
+    !is_test && !is_made && !NO_CODE_ENDINGS.contains(&ending) && !parts.iter().any(holds_none)
+}
+
+/// `tests`, `integrationtests`, `test_data`.
+fn is_of_tests(folder: &str) -> bool {
+    let whole = folder.ends_with("tests") && !folder.ends_with("contests");
+    whole || ["test_", "test-"].iter().any(|begin| folder.starts_with(begin)) || folder.ends_with("_test")
+}
+
+/// As pg_dump writes them, under whatever name.
+fn is_dump(text: &[u8]) -> bool {
+    let head = &text[..text.len().min(200)];
+    String::from_utf8_lossy(head).contains("PostgreSQL database dump")
 }
 
 #[cfg(test)]
@@ -217,5 +226,7 @@ mod tests {
         for path in ["docs/orders.md", "db/structure.sql", "app/orders_test.go", "tests/orders.py", ".github/ci.yml"] {
             assert!(!is_code(path), "{path}");
         }
+        assert!(!is_code("internal/integrationtests/seed.go") && is_code("app/contests/latest.go"));
+        assert!(is_dump(b"--\n-- PostgreSQL database dump\n--\n") && !is_dump(b"SELECT 1"));
     }
 }
