@@ -5,7 +5,7 @@ use crate::data::{Demand, Stricter};
 use crate::finding::Severity;
 use crate::history::{Passed, Whole};
 use crate::operation::Ident;
-use crate::schema::{RelationId, Schema};
+use crate::schema::{Relation, RelationId, Schema};
 use crate::source::Span;
 
 /// Judged when the migration is over: a file may loosen first what its trigger then spares, and most runners make it
@@ -67,6 +67,24 @@ impl<'a> Group<'a> {
         self.all.iter().filter_map(of).collect()
     }
 
+    /// Only NULLs are refused, and the source gives each of the columns a value since it was made: what leaves it out has
+    /// one.
+    fn has_defaults(&self, schema: &Schema) -> bool {
+        let source = schema.get_relation(self.all[0].feed.source).and_then(Relation::as_table);
+        let has_one = |from: &Ident| {
+            let column = source.and_then(|table| table.column(from));
+            column.is_some_and(|column| {
+                let made = column.existence.origin().span;
+                column.default.as_ref().is_some_and(|one| !one.tree.is_null_constant() && made.contains(one.span))
+            })
+        };
+        let all = self.all.iter().map(|one| match &one.demand {
+            Demand::NotNull { from: Some(from), .. } => has_one(from),
+            _ => false,
+        });
+        all.into_iter().all(|holds| holds)
+    }
+
     /// The columns of the source that they come from, each once.
     fn sources(&self) -> Vec<&'a Ident> {
         let mut found: Vec<&Ident> = Vec::new();
@@ -93,7 +111,7 @@ fn report(whole: &Whole, group: &Group, findings: &mut Findings) {
     };
     let message = format!("writes to `{source}`{which} fail: its trigger writes `{table}`, where {demand}");
     let finding = findings.report(&step.origin, step.operation.word(), step.certain && stricter.certain, message);
-    if meets_new_rows_alone(whole, stricter) {
+    if meets_new_rows_alone(whole, stricter) || group.has_defaults(schema) {
         finding.severity = finding.severity.min(Severity::Note);
     }
     let root = say::name(schema, schema.partition_root(stricter.table));
