@@ -12,10 +12,10 @@ use crate::history::{Event, Framework, History, Late, Migration, Plan, SinceBase
 use crate::project::Project;
 use crate::read::on_deep_stack;
 use crate::rules::alike::renamed_indexes;
-use crate::rules::shipped::{deleted, renumbered};
+use crate::rules::shipped::{Gone, deleted, renumbered};
 use crate::schema::difference::{Change, ChangeKind, Shared};
 use crate::settings::Settings;
-use crate::source::{Sources, Span};
+use crate::source::{SourceId, Sources, Span};
 
 /// Edited migrations of which each is replayed for itself; what is left then is told of the next.
 const MOST_EDITED: usize = 6;
@@ -44,6 +44,7 @@ pub(super) fn check(
             continue;
         }
         let ships = Ships {
+            beside: project.base.as_ref().map_or(&[][..], |base| &base.beside),
             history,
             index,
             settings,
@@ -80,6 +81,8 @@ struct Ships<'a> {
     settings: &'a Settings,
     sources: &'a Sources,
     severities: [Severity; 2],
+    /// Other files of SQL that the change adds or edits.
+    beside: &'a [SourceId],
     /// Tables that statements of the shipped texts, and of the new ones, touch in a way that is not known.
     unread: OnceLock<[BTreeSet<String>; 2]>,
     /// What the dump of the base, where there is one, lets databases differ in.
@@ -219,14 +222,38 @@ impl Ships<'_> {
             return None;
         }
         let framework = self.history.framework;
-        deleted(
-            &places,
-            &changes,
+        let taken_over = if self.are_oldest(gone) { self.taken_over(&changes) } else { None };
+        let gone = Gone {
+            places: &places,
             framework,
-            self.history.hardly_ran(gone),
-            self.history.kept_dump.as_deref(),
-            self.severities[1],
-        )
+            hardly_ran: self.history.hardly_ran(gone),
+            kept_dump: self.history.kept_dump.as_deref(),
+            taken_over,
+        };
+        deleted(&gone, &changes, self.severities[1])
+    }
+
+    /// None that stays is older.
+    fn are_oldest(&self, gone: &[usize]) -> bool {
+        let kept = self.numbers(|one| !matches!(one.since_base, SinceBase::Deleted | SinceBase::Added));
+        gone.last().is_some_and(|last| kept.first().is_none_or(|first| last < first))
+    }
+
+    /// The file beside the migrations in which all that databases keep stands now.
+    fn taken_over(&self, changes: &[Change]) -> Option<(&str, Span)> {
+        // The others have names that PostgreSQL may have made.
+        let named = |change: &&Change| matches!(change.object, "table" | "type" | "column" | "view" | "function");
+        let kept = changes.iter().filter(|change| change.kind == ChangeKind::Extra);
+        let names: Vec<&str> = kept.filter(named).map(|change| own_name(&change.name)).collect();
+        let is_kept = changes.iter().all(|change| change.kind != ChangeKind::Missing || !named(&change));
+        let holds = |source: &&SourceId| {
+            let text = &self.sources.get(**source).text;
+            let is_letter = |one: char| one.is_alphanumeric() || one == '_';
+            let words: BTreeSet<&str> = text.split(|one: char| !is_letter(one)).collect();
+            names.iter().all(|name| words.contains(name))
+        };
+        let found = self.beside.iter().find(holds).filter(|_| is_kept && !names.is_empty())?;
+        Some((self.sources.path(*found), self.sources.line(*found, 1)))
     }
 
     /// Those that fail where they have run already, or change the schema once more.
@@ -283,6 +310,12 @@ impl Ships<'_> {
         let last = now.lines().count().max(1) as u32;
         self.sources.line(migration.source, line.min(last))
     }
+}
+
+/// The last part of a name, without its arguments and quotes.
+fn own_name(name: &str) -> &str {
+    let name = name.split('(').next().unwrap_or(name);
+    name.rsplit('.').next().unwrap_or(name).trim_matches('"')
 }
 
 /// What brings the one schema to the other, where that is certain.

@@ -60,6 +60,8 @@ pub struct Base {
     pub commit: String,
     pub edited: Vec<Edited>,
     pub deleted: Vec<Deleted>,
+    /// Other files of SQL that the work tree adds or edits, where it lacks shipped ones.
+    pub beside: Vec<SourceId>,
 }
 
 /// A shipped file whose text the work tree changes.

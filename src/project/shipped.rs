@@ -1,5 +1,6 @@
 //! What a base revision ships, and how the migrations of the work tree stand to it.
 
+mod beside;
 mod files;
 mod since;
 
@@ -28,13 +29,18 @@ pub fn since(
 ) -> Result<Base, Error> {
     let commit = git.base(revision)?;
     let shipped = Files::read(histories, git, &commit.commit)?;
-    let mut base = Base { revision: commit.revision, commit: commit.commit, edited: Vec::new(), deleted: Vec::new() };
+    let (edited, deleted, beside) = (Vec::new(), Vec::new(), Vec::new());
+    let mut base = Base { revision: commit.revision, commit: commit.commit, edited, deleted, beside };
     let short = base.commit.get(..12).unwrap_or(&base.commit).to_owned();
     let mut gone: BTreeMap<String, SourceId> = BTreeMap::new();
     for (path, text) in shipped.deleted() {
         let before = sources.add(path.as_str(), text);
         gone.insert(path.clone(), before);
         base.deleted.push(Deleted { path, before });
+    }
+    if !base.deleted.is_empty() {
+        let texts = beside::texts(git, &base.commit, |path| shipped.is_known(path))?;
+        base.beside = texts.into_iter().map(|(path, text)| sources.add(path.as_str(), text)).collect();
     }
     let tip = git.known(revision)?;
     let newer = if tip == base.commit { Vec::new() } else { Files::newer(histories, git, &tip, &shipped)? };

@@ -11,7 +11,9 @@ use crate::finding::Severity;
 use crate::history::{Course, Passed, SinceBase, Whole};
 use crate::operation::{Operation, Origin};
 use crate::schema::difference::{Aspect, Change, ChangeKind, Shared};
-use crate::schema::{ColumnId, ConstraintId, Failure, Function, RelationId, RelationKind, Schema};
+use crate::schema::{
+    ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, Function, RelationId, RelationKind, Schema,
+};
 use crate::source::Span;
 
 pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
@@ -31,9 +33,10 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
         changes.retain(|change| left.iter().any(|one| one.name == change.name && one.object == change.object));
     }
     let wider = |change: &Change| matches!(&change.aspect, Aspect::Type { now, then } if is_wider(now, then));
-    let only_wider = changes.iter().all(wider);
-    if !only_wider {
-        changes.retain(|change| !wider(change));
+    let is_harmless = |change: &Change| wider(change) || is_of_key(whole, change);
+    let only_harmless = changes.iter().all(is_harmless);
+    if !only_harmless {
+        changes.retain(|change| !is_harmless(change));
     }
     let Some(first) = changes.first() else { return };
     let empty = empty_down(whole.context.migration);
@@ -60,8 +63,8 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
         finding.because(made.span, format!("`{}` comes from here", say::short(&first.name)));
     }
     // Nobody forgot a part of it; or it is not theirs to mend, and nothing of theirs is lost.
-    // And a wider type takes all that is written.
-    if empty.is_some() || spared.is_empty() && (is_copied(whole) || only_wider) {
+    // And a wider type takes all that is written, and what was a key's column holds no NULL.
+    if empty.is_some() || spared.is_empty() && (is_copied(whole) || only_harmless) {
         finding.severity = finding.severity.min(Severity::Note);
     }
     finding.instead = way_out(whole, !spared.is_empty(), &changed);
@@ -73,6 +76,21 @@ fn left_out(whole: &Whole, before: &Schema, end: &Schema) -> Vec<Change> {
     let is_news = |change: &Change| is_told(whole, change, end) && !is_edited_text(whole, before, change);
     let changes = changes.into_iter().filter(is_news).collect();
     renamed_indexes(without_own_sequences(changes, end, before), end, before)
+}
+
+/// A NOT NULL that stays of a primary key which the up made: no row had a NULL there, nor was one written meanwhile.
+fn is_of_key(whole: &Whole, change: &Change) -> bool {
+    let (before, after) = (&whole.before.schema, &whole.after.schema);
+    let Some((table, name)) = change.name.rsplit_once('.') else { return false };
+    if !matches!(change.aspect, Aspect::NotNull { now: true }) {
+        return false;
+    }
+    let Some(relation) = after.relations().find(|one| one.name.prints_as(table)) else { return false };
+    let is_new_key = |row: &&Constraint| {
+        matches!(row.kind, ConstraintRow::Primary { .. }) && before.get_constraint(row.id).is_none()
+    };
+    let is_it = |column: &ColumnId| printed(&after.column_name(relation.id, *column)) == name;
+    after.constraints_of(relation.id).filter(is_new_key).any(|row| row.columns.iter().any(is_it))
 }
 
 /// What stood before comes from the shipped text of a file that this change edits: its new text may be what the down brings.

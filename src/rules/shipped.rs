@@ -149,16 +149,23 @@ fn agrees_with_dump(finding: &mut Finding, dump: &str) {
     ));
 }
 
+/// Shipped migrations that the work tree lacks.
+#[derive(Debug)]
+pub struct Gone<'a> {
+    pub places: &'a [(MigrationRef, Span)],
+    pub framework: Framework,
+    /// Why hardly a database has run any of them.
+    pub hardly_ran: Option<&'a HardlyRan>,
+    /// New databases are made from this dump, which the change leaves as it was.
+    pub kept_dump: Option<&'a str>,
+    /// The change writes all that they made into a file of its own.
+    pub taken_over: Option<(&'a str, Span)>,
+}
+
 /// `shipped-migration-deleted`: one finding for all that a history lost.
-pub fn deleted(
-    gone: &[(MigrationRef, Span)],
-    changes: &[Change],
-    framework: Framework,
-    hardly_ran: Option<&HardlyRan>,
-    kept_dump: Option<&str>,
-    severity: Severity,
-) -> Option<Finding> {
-    let ((at, place), rest) = gone.split_first()?;
+pub fn deleted(gone: &Gone<'_>, changes: &[Change], severity: Severity) -> Option<Finding> {
+    let Gone { places, framework, hardly_ran, kept_dump, taken_over } = *gone;
+    let ((at, place), rest) = places.split_first()?;
     let (gone, it) = match rest.len() {
         0 => (" is gone".to_owned(), "it"),
         1 => (" and one more are gone".to_owned(), "them"),
@@ -182,6 +189,16 @@ pub fn deleted(
         false => way_out(&format!("{bring}; what is not wanted of {it}, take back in a new migration"), &left),
     });
     if_only_names(&mut finding, changes);
+    if let Some((path, file)) = taken_over {
+        finding.message.push_str(&format!(
+            "; all of it stands in `{path}`, which this change writes: new databases begin with that"
+        ));
+        finding.because(file, "what they made stands here");
+        finding.severity = finding.severity.min(Severity::Note);
+        finding.instead(
+            "-- nothing where all databases have run them; otherwise say which release must be installed first",
+        );
+    }
     if_hardly_ran(&mut finding, hardly_ran);
     if let Some(dump) = kept_dump {
         agrees_with_dump(&mut finding, dump);

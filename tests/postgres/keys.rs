@@ -248,3 +248,24 @@ fn proves_primary_key_builds_index_under_the_name_of_the_old_key() {
         "orders_pkey PRIMARY KEY (number)",
     );
 }
+
+/// What `rollback-not-inverse` says of a key that goes again, and `missing-object` of the name of one over two columns.
+#[test]
+fn proves_rollback_not_inverse_of_keys() {
+    let Some(server) = Server::get() else { return };
+    let database = server.database();
+    database
+        .run_script(
+            "CREATE TABLE codes (code text, part int);
+             ALTER TABLE codes ADD PRIMARY KEY (code);
+             ALTER TABLE codes DROP CONSTRAINT codes_pkey;
+             CREATE TABLE hosts (name text, part int, PRIMARY KEY (name, part));
+             ALTER TABLE codes ADD FOREIGN KEY (code, part) REFERENCES hosts (name, part);",
+        )
+        .expect("keys come and go");
+    let column = "SELECT attnotnull::text FROM pg_attribute WHERE attrelid = 'codes'::regclass AND attname = 'code'";
+    assert_eq!(database.strings(column), ["true"], "the NOT NULL of the key stays");
+    let name = "SELECT conname FROM pg_constraint WHERE conrelid = 'codes'::regclass AND contype = 'f'";
+    let made = if server.major() >= 12 { "codes_code_part_fkey" } else { "codes_code_fkey" };
+    assert_eq!(database.strings(name), [made]);
+}

@@ -129,6 +129,11 @@ impl Files {
         }
     }
 
+    /// A migration of the base or of the work tree.
+    pub fn is_known(&self, path: &str) -> bool {
+        self.files.contains_key(path) || self.present.contains_key(path)
+    }
+
     /// Where a file of the work tree lay.
     pub fn path_at_base<'a>(&'a self, path: &'a str) -> &'a str {
         if self.files.contains_key(path) {
