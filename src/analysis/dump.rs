@@ -9,7 +9,7 @@ use crate::operation::Origin;
 use crate::project::Project;
 use crate::read::{on_deep_stack, side_by_side};
 use crate::rules::{Rule, dump_differs};
-use crate::schema::difference::{Change, ChangeKind, Shared};
+use crate::schema::difference::{Aspect, Change, ChangeKind, Shared};
 use crate::schema::{ConstraintRow, Relation, Schema, Table, Told};
 use crate::settings::Settings;
 use crate::version::Major;
@@ -172,7 +172,10 @@ impl Mended {
     /// The dump has it as they make it. That both lack something says nothing: older migrations may be gone.
     fn holds(&self, change: &Change) -> bool {
         let is_it = |one: &Change| one.object == change.object && one.name == change.name;
-        change.kind != ChangeKind::Extra && !self.left.iter().any(is_it)
+        // Rails before 4.2 made this of what makes no limit now: databases have what they were given then.
+        let is_old_limit =
+            matches!(change.aspect, Aspect::Type { .. }) && change.text.contains("character varying(255)");
+        change.kind != ChangeKind::Extra && !is_old_limit && !self.left.iter().any(is_it)
     }
 }
 

@@ -111,7 +111,7 @@ impl Ships<'_> {
             self.by_dump.get_or_init(|| self.changes_by_dump(&new));
             let all = self.differences(&shipped, &new);
             found.extend(self.edited((&edited, &gone, &fresh), (&shipped, &new), &all));
-            found.extend(self.deleted(&edited, &gone, &new, all));
+            found.extend(self.deleted((&edited, &gone), (&shipped, &new), all));
         }
         found.extend(self.alike(&self.numbers(is(SinceBase::Reformatted)), true));
         found.extend(self.renumbered(&self.numbers(is(SinceBase::Renumbered))));
@@ -205,7 +205,12 @@ impl Ships<'_> {
         (behind.since_base == SinceBase::Shipped).then_some(edited + 1)
     }
 
-    fn deleted(&self, edited: &[usize], gone: &[usize], new: &State, all: Vec<Change>) -> Option<Finding> {
+    fn deleted(
+        &self,
+        (edited, gone): (&[usize], &[usize]),
+        (before, new): (&State, &State),
+        all: Vec<Change>,
+    ) -> Option<Finding> {
         if gone.is_empty() || all.is_empty() {
             return None;
         }
@@ -228,6 +233,7 @@ impl Ships<'_> {
             framework,
             hardly_ran: self.history.hardly_ran(gone),
             kept_dump: self.history.kept_dump.as_deref(),
+            there: Some(&before.schema),
             taken_over,
         };
         deleted(&gone, &changes, self.severities[1])

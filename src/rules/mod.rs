@@ -47,6 +47,7 @@ mod gone;
 mod guard_never_matches;
 mod half_done;
 mod identifier_too_long;
+mod in_order;
 mod in_use;
 mod index_not_concurrent;
 mod index_overlap;

@@ -2,9 +2,11 @@
 
 use super::alike::Renamed;
 use super::back::is_wider;
+use super::in_order::{Stuck, in_order};
 use super::{bare, say};
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{AfterEdit, Framework, HardlyRan};
+use crate::schema::Schema;
 use crate::schema::difference::{Aspect, Change, ChangeKind, statements};
 use crate::source::Span;
 
@@ -38,6 +40,8 @@ pub struct Edit<'a> {
     pub hardly_ran: Option<&'a HardlyRan>,
     /// New databases are made from this dump, which the change leaves as it was.
     pub kept_dump: Option<&'a str>,
+    /// What databases have that ran it, where something is to be said of that.
+    pub there: Option<&'a Schema>,
 }
 
 /// `shipped-migration-edited`: `None` where nobody notices.
@@ -98,9 +102,9 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
     finding.if_certain(edit.certain || of_runner.is_some());
     finding.instead(match (edit.only_format, of_runner.is_some() || all.is_empty()) {
         (true, _) => "-- bring back the shipped text: what differs does nothing".to_owned(),
-        (_, true) => way_out("-- bring back the shipped text, and say the rest in a new migration", &all),
+        (_, true) => way_out("-- bring back the shipped text, and say the rest in a new migration", &all, edit.there),
         // A shipped text that failed where rows stood in its way is better mended than brought back.
-        (_, false) => converge(&all, edit.dropped, edit.renames),
+        (_, false) => converge(&all, edit.dropped, edit.renames, edit.there),
     });
     if !all.is_empty() && of_runner.is_none() && all.iter().all(is_wider_there) {
         // Whatever is written to the others is taken there too.
@@ -158,13 +162,15 @@ pub struct Gone<'a> {
     pub hardly_ran: Option<&'a HardlyRan>,
     /// New databases are made from this dump, which the change leaves as it was.
     pub kept_dump: Option<&'a str>,
+    /// What databases have that ran them.
+    pub there: Option<&'a Schema>,
     /// The change writes all that they made into a file of its own.
     pub taken_over: Option<(&'a str, Span)>,
 }
 
 /// `shipped-migration-deleted`: one finding for all that a history lost.
 pub fn deleted(gone: &Gone<'_>, changes: &[Change], severity: Severity) -> Option<Finding> {
-    let Gone { places, framework, hardly_ran, kept_dump, taken_over } = *gone;
+    let Gone { places, framework, hardly_ran, kept_dump, there, taken_over } = *gone;
     let ((at, place), rest) = places.split_first()?;
     let (gone, it) = match rest.len() {
         0 => (" is gone".to_owned(), "it"),
@@ -186,7 +192,7 @@ pub fn deleted(gone: &Gone<'_>, changes: &[Change], severity: Severity) -> Optio
     let bring = format!("-- bring {file} back as shipped");
     finding.instead(match left.is_empty() {
         true => bring,
-        false => way_out(&format!("{bring}; what is not wanted of {it}, take back in a new migration"), &left),
+        false => way_out(&format!("{bring}; what is not wanted of {it}, take back in a new migration"), &left, there),
     });
     if_only_names(&mut finding, changes);
     if let Some((path, file)) = taken_over {
@@ -244,7 +250,7 @@ fn is_wider_there(change: &Change) -> bool {
 }
 
 /// What makes databases of both texts alike, as far as that is worth it.
-fn converge(changes: &[Change], dropped: &[String], renames: &[Renamed]) -> String {
+fn converge(changes: &[Change], dropped: &[String], renames: &[Renamed], there: Option<&Schema>) -> String {
     let is_of = |change: &Change, table: &String| {
         let own = change.name.strip_prefix(table.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         let on = |sql: &str| {
@@ -273,7 +279,9 @@ fn converge(changes: &[Change], dropped: &[String], renames: &[Renamed]) -> Stri
         } else {
             parts.push(words);
         }
-        parts.push(way_out("", &told).trim_start().to_owned());
+        // What is renamed first has other names then.
+        let there = there.filter(|_| renames.is_empty());
+        parts.push(way_out("", &told, there).trim_start().to_owned());
     }
     for change in changes.iter().filter(|change| is_wider_there(change)) {
         parts.push(format!(
@@ -290,10 +298,20 @@ fn converge(changes: &[Change], dropped: &[String], renames: &[Renamed]) -> Stri
     parts.join("\n")
 }
 
-fn way_out(words: &str, changes: &[Change]) -> String {
+/// What stands in the way is for a person to see.
+fn refused(Stuck { sql, why }: &Stuck) -> String {
+    format!("\n-- not as it stands: `{}`, {why}", sql.trim_end_matches(';'))
+}
+
+fn way_out(words: &str, changes: &[Change], there: Option<&Schema>) -> String {
     let statements = statements(changes);
+    let (statements, stuck) = match there {
+        Some(there) => in_order(statements, there),
+        None => (statements, Vec::new()),
+    };
+    let refused: String = stuck.iter().map(refused).collect();
     if statements.is_empty() {
-        return words.to_owned();
+        return format!("{words}{refused}");
     }
     let alone = statements.len() > 1 && statements.iter().any(|sql| sql.contains(" INDEX CONCURRENTLY "));
     let alone = if alone {
@@ -301,7 +319,7 @@ fn way_out(words: &str, changes: &[Change]) -> String {
     } else {
         ""
     };
-    format!("{words}{alone}\n{}", statements.join("\n"))
+    format!("{words}{alone}\n{}{refused}", statements.join("\n"))
 }
 
 /// What a database has that must not be there, lacks, or has in another form.

@@ -94,6 +94,7 @@ impl Ships<'_> {
             kept_dump,
             dropped: &dropped,
             renames: &renames,
+            there: stops.is_empty().then_some(&*before.schema),
             ..self.edit_of(number)
         };
         shipped::edited(&edit, self.severities[0])
@@ -117,6 +118,7 @@ impl Ships<'_> {
             left_to_readers: false,
             hardly_ran: self.history.migrations[number].hardly_ran.as_ref(),
             kept_dump: None,
+            there: None,
         }
     }
 }
