@@ -8,7 +8,9 @@ use super::{
     Column, ColumnId, Constraint, ConstraintRow, Function, IdentityKind, Index, IndexKey, Relation, RelationId, Schema,
     Sequence, Table, TableKind, Trigger, Type, TypeKind, View,
 };
-use crate::operation::{Ident, Persistence, RoutineKind, TriggerEvents, TriggerState, TriggerTiming, quoted};
+use crate::operation::{
+    Expr, Expression, Ident, Persistence, RoutineKind, TriggerEvents, TriggerState, TriggerTiming, quoted,
+};
 
 /// CREATE TABLE with its columns and the checks that are valid at once; `None` for a foreign table, whose server is
 /// not known.
@@ -54,6 +56,17 @@ pub fn late_checks(schema: &Schema, table: RelationId) -> Vec<String> {
     late.map(|check| add_constraint(schema, check, false)).collect()
 }
 
+/// A default as it prints now: it holds on to its sequence, whatever that was called when the default was made.
+pub fn default_text(schema: &Schema, column: &Column, default: &Expression) -> String {
+    let sequence = column.sequence.and_then(|id| schema.get_relation(id));
+    let is_bare = matches!(&default.tree, Expr::Call { function, .. } if function.name == "nextval");
+    let is_renamed = |sequence: &&Relation| is_bare && !default.text.contains(sequence.name.name.as_str());
+    match sequence.filter(is_renamed) {
+        Some(sequence) => format!("nextval({}::regclass)", quoted(&sequence.name.to_string())),
+        None => default.text.to_string(),
+    }
+}
+
 /// A column as CREATE TABLE and ADD COLUMN take it.
 pub fn column(schema: &Schema, table: RelationId, column: &Column) -> String {
     let data_type = column.data_type.as_ref().map(|one| type_name(schema, one));
@@ -68,7 +81,7 @@ pub fn column(schema: &Schema, table: RelationId, column: &Column) -> String {
     } else if let Some(kind) = column.identity {
         text.push_str(&format!(" {}", identity(schema, column, kind)));
     } else if let Some(default) = &column.default {
-        text.push_str(&format!(" DEFAULT {}", default.text));
+        text.push_str(&format!(" DEFAULT {}", default_text(schema, column, default)));
     }
     let named = schema.constraints_of(table).find(|constraint| {
         matches!(constraint.kind, ConstraintRow::NotNull) && constraint.columns.as_slice() == [column.id]

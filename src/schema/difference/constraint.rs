@@ -7,7 +7,7 @@ use super::same::{same, same_index};
 use super::{Aspect, Comparison, Guard, Repair, Shared, Stage, Unused};
 use crate::operation::{Ident, QualifiedName};
 use crate::schema::definition::{constraint as definition, index_body};
-use crate::schema::{Constraint, ConstraintId, ConstraintRow, Existence, RelationId, Schema};
+use crate::schema::{Constraint, ConstraintId, ConstraintRow, Existence, ForeignRow, RelationId, Schema};
 use crate::version::Major;
 
 impl<'a> Comparison<'a> {
@@ -66,7 +66,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Comes with a parent's and goes with it.
-    fn is_part(row: &Constraint) -> bool {
+    pub(super) fn is_part(row: &Constraint) -> bool {
         row.parent.is_some() || row.inherited > 0 && !row.local
     }
 
@@ -101,7 +101,14 @@ impl<'a> Comparison<'a> {
         };
         let repair = Repair::new(stage, format!("ALTER TABLE {now} DROP CONSTRAINT {}", row.name));
         let repair = repair.when(Guard::constraint(&now, &row.name, true));
-        self.extra("constraint", format!("{now}.{}", row.name), &row.existence, vec![repair]);
+        let mut repairs = match row.kind {
+            ConstraintRow::Primary { index } | ConstraintRow::Unique { index } => {
+                self.around_key(row.table, index, &repair)
+            }
+            _ => Vec::new(),
+        };
+        repairs.push(repair);
+        self.extra("constraint", format!("{now}.{}", row.name), &row.existence, repairs);
     }
 
     /// A key between two tables that both go: the older one is dropped last, and refers to the younger.
@@ -128,7 +135,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// Statements that add a constraint to a table in use.
-    fn make_constraint(&self, row: &Constraint, name: &QualifiedName) -> Vec<Repair> {
+    pub(super) fn make_constraint(&self, row: &Constraint, name: &QualifiedName) -> Vec<Repair> {
         let absent = Guard::constraint(name, &row.name, false);
         let partitioned = self.to.get_relation(row.table).is_some_and(|table| table.is_partitioned());
         let add = |definition: &str| format!("ALTER TABLE {name} ADD CONSTRAINT {} {definition}", row.name);
@@ -222,15 +229,25 @@ impl<'a> Comparison<'a> {
                 }
                 _ => self.make_constraint(other, &name),
             };
+            if self.refers_elsewhere(row, other) {
+                let drop = format!("ALTER TABLE {} DROP CONSTRAINT {}", self.name_now(row.table), row.name);
+                let there = Guard::constraint(&self.name_now(row.table), &row.name, true);
+                repairs.insert(0, Repair::new(Stage::DropForeignKey, drop).when(there));
+            }
             // Dropped and added in one statement: no write comes between.
             let drop = format!("ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {}, ADD CONSTRAINT", other.name);
             let add = format!("ALTER TABLE {name} ADD CONSTRAINT");
-            for repair in repairs.iter_mut().filter(|repair| repair.sql.starts_with(&add)) {
+            let apart = repairs.first().is_some_and(|first| first.stage == Stage::DropForeignKey);
+            for repair in repairs.iter_mut().filter(|repair| !apart && repair.sql.starts_with(&add)) {
                 repair.sql = repair.sql.replacen(&add, &drop, 1);
                 if let Unused::Plain(plain) = &mut repair.unused {
                     *plain = plain.replacen(&add, &drop, 1);
                 }
                 repair.guards.clear();
+            }
+            if let ConstraintRow::Primary { index } | ConstraintRow::Unique { index } = row.kind {
+                let cause = Repair::new(Stage::AddKey, "").when(Guard::constraint(&name, &row.name, true));
+                repairs.extend(self.around_key(row.table, index, &cause));
             }
             let text = format!("is {} rather than {}", definition(self.from, row), definition(self.to, other));
             self.differs("constraint", full, text, both, repairs);
@@ -249,8 +266,17 @@ impl<'a> Comparison<'a> {
         }
     }
 
+    /// What the key relies on may be in the way of others until the key is gone.
+    fn refers_elsewhere(&self, row: &Constraint, other: &Constraint) -> bool {
+        let (Some(one), Some(two)) = (row.as_foreign(), other.as_foreign()) else { return false };
+        let names = |schema: &Schema, key: &ForeignRow| -> Vec<Ident> {
+            key.referenced_columns.iter().map(|column| schema.column_name(key.references, *column)).collect()
+        };
+        self.pairs.to(one.references) != Some(two.references) || names(self.from, one) != names(self.to, two)
+    }
+
     /// The same but for its name, and whether it was validated.
-    fn alike(&self, row: &Constraint, other: &Constraint) -> bool {
+    pub(super) fn alike(&self, row: &Constraint, other: &Constraint) -> bool {
         if row.deferrable != other.deferrable
             || row.initially_deferred != other.initially_deferred
             || row.enforced != other.enforced
@@ -262,7 +288,7 @@ impl<'a> Comparison<'a> {
         };
         let renamed = || {
             // Columns follow their numbers where one was renamed.
-            row.id == other.id && row.table == other.table && row.columns == other.columns
+            is_shared(self.shared, row.id.0) && row.id == other.id && row.columns == other.columns
         };
         match (&row.kind, &other.kind) {
             (ConstraintRow::Check { expression: one }, ConstraintRow::Check { expression: other_one }) => {

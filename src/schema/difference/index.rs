@@ -1,6 +1,7 @@
 //! Indexes that belong to no constraint.
 
 use super::constraint::clear;
+use super::pairs::is_shared;
 use super::same::same_index;
 use super::{Aspect, Comparison, Guard, Repair, Sides, Stage, Unused};
 use crate::schema::definition::index_body;
@@ -55,7 +56,9 @@ impl<'a> Comparison<'a> {
             let plain = Unused::Plain(format!("DROP INDEX {name}"));
             Repair::new(stage, format!("DROP INDEX CONCURRENTLY IF EXISTS {name}")).alone().unused(plain)
         };
-        self.extra("index", name.to_string(), &relation.existence, vec![repair]);
+        let mut repairs = self.around_key(index.table, relation.id, &repair);
+        repairs.push(repair);
+        self.extra("index", name.to_string(), &relation.existence, repairs);
     }
 
     fn missing_index(&mut self, relation: &Relation, index: &Index) {
@@ -71,7 +74,11 @@ impl<'a> Comparison<'a> {
     }
 
     fn make_index(&self, relation: &Relation, index: &Index) -> Vec<Repair> {
-        let partitioned = self.to.get_relation(index.table).is_some_and(Relation::is_partitioned);
+        let table = self.to.get_relation(index.table);
+        if let Some(view) = table.filter(|table| table.as_view().is_some()) {
+            return self.index_of_view(view, relation, index).into_iter().collect();
+        }
+        let partitioned = table.is_some_and(Relation::is_partitioned);
         if partitioned {
             let sql = statement::create_index(self.to, relation, index, IndexForm::Only);
             let sql = sql.map(|sql| if index.valid { sql.replacen(" ON ONLY ", " ON ", 1) } else { sql });
@@ -97,7 +104,8 @@ impl<'a> Comparison<'a> {
         let both = (&relation.existence, &other.existence);
         let name = other.name.to_string();
         let body = |schema, index| index_body(schema, index, "");
-        let renamed_columns = relation.id == other.id
+        let renamed_columns = is_shared(self.shared, relation.id.0)
+            && relation.id == other.id
             && index.parts.len() == then.parts.len()
             && index.unique == then.unique
             && format!("{:?}", index.parts) == format!("{:?}", then.parts);
@@ -107,7 +115,9 @@ impl<'a> Comparison<'a> {
             let drop = if partitioned { "DROP INDEX IF EXISTS" } else { "DROP INDEX CONCURRENTLY IF EXISTS" };
             let drop = Repair::new(Stage::DropIndex, format!("{drop} {}", relation.name));
             let drop = drop.unused(Unused::Plain(format!("DROP INDEX {}", relation.name)));
-            repairs.push(if partitioned { drop } else { drop.alone() });
+            let drop = if partitioned { drop } else { drop.alone() };
+            repairs.extend(self.around_key(index.table, relation.id, &drop));
+            repairs.push(drop);
             repairs.extend(self.make_index(other, then));
             let unique = |index: &Index| if index.unique { "UNIQUE " } else { "" };
             let (now, wanted) = (body(self.from, index), body(self.to, then));

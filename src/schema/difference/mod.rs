@@ -4,6 +4,7 @@
 
 mod column;
 mod constraint;
+mod dependent;
 mod index;
 mod pairs;
 mod repair;
@@ -26,6 +27,7 @@ use imbl::OrdMap;
 use super::kept::{Kept, apart};
 use super::{Constraint, Existence, Function, Relation, RelationId, Schema, Table, Trigger, Type};
 use crate::operation::{Origin, QualifiedName, TypeName};
+use dependent::Places;
 use pairs::Pairs;
 use sides::Sides;
 
@@ -162,19 +164,32 @@ pub fn statements(changes: &[Change]) -> Vec<String> {
 
 /// The same, plain for changes of a table that nobody can have written to: no row is in the way, and nobody waits.
 pub fn statements_where(changes: &[Change], is_unused: impl Fn(&Change) -> bool) -> Vec<String> {
-    let mut told: Vec<(Stage, String)> = Vec::new();
+    let mut told: Vec<((Stage, u32), String)> = Vec::new();
     for change in changes {
         let is_dropped = change.repairs.iter().any(|one| one.stage == Stage::DropIndex);
         let may_stand = change.kind == ChangeKind::Differs && !is_dropped;
         let clears = |one: &&Repair| one.guards.iter().any(|guard| matches!(guard, Guard::InvalidIndex { .. }));
         let needed = change.repairs.iter().filter(|one| may_stand || !clears(one));
         let unused = is_unused(change);
-        told.extend(needed.filter_map(|repair| Some((repair.stage, text(repair, unused)?))));
+        told.extend(needed.filter_map(|repair| Some(((repair.stage, repair.place), text(repair, unused)?))));
+        told.extend(without_statement(change).map(|words| ((Stage::AlterTable, 0), format!("-- {words}"))));
     }
     // A stable sort: within a stage they stay as they were found.
-    told.sort_by_key(|(stage, _)| *stage);
+    told.sort_by_key(|(place, _)| *place);
     let mut seen = BTreeSet::new();
     told.into_iter().map(|(_, text)| text).filter(|text| seen.insert(text.clone())).collect()
+}
+
+/// What no statement of ours can say of a type or a routine.
+fn without_statement(change: &Change) -> Option<String> {
+    if !change.repairs.is_empty() {
+        return None;
+    }
+    match (change.object, change.kind) {
+        ("type", ChangeKind::Differs) => Some(format!("`{}` {}", change.name, change.text)),
+        ("type" | "function", ChangeKind::Missing) => Some(format!("make the {} `{}`", change.object, change.name)),
+        _ => None,
+    }
 }
 
 /// What a reader is told to run; `None` where there is no need to.
@@ -202,7 +217,7 @@ fn on_rows(sql: &str) -> String {
 
 fn in_order(mut repairs: Vec<&Repair>) -> Vec<&Repair> {
     // A stable sort: within a stage they stay as they were found.
-    repairs.sort_by_key(|repair| repair.stage);
+    repairs.sort_by_key(|repair| (repair.stage, repair.place));
     let mut seen = BTreeSet::new();
     repairs.retain(|repair| seen.insert(repair.sql.as_str()));
     repairs
@@ -219,6 +234,8 @@ struct Comparison<'a> {
     routines: Sides<'a, Function>,
     own_types: Sides<'a, Type>,
     pairs: Pairs<'a>,
+    places_now: Places,
+    places_then: Places,
     changes: Vec<Change>,
 }
 
@@ -235,6 +252,8 @@ impl<'a> Comparison<'a> {
             trigger_rows: Sides::new(&from.triggers, &to.triggers, shared),
             routines: Sides::new(&from.functions, &to.functions, shared),
             own_types: Sides::new(&from.types, &to.types, shared),
+            places_now: Places::default(),
+            places_then: Places::default(),
             changes: Vec::new(),
         }
     }

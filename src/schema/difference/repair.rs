@@ -6,6 +6,8 @@ use crate::operation::{Ident, QualifiedName, quoted};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Repair {
     pub stage: Stage,
+    /// Within the stage: smaller ones first.
+    pub place: u32,
     pub sql: String,
     /// All must hold in the catalog, else the statement has nothing to do.
     pub guards: Vec<Guard>,
@@ -32,10 +34,14 @@ pub enum Unused {
 pub enum Stage {
     FinishDetach,
     DropTrigger,
+    /// It takes or returns rows of something that may go.
+    DropReader,
     DropView,
     DropForeignKey,
     DropConstraint,
     DropIndex,
+    /// A function that comes again with another result.
+    DropReplaced,
     Detach,
     /// What a partition had from its parent and keeps.
     DropKept,
@@ -44,12 +50,6 @@ pub enum Stage {
     Rename,
     DropTable,
     DropColumn,
-    /// Before the functions that it is made of.
-    DropAggregate,
-    DropRoutine,
-    DropSequence,
-    DropType,
-    DropSchema,
     CreateSchema,
     CreateType,
     CreateSequence,
@@ -65,9 +65,19 @@ pub enum Stage {
     AttachIndex,
     AddForeignKey,
     Validate,
+    /// Once no key asks for it any more.
+    DropNotNull,
     CreateView,
+    /// It takes or returns rows of something that is made above.
+    CreateReader,
     CreateTrigger,
     AlterTable,
+    /// Once nothing calls it, takes values of it or is made of it any more. An aggregate before its functions.
+    DropAggregate,
+    DropRoutine,
+    DropSequence,
+    DropType,
+    DropSchema,
 }
 
 /// A condition on the catalog.
@@ -101,6 +111,7 @@ impl Repair {
     pub fn new(stage: Stage, sql: impl Into<String>) -> Repair {
         Repair {
             stage,
+            place: 0,
             sql: sql.into(),
             guards: Vec::new(),
             alone: false,
@@ -108,6 +119,12 @@ impl Repair {
             unused: Unused::Same,
             words: None,
         }
+    }
+
+    #[must_use]
+    pub fn at(mut self, place: u32) -> Repair {
+        self.place = place;
+        self
     }
 
     #[must_use]

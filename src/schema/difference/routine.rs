@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use super::pairs::is_shared;
 use super::same::same_text;
 use super::{Comparison, Guard, Repair, Stage};
-use crate::operation::{ArgumentMode, RoutineKind, quoted};
+use crate::operation::{ArgumentMode, Ident, Name, RoutineKind, quoted};
 use crate::read::sql::same_tokens;
 use crate::schema::definition::{arguments, owner};
 use crate::schema::statement;
-use crate::schema::{Existence, Function, Relation, RelationKind, Sequence, Type, TypeKind};
+use crate::schema::{
+    ColumnId, Existence, Function, Relation, RelationId, RelationKind, Schema, Sequence, Type, TypeKind,
+};
 
 impl<'a> Comparison<'a> {
     pub(super) fn functions(&mut self) {
@@ -18,10 +20,7 @@ impl<'a> Comparison<'a> {
         let mut taken = BTreeSet::new();
         for function in sides.from {
             let same = to.get_function(function.id).filter(|_| is_shared(self.shared, function.id.0));
-            let by_name = || {
-                let mut others = to.functions().filter(|one| one.name == function.name);
-                others.find(|one| types(one) == types(function))
-            };
+            let by_name = || self.same_function(function);
             match same.or_else(by_name).filter(|found| !taken.contains(&found.id)) {
                 Some(found) => {
                     taken.insert(found.id);
@@ -34,7 +33,7 @@ impl<'a> Comparison<'a> {
             if matches!(function.existence, Existence::Assumed { .. }) {
                 continue;
             }
-            let made = statement::create_function(function, true).map(|sql| Repair::new(Stage::CreateRoutine, sql));
+            let made = self.make_function(function);
             self.missing("function", signature(function), &function.existence, made.into_iter().collect());
         }
     }
@@ -53,9 +52,23 @@ impl<'a> Comparison<'a> {
             _ => signature(function),
         };
         let sql = format!("DROP {kind} IF EXISTS {own}");
-        let is_aggregate = function.kind == RoutineKind::Aggregate;
-        let stage = if is_aggregate { Stage::DropAggregate } else { Stage::DropRoutine };
+        let stage = match function.kind {
+            RoutineKind::Aggregate => Stage::DropAggregate,
+            _ if has_rows(self.from, function, None) => Stage::DropReader,
+            _ => Stage::DropRoutine,
+        };
         self.extra("function", signature(function), &function.existence, vec![Repair::new(stage, sql)]);
+    }
+
+    pub(super) fn make_function(&self, function: &Function) -> Option<Repair> {
+        let stage = if has_rows(self.to, function, None) { Stage::CreateReader } else { Stage::CreateRoutine };
+        Some(Repair::new(stage, statement::create_function(function, true)?))
+    }
+
+    pub(super) fn same_function(&self, function: &Function) -> Option<&'a Function> {
+        let to = self.to;
+        let mut others = to.functions().filter(|one| one.name == function.name);
+        others.find(|one| types(one) == types(function))
     }
 
     fn function(&mut self, function: &Function, other: &Function) {
@@ -75,8 +88,15 @@ impl<'a> Comparison<'a> {
         }
         if now != then && !same_body(&now, &then) && !same_words(function, other) {
             let both = (&function.existence, &other.existence);
-            let repair = Repair::new(Stage::CreateRoutine, then);
-            self.differs("function", signature(other), "does something else", both, vec![repair]);
+            let mut repairs = vec![Repair::new(Stage::CreateRoutine, then)];
+            let names = |one: &Function| one.arguments.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+            if !same_text(&function.returns, &other.returns) || names(function) != names(other) {
+                // CREATE OR REPLACE refuses another result, and other names for what it takes.
+                let drop = format!("DROP ROUTINE IF EXISTS {}", signature(function));
+                repairs.extend(self.around_defaults(function));
+                repairs.push(Repair::new(Stage::DropReplaced, drop).at(1));
+            }
+            self.differs("function", signature(other), "does something else", both, repairs);
         }
     }
 
@@ -111,7 +131,9 @@ impl<'a> Comparison<'a> {
         }
         let kind = if matches!(one.kind, TypeKind::Domain(_)) { "DOMAIN" } else { "TYPE" };
         let sql = format!("DROP {kind} IF EXISTS {}", one.name);
-        self.extra("type", one.name.to_string(), &one.existence, vec![Repair::new(Stage::DropType, sql)]);
+        // One is made of others that were there before.
+        let drop = Repair::new(Stage::DropType, sql).at(u32::MAX - one.id.0);
+        self.extra("type", one.name.to_string(), &one.existence, vec![drop]);
     }
 
     fn type_of(&mut self, one: &Type, other: &Type) {
@@ -146,7 +168,7 @@ impl<'a> Comparison<'a> {
                     && one.name == other.name
                     && !same_text(&now.join(";"), &then.join(";"))
                 {
-                    self.differs("type", name, "is another type", both, Vec::new());
+                    self.differs("type", name, "is another type, and none turns into another", both, Vec::new());
                 }
             }
         }
@@ -185,12 +207,7 @@ impl<'a> Comparison<'a> {
         if matches!(relation.existence, Existence::Assumed { .. }) {
             return;
         }
-        let goes = sequence.owned_by.is_some_and(|(table, column)| {
-            let then = self.pairs.to(table).and_then(|id| self.to.get_relation(id)).and_then(Relation::as_table);
-            let name = self.from.column_name(table, column);
-            then.is_none_or(|table| table.column(&name).is_none())
-        });
-        if goes {
+        if sequence.owned_by.is_some_and(|(table, column)| self.goes(table, column)) {
             return;
         }
         let sql = format!("DROP SEQUENCE IF EXISTS {}", relation.name);
@@ -198,18 +215,47 @@ impl<'a> Comparison<'a> {
         self.extra("sequence", relation.name.to_string(), &relation.existence, vec![repair]);
     }
 
+    fn goes(&self, table: RelationId, column: ColumnId) -> bool {
+        let then = self.pairs.to(table).and_then(|id| self.to.get_relation(id)).and_then(Relation::as_table);
+        let name = self.from.column_name(table, column);
+        then.is_none_or(|table| table.column(&name).is_none())
+    }
+
     fn sequence(&mut self, relation: &Relation, sequence: &Sequence, other: &Relation, then: &Sequence) {
         self.renamed("sequence", "SEQUENCE", relation, other);
+        let goes_along = sequence.owned_by.is_some_and(|(table, column)| self.goes(table, column));
         let owners = (owner(self.from, sequence), owner(self.to, then));
         let moved = sequence.owned_by.map(|(table, column)| (self.pairs.to(table), column));
         let same_owner = moved == then.owned_by.map(|(table, column)| (Some(table), column));
         if owners.0 != owners.1 && !same_owner {
             let to = owners.1.unwrap_or_else(|| "NONE".to_owned());
-            let repair = Repair::new(Stage::AlterColumn, format!("ALTER SEQUENCE {} OWNED BY {to}", other.name));
+            let owned = |stage, by: &str| Repair::new(stage, format!("ALTER SEQUENCE {} OWNED BY {by}", other.name));
+            let mut repairs = vec![owned(Stage::AlterColumn, &to)];
+            if goes_along {
+                // Else it would go with its owner.
+                let there = Guard::relation(&other.name, true);
+                repairs.insert(0, owned(Stage::MoveAway, "NONE").when(there));
+            }
             let both = (&relation.existence, &other.existence);
-            self.differs("sequence", other.name.to_string(), "has another owner", both, vec![repair]);
+            self.differs("sequence", other.name.to_string(), "has another owner", both, repairs);
         }
     }
+}
+
+/// The rows of a relation, of any or of this one, stand in a function's signature.
+pub(super) fn has_rows(schema: &Schema, function: &Function, of: Option<RelationId>) -> bool {
+    let names = |name: &Name| schema.find(name).is_some_and(|found| of.is_none_or(|of| of == found.id));
+    let result = function.returns.trim_end_matches("[]");
+    let set = result.split_once(' ').filter(|(word, _)| word.eq_ignore_ascii_case("setof"));
+    let result = set.map_or(result, |(_, name)| name.trim());
+    let parts: Vec<Ident> = result.split('.').map(|part| Ident::new(part.trim_matches('"'))).collect();
+    let is_returned = match parts.as_slice() {
+        [name] => names(&Name::bare(name.clone())),
+        [schema, name] => names(&Name { schema: Some(schema.clone()), name: name.clone() }),
+        _ => false,
+    };
+    let mut types = function.arguments.iter().map(|argument| &argument.data_type);
+    is_returned || types.any(|one| !one.built_in && names(&one.name))
 }
 
 /// The types that tell overloads apart.
@@ -219,7 +265,7 @@ fn types(function: &Function) -> Vec<String> {
     given.map(|argument| argument.data_type.to_string().replace("public.", "")).collect()
 }
 
-fn signature(function: &Function) -> String {
+pub(super) fn signature(function: &Function) -> String {
     format!("{}({})", function.name, arguments(&function.arguments))
 }
 

@@ -62,6 +62,7 @@ impl<'a> Comparison<'a> {
             };
             let drop = Repair::new(Stage::DropTable, format!("{detach}DROP TABLE {name}"));
             let drop = drop.when(Guard::relation(&name, true));
+            repairs.extend(self.around(relation.id, None, &drop));
             repairs.push(match table.kind {
                 TableKind::Foreign => drop,
                 _ => drop.loses(Loss::Rows(name)),

@@ -125,3 +125,67 @@ fn a_number_becomes_no_uuid() {
     assert!(told.iter().any(|sql| sql.starts_with("-- `public.p.id`: nothing casts uuid to integer")), "{told:?}");
     assert!(!told.iter().any(|sql| sql.contains("::")), "{told:?}");
 }
+
+/// What stands upon each other in many ways.
+const UPON: &str = "create domain amount as int; create type kind as enum ('a'); \
+    create function grade(value int) returns int language sql immutable as 'select value'; \
+    create table a (id serial primary key, code text unique, worth amount default 1, kind text default 'a', \
+        twice int generated always as (id * 2) stored); \
+    create table b (id int primary key, a_code text references a (code), graded int default grade(1)); \
+    create view first as select id, code, worth, kind from a; create view second as select id, code from first; \
+    create materialized view third as select s.id, b.id as b from second s join b on b.a_code = s.code; \
+    create unique index third_id on third (id); \
+    create function rows_of_second() returns setof second language sql as 'select * from second'; \
+    create function note() returns trigger language plpgsql as 'begin return new; end'; \
+    create trigger note before update of kind on a for each row execute function note();";
+
+/// The statements of both ways run, and end where they are to.
+#[test]
+fn what_stands_upon_each_other_makes_way() {
+    let steps = [
+        "drop materialized view third; drop function rows_of_second(); drop view second, first",
+        "drop trigger note on a; drop function rows_of_second(); drop view first cascade; alter table a drop column kind",
+        "drop function rows_of_second(); drop view first cascade; alter table a alter code type varchar(20); \
+         create view first as select id, code, worth, kind from a",
+        "alter table b drop constraint b_a_code_fkey; alter table a drop constraint a_code_key; \
+         alter table a add constraint a_code_id unique (code, id)",
+        "alter table a drop constraint a_code_key cascade; alter table a add unique (code); \
+         alter table b add constraint b_a_code_fkey foreign key (a_code) references a (code)",
+        "alter table b alter graded drop default; drop function grade(int); \
+         create function grade(value int) returns bigint language sql immutable as 'select value'",
+        "alter table b alter graded drop default; drop function grade(int)",
+        "drop function rows_of_second(); drop view first cascade; alter table a alter worth type int; drop domain amount",
+        "drop trigger note on a; drop function note()",
+        "drop function rows_of_second(); drop view first cascade; alter table a alter kind drop default; \
+         drop trigger note on a; alter table a alter kind type kind using kind::kind; \
+         alter table a alter kind set default 'a'; \
+         create trigger note before update of kind on a for each row execute function note()",
+        "create or replace view second as select id, code, 1 as one from first",
+        "drop materialized view third; create materialized view third as select id, 2 as b from b; \
+         create unique index third_id on third (id)",
+        "alter table b drop constraint b_pkey; alter table b alter id drop not null; alter table b add primary key (a_code)",
+        "alter table a drop twice; alter table a add twice int generated always as (id * 3) stored",
+        "alter table b alter graded drop default; alter table b alter graded set not null; \
+         alter table b alter graded add generated always as identity",
+        "alter table a rename to old; create table a (id int default nextval('a_id_seq') primary key); \
+         alter sequence a_id_seq owned by a.id; drop table old cascade",
+    ];
+    for step in steps {
+        let mut sources = Sources::default();
+        let mut before = Schema::new(Major(17));
+        apply(&mut before, &mut sources, UPON);
+        let mut after = before.clone();
+        apply(&mut after, &mut sources, step);
+        for (way, from, to) in [("forth", &before, &after), ("back", &after, &before)] {
+            for shared in [Shared::Nothing, Shared::Since(&before)] {
+                let told = statements(&from.difference(to, shared));
+                let mut reached = from.clone();
+                // A reader does what is said in words.
+                told.iter().for_each(|text| apply(&mut reached, &mut sources, text));
+                let left = reached.difference(to, Shared::Nothing);
+                let in_words = told.iter().any(|text| text.starts_with("--"));
+                assert!(left.is_empty() || in_words, "{way} {step}:\n{}\n{left:?}", told.join("\n"));
+            }
+        }
+    }
+}

@@ -24,8 +24,8 @@ impl<'a> Comparison<'a> {
         for (relation, then) in sides.to.into_iter().filter_map(view) {
             let assumed = matches!(relation.existence, Existence::Assumed { .. });
             if self.pairs.from(relation.id).is_none() && !assumed {
-                let repair = make(relation, then).when(Guard::relation(&relation.name, false));
-                self.missing("view", relation.name.to_string(), &relation.existence, vec![repair]);
+                let repairs = self.make_view(relation, then);
+                self.missing("view", relation.name.to_string(), &relation.existence, repairs);
             }
         }
     }
@@ -34,18 +34,37 @@ impl<'a> Comparison<'a> {
         if matches!(relation.existence, Existence::Assumed { .. }) {
             return;
         }
-        let repair = drop(&relation.name, view);
-        self.extra("view", relation.name.to_string(), &relation.existence, vec![repair]);
+        let drop = self.drop_view(relation, view);
+        let mut repairs = self.around(relation.id, None, &drop);
+        repairs.push(drop);
+        self.extra("view", relation.name.to_string(), &relation.existence, repairs);
     }
 
     fn view(&mut self, relation: &Relation, now: &View, other: &Relation, then: &View) {
         let words = if then.materialized { "MATERIALIZED VIEW" } else { "VIEW" };
         self.renamed("view", words, relation, other);
         if now.materialized != then.materialized || !self.selects_same(now, then) {
-            let repairs = vec![drop(&relation.name, now), make(other, then).when(Guard::relation(&other.name, false))];
+            let repairs = self.replace_view(relation, now, other, then);
             let both = (&relation.existence, &other.existence);
             self.differs_in(Aspect::Query, "view", other.name.to_string(), "selects something else", both, repairs);
         }
+    }
+
+    /// In place where its columns stay as they are, which keeps its privileges and whoever reads it.
+    fn replace_view(&self, relation: &Relation, now: &View, other: &Relation, then: &View) -> Vec<Repair> {
+        let known = |view: &View| view.columns_known && view.column_types.iter().all(Option::is_some);
+        let is_longer = then.columns.starts_with(&now.columns) && then.column_types.starts_with(&now.column_types);
+        let plain = !now.materialized && !then.materialized;
+        if plain && known(now) && known(then) && is_longer && relation.name == other.name {
+            let make = self.make_view(other, then).into_iter().take(1);
+            let replace = |sql: &str| sql.replacen("CREATE VIEW", "CREATE OR REPLACE VIEW", 1);
+            return make.map(|make| Repair { sql: replace(&make.sql), guards: Vec::new(), ..make }).collect();
+        }
+        let drop = self.drop_view(relation, now);
+        let mut repairs = self.around(relation.id, None, &drop);
+        repairs.push(drop);
+        repairs.extend(self.make_view(other, then));
+        repairs
     }
 
     /// A dump prints a query anew, from its tree: of one from elsewhere only what it reads and gives can be compared.
@@ -79,10 +98,11 @@ impl<'a> Comparison<'a> {
             }
         }
         for trigger in sides.to.into_iter().filter(|trigger| !taken.contains_key(&trigger.id)) {
-            if trigger.parent.is_some() || self.pairs.from(trigger.table).is_none() {
+            let Some(relation) = to.get_relation(trigger.table) else { continue };
+            let is_assumed = matches!(relation.existence, Existence::Assumed { .. });
+            if trigger.parent.is_some() || !is_assumed && self.pairs.from(trigger.table).is_none() {
                 continue;
             }
-            let Some(relation) = to.get_relation(trigger.table) else { continue };
             let guard = Guard::Trigger { table: relation.name.clone(), name: trigger.name.clone(), exists: false };
             let mut repairs =
                 vec![Repair::new(Stage::CreateTrigger, statement::create_trigger(to, trigger)).when(guard)];
@@ -93,7 +113,10 @@ impl<'a> Comparison<'a> {
     }
 
     fn extra_trigger(&mut self, trigger: &Trigger) {
-        if trigger.parent.is_some() || self.is_extra(trigger.table) {
+        // With a table that is there anyway it does not go.
+        let table = self.from.get_relation(trigger.table);
+        let is_assumed = table.is_some_and(|table| matches!(table.existence, Existence::Assumed { .. }));
+        if trigger.parent.is_some() || !is_assumed && self.is_extra(trigger.table) {
             return;
         }
         let now = self.name_now(trigger.table);
@@ -141,13 +164,4 @@ impl<'a> Comparison<'a> {
             self.differs("trigger", name, "fires at other times", both, vec![Repair::new(Stage::AlterTable, sql)]);
         }
     }
-}
-
-fn drop(name: &QualifiedName, view: &View) -> Repair {
-    let words = if view.materialized { "MATERIALIZED VIEW" } else { "VIEW" };
-    Repair::new(Stage::DropView, format!("DROP {words} {name}")).when(Guard::relation(name, true))
-}
-
-fn make(relation: &Relation, view: &View) -> Repair {
-    Repair::new(Stage::CreateView, statement::create_view(relation, view))
 }
