@@ -33,7 +33,6 @@ const APART: &[(&str, &str)] = &[
 
 /// Pairs of rules that tell two faults at one place, sorted, with the two repairs.
 const TWO_FAULTS: &[(&str, &str, &str)] = &[
-    ("backfill-in-schema-transaction", "rename-column", "a transaction for the rows; a release for the code"),
     ("cleanup-cascades", "constraint-before-backfill", "what the deletes take along; that they are not finished"),
     ("column-still-used", "drop-cascade", "the function that names the column; what goes along unnamed"),
     ("constraint-before-backfill", "unbatched-update", "the order of the two statements; the size of one"),
@@ -52,7 +51,6 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("drop-column", "missing-object", "a release for the code; a later statement with the old name"),
     ("drop-column", "mixed-schema-and-data", "a release for the code; a transaction for the rows"),
     ("drop-column", "replica-identity-lost", "a release for the code; another replica identity"),
-    ("drop-column", "serial-or-identity-rewrite", "another column in the same statement"),
     ("drop-column", "trigger-uses-missing-object", "a release for the code; the trigger's function"),
     ("drop-default", "drop-not-null", "another action of the same statement"),
     ("drop-not-null", "rollback-restores-constraint", "code that meets NULL; the way back"),
