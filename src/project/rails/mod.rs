@@ -6,6 +6,7 @@ mod database;
 pub mod dump;
 mod files;
 mod gems;
+mod helpers;
 mod jobs;
 mod language;
 pub mod models;
@@ -145,8 +146,11 @@ pub fn language(history: &DraftHistory, root: &Path, settings: &Settings, source
     let folders: Vec<&str> = folders.iter().map(String::as_str).collect();
     let limits_lock_waits = around.databases.limits_lock_waits(&folders) || language::limits_lock_waits(&app);
     // One that cannot be read has ended the run before.
-    let own = settings.vocabulary_texts.iter().filter_map(|text| vocabulary::read(text).ok());
-    let vocabularies = Vocabularies::shipped(&gems).with(own.collect());
+    let declared: Vec<_> = settings.vocabulary_texts.iter().filter_map(|text| vocabulary::read(text).ok()).collect();
+    let shipped = Vocabularies::shipped(&gems);
+    // What is declared of a class counts, whatever the class itself says.
+    let own = helpers::read(history, &app, &shipped.clone().with(declared.clone()));
+    let vocabularies = shipped.with(own).with(declared);
     let (jobs, loaded) = side_by_side(|| jobs::read(&app, &vocabularies), || files::read(history, root, &app, sources));
     let mut dialect = language::dialect(&app, "", loaded);
     dialect.uuid_keys = around.gems.has("ar-uuid");

@@ -170,7 +170,7 @@ impl Index {
 }
 
 /// Methods that a part of a class's body defines, and whether they are the class's own.
-fn methods_of(node: &Ruby, found: &mut Vec<(Arc<RubyMethod>, bool)>) {
+pub fn methods_of(node: &Ruby, found: &mut Vec<(Arc<RubyMethod>, bool)>) {
     let method_of = |node: &Ruby| match &node.kind {
         RubyKind::Method(method) => Some(method.clone()),
         _ => None,
@@ -191,7 +191,7 @@ fn methods_of(node: &Ruby, found: &mut Vec<(Arc<RubyMethod>, bool)>) {
 }
 
 /// `include A, B` and `extend C` of a class's body.
-pub(super) fn mixins(node: &Ruby) -> Vec<Arc<str>> {
+pub fn mixins(node: &Ruby) -> Vec<Arc<str>> {
     let RubyKind::Call(call) = &node.kind else { return Vec::new() };
     if call.receiver.is_some() || !matches!(&*call.name, "include" | "extend" | "prepend") {
         return Vec::new();
@@ -199,7 +199,8 @@ pub(super) fn mixins(node: &Ruby) -> Vec<Arc<str>> {
     call.arguments.iter().filter_map(constant_path).collect()
 }
 
-pub(super) fn constant_path(node: &Ruby) -> Option<Arc<str>> {
+/// `A::B` as written.
+pub fn constant_path(node: &Ruby) -> Option<Arc<str>> {
     match &node.kind {
         RubyKind::Constant { scope: None, path } => Some(path.clone()),
         _ => None,

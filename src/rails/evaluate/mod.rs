@@ -56,7 +56,8 @@ use object::Thing;
 use record::Recorder;
 use scope::Scopes;
 
-pub use names::camelize;
+pub use file::{constant_path, methods_of, mixins};
+pub use names::{camelize, underscore};
 
 /// Runs one direction of a migration against a world.
 pub fn run(script: &RubyScript, language: &Language, world: &mut dyn World) {

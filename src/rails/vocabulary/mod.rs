@@ -96,13 +96,46 @@ impl Vocabularies {
         self.known.iter().flat_map(|one| one.job_folders.iter().map(String::as_str))
     }
 
+    /// A class or module that one of them is about.
+    pub fn knows(&self, constant: &str) -> bool {
+        let begins = |with: &[String]| with.iter().any(|prefix| constant.starts_with(prefix.as_str()));
+        self.known.iter().any(|one| begins(&one.inherits) || begins(&one.includes))
+    }
+
     pub fn active(&self, script: &RubyScript) -> Active<'_> {
         let known = self.known.iter().zip(&*self.always);
         Active { known: known.filter(|(one, always)| **always || one.is_on(script)).map(|(one, _)| one).collect() }
     }
 }
 
+/// A class or module of the application's own that migrations inherit from or include.
+#[derive(Debug, Default)]
+pub struct OwnBase {
+    pub name: Arc<str>,
+    pub methods: Vec<Arc<RubyMethod>>,
+    /// Behind a class.
+    pub release: Option<Release>,
+    pub ddl_transaction: bool,
+}
+
 impl Vocabulary {
+    pub fn of_base(base: OwnBase) -> Vocabulary {
+        let name = base.name.to_string();
+        Vocabulary {
+            inherits: vec![name.clone()],
+            includes: vec![name.clone()],
+            gems: Vec::new(),
+            releases: base.release.map(|release| (name, release)).into_iter().collect(),
+            lock_timeout: false,
+            ddl_transaction: base.ddl_transaction,
+            helpers: base.methods.into_iter().map(|method| (method.name.clone(), method)).collect(),
+            definitions: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            job_folders: Vec::new(),
+            name: base.name,
+        }
+    }
+
     fn is_always_on(&self, gems: &[String]) -> bool {
         let has_no_sign = self.inherits.is_empty() && self.includes.is_empty() && self.gems.is_empty();
         has_no_sign || self.gems.iter().any(|gem| gems.contains(gem))
