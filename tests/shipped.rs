@@ -50,6 +50,48 @@ fn every_one_of_many_edited_migrations_is_told_of() {
     }
 }
 
+/// What an edited text names otherwise is new in every word that a fault is told by; the trigger itself is not.
+#[test]
+fn what_stands_in_the_shipped_text_too_is_no_part_of_an_edit() {
+    let kept = |table: &str, trigger: &str| {
+        format!(
+            "CREATE TABLE balances (account_id bigint, version int, balance bigint, PRIMARY KEY (account_id, version));
+             {table}
+             CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$
+             DECLARE
+                 earlier bigint;
+             BEGIN
+                 SELECT balance INTO earlier FROM balances
+                 WHERE account_id = NEW.account_id AND version = NEW.sequence - 1;
+                 INSERT INTO balances VALUES (NEW.account_id, NEW.sequence, COALESCE(earlier, 0) + NEW.amount);
+                 RETURN NULL;
+             END $$;
+             {trigger}\n"
+        )
+    };
+    let events = "CREATE TABLE events (account_id bigint, sequence int, amount bigint NOT NULL,
+                  PRIMARY KEY (account_id, sequence));\n";
+    let both = |first: String, text: String| vec![("001_a.sql".to_owned(), first), ("002_b.sql".to_owned(), text)];
+    let all = |text: String| both(events.to_owned(), text);
+    let trigger = "CREATE TRIGGER keep AFTER INSERT ON events FOR EACH ROW EXECUTE FUNCTION keep();";
+    let index = "CREATE INDEX events_amount ON events (amount);";
+    let told = |name: &str, before: String, now: String| {
+        let root = case(name, &all(before), &all(now));
+        ["sync-reads-unfilled-copy", "index-not-concurrent"].map(|rule| said(&root, rule).len())
+    };
+    assert_eq!(told("as-shipped", kept("", trigger), kept(index, trigger)), [0, 1], "the trigger stood there");
+    assert_eq!(told("as-shipped-not", kept(index, ""), kept(index, trigger)), [1, 0], "the edit adds the trigger");
+    let renamed = |text: String| text.replace("balances", "sums").replace("keep", "keep_sums");
+    let shipped = format!("{}{index}\n", kept("", trigger));
+    let now = format!("{}{index}\n", renamed(kept("", trigger)));
+    assert_eq!(told("as-shipped-renamed", shipped, now), [1, 0], "another trigger is new");
+    // Where the source was edited too, it has no rows for who runs either text anew.
+    let wider = events.replace("amount bigint NOT NULL", "amount bigint NOT NULL, note text");
+    let base = both(events.to_owned(), kept("", trigger));
+    let root = case("as-shipped-both", &base, &both(wider, kept(index, trigger)));
+    assert_eq!(said(&root, "sync-reads-unfilled-copy").len(), 0, "neither edit touches the trigger");
+}
+
 #[test]
 fn an_order_that_is_not_tried_is_said_to_be_so() {
     let base: Vec<_> = (1..=80).filter(|number| *number != 5).map(table).collect();

@@ -6,12 +6,13 @@ use std::slice;
 
 use super::Words;
 use super::replays::replay_all;
-use crate::finding::Finding;
+use crate::finding::{FAILS, Finding};
 use crate::history::{History, Migration, Plan, SinceBase, UnreadStep};
 use crate::operation::Script;
 use crate::project::Project;
 use crate::report::merge_majors;
 use crate::settings::Settings;
+use crate::source::Span;
 
 /// What tells two faults of a migration apart, wherever their lines stand.
 type Fault = (usize, &'static str, &'static str, Vec<String>);
@@ -37,6 +38,10 @@ pub(super) fn keep_news(
         });
         let edited = edited(history);
         know_unread(project, index, &edited, unread);
+        findings.retain(|finding| {
+            let number = place(finding).filter(|number| edited.contains(number));
+            !number.is_some_and(|number| stands_as_shipped(project, history, number, finding))
+        });
         let is_of_edit = |finding: &Finding| {
             let has_old_down =
                 |number: usize| history.migrations.get(number).is_some_and(|one| one.shipped_down.is_some());
@@ -61,6 +66,35 @@ fn edited(history: &History) -> BTreeSet<usize> {
         pair[0].judged && pair[0].since_base == SinceBase::Edited && pair[1].since_base == SinceBase::Shipped
     };
     pairs.filter(|(_, pair)| is_edit(pair)).map(|(number, _)| number).collect()
+}
+
+/// What the file as a whole does where it runs again, whatever statement shows it.
+const OF_FILE: [&str; 4] =
+    ["not-rerunnable", "rerun-keeps-invalid", "partial-failure-keeps-constraint", "migration-not-reversible"];
+
+/// The statement stands word for word in the shipped text, and so does all of this file that the finding rests on: it
+/// ran already, and is no part of the edit. That it fails now may come from what the edit took away.
+fn stands_as_shipped(project: &Project, history: &History, edited: usize, finding: &Finding) -> bool {
+    if finding.fault == FAILS || finding.operation.starts_with("down") || OF_FILE.contains(&finding.rule) {
+        return false;
+    }
+    let (now, shipped) = (&history.migrations[edited], &history.migrations[edited + 1]);
+    let words = |span: Span| project.sources.text(span).split_whitespace().collect::<Vec<_>>().join(" ");
+    let spans = |migration: &Migration| {
+        let mut spans = Vec::new();
+        migration.up.nodes.iter().for_each(|node| node.statements(&mut |statement| spans.push(statement.span)));
+        spans
+    };
+    // The innermost: one of a DO block may stay as it was.
+    let here =
+        spans(now).into_iter().filter(|span| span.contains(finding.span)).min_by_key(|span| span.end - span.start);
+    let Some(statement) = here.map(words) else { return false };
+    if !spans(shipped).into_iter().any(|span| words(span) == statement) {
+        return false;
+    }
+    let whole = project.sources.get(shipped.source).text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut grounds = finding.because.iter().filter(|because| because.span.source == now.source);
+    grounds.all(|because| whole.contains(&words(because.span)))
 }
 
 /// What is not understood in both texts is nothing that is judged now.
