@@ -186,6 +186,32 @@ fn what_no_tag_holds_is_not_released_where_releases_have_tags() {
 }
 
 #[test]
+fn a_file_that_comes_back_as_it_was_is_not_new() {
+    for (name, text, is_told) in [("as-it-was", T2, false), ("otherwise", LATER, true)] {
+        let first = [("up", "CREATE TABLE t1 (id bigint);\n"), ("down", "SELECT 1;\n")];
+        let first = first.map(|(way, text)| (format!("000001_t1.{way}.sql"), text.to_owned()));
+        let root = case(&format!("returned-{name}"), &first, &first);
+        let write = |number: u32, text: &str| {
+            let table = format!("{number:06}_t{number}");
+            fs::write(root.join(format!("migrations/{table}.up.sql")), text).unwrap();
+            fs::write(root.join(format!("migrations/{table}.down.sql")), "SELECT 1;\n").unwrap();
+        };
+        for number in 2..=3 {
+            write(number, &T2.replace("t2", &format!("t{number}")));
+        }
+        commit(&root, "2024-01-02T00:00:00Z");
+        for direction in ["up", "down"] {
+            fs::remove_file(root.join(format!("migrations/000002_t2.{direction}.sql"))).unwrap();
+        }
+        commit(&root, "2024-02-02T00:00:00Z");
+        write(2, text);
+        commit(&root, "2024-02-04T00:00:00Z");
+        let said = said_of_last(&root, "migrations", "migration-out-of-order");
+        assert_eq!(said.is_some(), is_told, "{name}: {said:?}");
+    }
+}
+
+#[test]
 fn bringing_back_the_text_of_before_is_no_edit() {
     for (name, mended, is_told) in [("soon", "2024-02-03T00:00:00Z", false), ("late", "2024-03-03T00:00:00Z", true)] {
         let root = case(&format!("restored-{name}"), &[table(1)], &[table(1)]);

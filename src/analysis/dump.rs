@@ -8,6 +8,7 @@ use crate::history::{History, Migration, Plan, SchemaDump, SinceBase, Start, rep
 use crate::operation::Origin;
 use crate::project::Project;
 use crate::read::{on_deep_stack, side_by_side};
+use crate::rules::alike::renamed_indexes;
 use crate::rules::{Rule, dump_differs};
 use crate::schema::difference::{Aspect, Change, ChangeKind, Shared};
 use crate::schema::{ConstraintRow, Relation, Schema, Table, Told};
@@ -94,6 +95,9 @@ pub(super) fn check(project: &Project, plan: &Plan, end: &Start, shown: &Schema,
     let last = plan.history.migrations.iter().rposition(|one| one.judged)?;
     let at = MigrationRef { history: plan.index, migration: last };
     let top = project.sources.line(dump.source, 1);
+    let only_names = renamed_indexes(lacks.clone(), &end.schema, &shown).iter().all(|one| one.aspect == Aspect::Name);
+    // A setting of the application may name them.
+    let severity = if only_names { severity.min(Severity::Note) } else { severity };
     let mut finding = dump_differs::finding(path, top, at, &lacks, &has, severity)?;
     finding.if_certain(certain);
     Some(finding)

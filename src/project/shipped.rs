@@ -7,7 +7,7 @@ mod since;
 use std::collections::{BTreeMap, BTreeSet};
 
 use files::{Change, Files, is_version_of};
-use since::{Young, is_restored};
+use since::{Young, came_back, is_restored};
 
 use super::assemble::{AtBase, Draft, DraftHistory, at_base};
 use super::git::Git;
@@ -72,6 +72,7 @@ pub fn since(
         let mut compared = Compared { history, shipped: &shipped, changes, before: drafts, twins: Vec::new() };
         compared.pair(sources);
         compared.keep_restored(git, &base.commit);
+        compared.keep_returned(git, &base.commit);
         compared.take_gone(&listed);
         compared.mark_young(git, &base.commit);
         newest(history, &newer, git);
@@ -196,6 +197,28 @@ impl Compared<'_> {
             draft.migration.judged = *undo != Change::None;
             false
         });
+    }
+
+    /// A file that was taken away and comes back as it was, before others that are shipped, is no new migration: what ran
+    /// those ran it. Where a runner takes late ones, it runs.
+    fn keep_returned(&mut self, git: &Git<'_>, base: &str) {
+        const MOST: usize = 32;
+        if self.history.late == crate::history::Late::Runs {
+            return;
+        }
+        let is_shipped = |draft: &&Draft| draft.migration.since_base == SinceBase::Same;
+        let Some(last) = self.history.drafts.iter().filter(is_shipped).map(|draft| draft.order).max() else { return };
+        let (changes, shipped) = (&self.changes, self.shipped);
+        let is_late = |draft: &&mut Draft| {
+            draft.migration.since_base == SinceBase::Added && !draft.migration.repeatable && draft.order < last
+        };
+        for draft in self.history.drafts.iter_mut().filter(is_late).take(MOST) {
+            let Some(now) = shipped.bytes_now(&draft.up.path) else { continue };
+            if draft.part.is_none() && came_back(git, base, &draft.up.path, now) {
+                draft.migration.since_base = SinceBase::Same;
+                draft.migration.judged = changes.get(draft.order).is_some_and(|undo| *undo != Change::None);
+            }
+        }
     }
 
     /// Tells apart what hardly a database has run. It is asked where something rests on that.

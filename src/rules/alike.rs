@@ -2,7 +2,7 @@
 
 use super::back::printed;
 use crate::schema::difference::{Aspect, Change, ChangeKind, Repair, Stage, same_index};
-use crate::schema::{Schema, Table};
+use crate::schema::{Index, Schema, Table};
 
 /// One object with its two names.
 #[derive(Debug)]
@@ -76,7 +76,9 @@ pub fn renamed_indexes(changes: Vec<Change>, end: &Schema, before: &Schema) -> V
             let others =
                 changes.iter().enumerate().filter(|(at, one)| is(one, ChangeKind::Missing) && !gone.contains(at));
             others.filter_map(|(at, one)| Some((at, index(before, &one.name)?))).find(|(_, (_, then))| {
-                now.table == then.table && now.valid == then.valid && same_index((end, now), (before, then))
+                let of = |schema: &Schema, index: &Index| schema.get_relation(index.table).map(|one| one.name.clone());
+                let same_table = now.table == then.table || of(end, now) == of(before, then);
+                same_table && now.valid == then.valid && same_index((end, now), (before, then))
             })
         });
         let (Some((from, _)), Some((at, (to, _)))) = (now, then) else {

@@ -2,7 +2,7 @@
 
 use super::used_by_models::is_ignored_by_code;
 use crate::history::{Course, Passed, TransactionUnit, Whole};
-use crate::operation::{Expr, Ident, Operation, Rows, TableActionKind, TypeName, WriteKind};
+use crate::operation::{Expr, Ident, Name, Operation, Rows, TableActionKind, TypeName, WriteKind};
 use crate::schema::difference::{Aspect, Change, ChangeKind};
 use crate::schema::{Column, ColumnId, ConstraintRow, Existence, IndexKey, Relation, RelationId, Schema, Table};
 use crate::source::Span;
@@ -217,8 +217,8 @@ fn is_beyond_history(whole: &Whole, change: &Change) -> bool {
             let all = &whole.context.plan.history.migrations[..whole.context.at.migration];
             all.iter().any(|one| one.dump.is_some())
         }
-        // Made by hand, on some databases: the up drops it where it is, and the down makes it again.
-        (ChangeKind::Extra, ..) => is_dropped_where_it_is(whole, change),
+        // Made by hand, or by what is no migration: the up drops or replaces it, and the down makes it again.
+        (ChangeKind::Extra, ..) => is_from_elsewhere(whole, change),
         // The table comes back empty, and takes all that it took.
         (ChangeKind::Differs, "column", Aspect::Type { now, then })
             if is_wider(now, then) && column_of(&whole.after.schema, &change.name).is_none() =>
@@ -263,24 +263,50 @@ fn is_over_ignored_columns(whole: &Whole, index: &str) -> bool {
     })
 }
 
-/// A statement of the up drops it IF EXISTS: there are databases that have it, and the down is for them.
-fn is_dropped_where_it_is(whole: &Whole, change: &Change) -> bool {
-    let named = |name: &Ident| change.name.rsplit('.').next() == Some(name.to_string().as_str());
+/// A statement of the up drops it, or replaces it and the down does so too: databases have it, from what is no migration.
+fn is_from_elsewhere(whole: &Whole, change: &Change) -> bool {
+    // Of a function without what it takes.
+    let own = change.name.split('(').next().unwrap_or_default();
+    let named = |name: &Ident| own.rsplit('.').next() == Some(name.to_string().as_str());
     whole.steps.iter().any(|step| match &step.operation {
         Operation::AlterTable(alter) => alter.actions.iter().any(|action| match &action.kind {
-            TableActionKind::DropConstraint { name, if_exists: true, .. } => named(name),
-            TableActionKind::DropColumn { column, if_exists: true, .. } => named(column),
+            TableActionKind::DropConstraint { name, .. } => named(name),
+            TableActionKind::DropColumn { column, .. } => named(column),
             _ => false,
         }),
         // The columns, keys and indexes of a table come and go with it.
-        Operation::Drop(drop) if drop.if_exists => drop.targets.iter().any(|target| {
+        Operation::Drop(drop) => drop.targets.iter().any(|target| {
             let table = target.name.name.to_string();
             named(&target.name.name)
                 || change.name.split('.').any(|part| part == table)
                 || whole.down().is_some_and(|course| is_sequence_of(&course.end.schema, &change.name, &table))
         }),
-        _ => false,
+        Operation::CreateTrigger(create) if create.or_replace && is_made_elsewhere(whole, &create.table) => {
+            named(&create.name)
+        }
+        operation => replaced(operation).is_some_and(|name| named(name) && is_replaced_back(whole, name)),
     })
+}
+
+fn is_made_elsewhere(whole: &Whole, table: &Name) -> bool {
+    let found = whole.before.schema.find(table);
+    found.is_none_or(|table| matches!(table.existence, Existence::Assumed { .. }))
+}
+
+/// What CREATE OR REPLACE may find there.
+fn replaced(operation: &Operation) -> Option<&Ident> {
+    match operation {
+        Operation::CreateFunction(create) if create.or_replace => Some(&create.name.name),
+        Operation::CreateTrigger(create) if create.or_replace => Some(&create.name),
+        Operation::CreateView(create) if create.or_replace => Some(&create.name.name),
+        _ => None,
+    }
+}
+
+/// The down puts it back to what it was: it was there.
+fn is_replaced_back(whole: &Whole, name: &Ident) -> bool {
+    let units = whole.down().map(|course| course.units.as_slice()).unwrap_or_default();
+    units.iter().flat_map(|unit| &unit.steps).any(|step| replaced(&step.operation) == Some(name))
 }
 
 /// `t_id_seq`, which came with the table.

@@ -93,6 +93,20 @@ fn untagged(
     (found.len() < paths.len()).then(|| (newest[0].0.clone(), found))
 }
 
+/// The base has no such file, but had it with this text until it was taken away: databases of that time ran it.
+pub fn came_back(git: &Git<'_>, base: &str, path: &str, now: &[u8]) -> bool {
+    const MOST_TEXTS: usize = 8;
+    let line = git.line_of(base, MOST_TEXTS + 1, Some(path));
+    // The newest one took it away.
+    line.iter().skip(1).any(|last| text_at(git, &last.commit, path).is_some_and(|text| text == now))
+}
+
+fn text_at(git: &Git<'_>, commit: &str, path: &str) -> Option<Vec<u8>> {
+    let blob = git.files_at(commit, &[path]).ok()?.remove(path)?;
+    let text = git.contents(&[blob.as_str()]).ok()?.pop()??;
+    Some(super::files::without_returns(text))
+}
+
 /// The text of a path is the one that stood there before the base's, which was a slip: it stood shorter than that, and
 /// not for long.
 pub fn is_restored(git: &Git<'_>, base: &str, path: &str, now: &[u8]) -> bool {
@@ -104,8 +118,6 @@ pub fn is_restored(git: &Git<'_>, base: &str, path: &str, now: &[u8]) -> bool {
     }
     line.iter().zip(line.iter().skip(1)).any(|(next, commit)| {
         let longer = next.time.saturating_sub(commit.time) >= stood;
-        let blob = || git.files_at(&commit.commit, &[path]).ok()?.remove(path);
-        let text = || git.contents(&[blob()?.as_str()]).ok()?.pop()?;
-        longer && text().is_some_and(|text| super::files::without_returns(text) == now)
+        longer && text_at(git, &commit.commit, path).is_some_and(|text| text == now)
     })
 }
