@@ -257,7 +257,7 @@ impl Evaluator<'_> {
     }
 
     /// A column, or the key of an association of that name.
-    fn column(&self, table: &str, name: &str) -> String {
+    pub(super) fn column(&self, table: &str, name: &str) -> String {
         let schema = self.world.schema();
         let found = schema.find_table(&table_name(table)).and_then(|relation| relation.as_table());
         let has = |name: &str| found.is_some_and(|table| table.column(&Ident::new(name)).is_some());
@@ -429,6 +429,11 @@ impl Evaluator<'_> {
         once: bool,
         at: Span,
     ) -> Result<(), Leave> {
+        if let Some(strange) = sets.as_ref().and_then(|sets| self.virtual_attribute(relation, sets)) {
+            let reason = format!("what the model of {} writes for `{strange}` is not known", shown(relation));
+            self.unread_rows(relation, reason, at);
+            return Ok(());
+        }
         let named = sets.and_then(|sets| {
             let one = |(key, value): (Value, Value)| Some((key.name().filter(|key| *key != "**")?.to_owned(), value));
             sets.into_iter().map(one).collect::<Option<Vec<_>>>()

@@ -114,6 +114,9 @@ fn classes_of_the_file_name_their_tables() {
     );
     let found = lines(classes, "Member.first.rename!");
     assert!(found.last().unwrap().starts_with("UPDATE \"users\" SET \"name\" = 'r'"), "{found:?}");
+    // All of the class is seen: it has no attribute but its columns.
+    let found = lines(classes, "Member.create!(name: 'x', password: 'y')");
+    assert!(found[0].contains("(\"name\", \"password\", \"created_at\")"), "{found:?}");
     assert_eq!(lines(classes, "UserRole.delete_all"), ["DELETE FROM \"user_roles\""]);
     assert_eq!(lines(classes, "Person.delete_all"), ["DELETE FROM \"users\""]);
     assert_eq!(lines("", "User.transaction do\n User.delete_all\nend"), ["BEGIN", "DELETE FROM \"users\"", "COMMIT"]);
@@ -128,6 +131,18 @@ fn what_a_model_does_and_is_not_known_is_said() {
         (
             "User.find_each { |u| u.recompute; u.save! }",
             "unread [users] which columns of `users` are written is not known",
+        ),
+        (
+            "User.create!(name: 'x', password: 'y')",
+            "unread [users] what the model of `users` writes for `password` is not known",
+        ),
+        (
+            "User.new(password: 'y').save!",
+            "unread [users] what the model of `users` writes for `password` is not known",
+        ),
+        (
+            "User.first.update!(password: 'y')",
+            "unread [users] what the model of `users` writes for `password` is not known",
         ),
         ("Importer.new(1).run", "unread [*] `Importer.new.run` runs code that is not in this file"),
         ("Importer.run", "unread [*] `Importer.run` runs code that is not in this file"),
