@@ -1,7 +1,7 @@
 //! DROP INDEX, REINDEX, REFRESH, CLUSTER and their kin on what is in use.
 
 use super::in_use::{Altered, because_in_use, found, is_in_use, used};
-use super::weight::{builds_below, goes_with_its_column, held_alone, soften};
+use super::weight::{builds_below, goes_with_its_column, held_alone, locks_alone_below, soften};
 use super::{Findings, column_added, say};
 use crate::finding::Finding;
 use crate::history::Step;
@@ -28,6 +28,10 @@ pub fn drop_index(step: &Step, findings: &mut Findings) {
     let locked = held_alone(step, table).is_some_and(|held| held.work != "drop");
     // The new index is built under this very lock: index-not-concurrent says so.
     if locked || slow.iter().all(|index| goes_with_its_column(step, index)) || builds_below(step, table) {
+        return;
+    }
+    // CONCURRENTLY would spare nobody anything: the same transaction waits for all of them below.
+    if locks_alone_below(step, table) {
         return;
     }
     let name = say::name(schema, table);

@@ -8,7 +8,9 @@ use crate::finding::{Finding, Severity};
 use crate::history::{Context, HeldLock, State, Step};
 use crate::operation::{LockMode, Node, Operation, Statement, TableActionKind, Transaction};
 use crate::schema::{IndexKey, Relation, RelationId, Schema};
+use crate::server::effects;
 use crate::source::Span;
+use crate::version::Major;
 
 /// Tables younger than this are hardly grown: one severity less.
 const YOUNG_DAYS: u32 = 30;
@@ -198,6 +200,22 @@ pub fn goes_with_its_column(step: &Step, index: &Relation) -> bool {
             drop.targets.iter().any(|target| schema.find(&target.name).is_some_and(|one| one.id == table.id))
         }
         _ => false,
+    })
+}
+
+/// An ALTER TABLE below, in the same transaction, waits for everybody on the table anyway.
+pub fn locks_alone_below(step: &Step, table: RelationId) -> bool {
+    const LOOKED_AT: usize = 200;
+    let (schema, facts) = (&step.before.schema, step.session.server_facts());
+    let mut below = later(step).into_iter().take(LOOKED_AT);
+    below.any(|statement| {
+        let Operation::AlterTable(alter) = &statement.operation else { return false };
+        let meant = schema.find(&alter.table).is_some_and(|one| one.id == table);
+        let locks = |major: &Major| {
+            let locks = effects(&statement.operation, schema, *major, &facts).locks;
+            locks.contains(&(table, LockMode::AccessExclusive))
+        };
+        meant && step.context.majors.iter().all(locks)
     })
 }
 
