@@ -304,12 +304,10 @@ impl Change<'_> {
             return false;
         }
         let text = |one: &TypeName| {
-            one.built_in
-                && !one.array
-                && matches!(one.name.name.as_str(), "text" | "character varying" | "character" | "name")
+            one.built_in && matches!(one.name.name.as_str(), "text" | "character varying" | "character" | "name")
         };
-        // Everything is assigned to text.
-        if text(to) {
+        // Everything is assigned to text, and an array's values are to an array of it.
+        if text(to) && (from.array || !to.array) {
             return false;
         }
         if !from.built_in || !to.built_in {
