@@ -268,14 +268,18 @@ fn is_from_elsewhere(whole: &Whole, change: &Change) -> bool {
     // Of a function without what it takes.
     let own = change.name.split('(').next().unwrap_or_default();
     let named = |name: &Ident| own.rsplit('.').next() == Some(name.to_string().as_str());
+    let is_known = |name: &Name| whole.before.schema.find(name).is_some_and(|found| is_made(&found.existence));
     whole.steps.iter().any(|step| match &step.operation {
         Operation::AlterTable(alter) => alter.actions.iter().any(|action| match &action.kind {
             TableActionKind::DropConstraint { name, .. } => named(name),
             TableActionKind::DropColumn { column, .. } => named(column),
             _ => false,
         }),
-        // The columns, keys and indexes of a table come and go with it.
+        // The columns, keys and indexes of a table come and go with it. One that the history made is not from elsewhere.
         Operation::Drop(drop) => drop.targets.iter().any(|target| {
+            if !drop.if_exists && is_known(&target.name) {
+                return false;
+            }
             let table = target.name.name.to_string();
             named(&target.name.name)
                 || change.name.split('.').any(|part| part == table)
@@ -288,9 +292,12 @@ fn is_from_elsewhere(whole: &Whole, change: &Change) -> bool {
     })
 }
 
+fn is_made(existence: &Existence) -> bool {
+    !matches!(existence, Existence::Assumed { .. })
+}
+
 fn is_made_elsewhere(whole: &Whole, table: &Name) -> bool {
-    let found = whole.before.schema.find(table);
-    found.is_none_or(|table| matches!(table.existence, Existence::Assumed { .. }))
+    !whole.before.schema.find(table).is_some_and(|table| is_made(&table.existence))
 }
 
 /// What CREATE OR REPLACE may find there.
