@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::super::assemble::DraftHistory;
 use super::super::text::peek;
-use crate::operation::{Node, Ruby, RubyClass, RubyFile, RubyKind, RubyMethod, walk};
+use crate::operation::{Node, Ruby, RubyClass, RubyFile, RubyKind, RubyMethod};
 use crate::rails::Vocabularies;
 use crate::rails::active_record::Release;
 use crate::rails::evaluate::{constant_path, methods_of, mixins, underscore};
@@ -18,7 +18,7 @@ use crate::source::Sources;
 
 /// More classes are no helpers of migrations.
 const MOST: usize = 64;
-/// What a class is built upon is followed this far.
+/// Modules in modules are followed this far.
 const DEPTH: usize = 4;
 
 /// Those that no vocabulary is about.
@@ -36,7 +36,7 @@ pub fn read(history: &DraftHistory, app: &Path, known: &Vocabularies) -> Vec<Voc
     let folders = folders(app);
     let found = names.into_iter().filter_map(|name| {
         let mut base = OwnBase { name: name.clone(), ddl_transaction: true, ..OwnBase::default() };
-        take(&name, &folders, &mut base, 0).then_some(base)
+        take(&name, &folders, &mut base, &mut BTreeSet::new()).then_some(base)
     });
     found.map(Vocabulary::of_base).collect()
 }
@@ -53,10 +53,10 @@ fn folders(app: &Path) -> Vec<PathBuf> {
     ["lib", "db", "db/migrate"].map(|folder| app.join(folder)).into_iter().chain(inside).collect()
 }
 
-/// Adds what a class or module says; false where it is not found.
-fn take(name: &str, folders: &[PathBuf], base: &mut OwnBase, depth: usize) -> bool {
+/// Adds what a class or module says, and what it is built upon, each once; false where it is not found.
+fn take(name: &str, folders: &[PathBuf], base: &mut OwnBase, seen: &mut BTreeSet<String>) -> bool {
     let path = format!("{}.rb", underscore(name.trim_start_matches("::")));
-    if depth > DEPTH || path.contains("..") {
+    if seen.len() >= MOST || path.contains("..") || !seen.insert(path.clone()) {
         return false;
     }
     let Some(text) = folders.iter().find_map(|folder| peek(&folder.join(&path))) else { return false };
@@ -77,7 +77,7 @@ fn take(name: &str, folders: &[PathBuf], base: &mut OwnBase, depth: usize) -> bo
             methods.into_iter().for_each(|(method, on_class)| keep(method, on_class, base));
             base.ddl_transaction &= !says_bare(node);
             for inner in mixins(node) {
-                take(&inner, folders, base, depth + 1);
+                take(&inner, folders, base, seen);
             }
         }
         let Some(above) = &class.superclass else { continue };
@@ -86,7 +86,7 @@ fn take(name: &str, folders: &[PathBuf], base: &mut OwnBase, depth: usize) -> bo
             Some((rails, version)) if is_of_rails(rails) => {
                 base.release = base.release.or_else(|| Release::parse(version.trim_end_matches(']')));
             }
-            _ => _ = constant_path(above).is_some_and(|name| take(&name, folders, base, depth + 1)),
+            _ => _ = constant_path(above).is_some_and(|name| take(&name, folders, base, seen)),
         }
     }
     true
@@ -105,17 +105,18 @@ fn open<'a>(body: &'a [Ruby], around: &str, name: &str, parts: &mut Vec<&'a Ruby
     }
 }
 
-/// A method that calls the one above it changes a word of Active Record's: that one is known.
 fn keep(method: Arc<RubyMethod>, on_class: bool, base: &mut OwnBase) {
     if &*method.name == "disable_ddl_transaction" {
         base.ddl_transaction &= !method.body.last().is_some_and(|node| node.kind == RubyKind::True);
         return;
     }
-    let mut calls_above = false;
-    walk(&method.body, &mut |node| calls_above |= matches!(node.kind, RubyKind::Super(_)));
-    let is_migration = matches!(&*method.name, "up" | "down" | "change" | "initialize" | "exec_migration" | "migrate");
+    // What Rails calls by itself, and what is asked for names that nobody has.
+    let is_rails = matches!(
+        &*method.name,
+        "up" | "down" | "change" | "initialize" | "exec_migration" | "migrate" | "method_missing"
+    );
     let is_known = base.methods.iter().any(|known| known.name == method.name);
-    if !on_class && !calls_above && !is_migration && !is_known {
+    if !on_class && !is_rails && !is_known {
         base.methods.push(method);
     }
 }
