@@ -81,12 +81,18 @@ pub(super) fn write_script(heading: &Heading<'_>, repairs: &[&Repair], into: &mu
     }
     writeln!(into, "-- Each step looks first whether it is needed: the script may run again, and should where it was")?;
     writeln!(into, "-- ended by a lock_timeout. Run it outside of a transaction, as `psql -f` does.")?;
-    if heading.stuck > 0 {
-        let count = heading.stuck;
+    // What a person must see to is no step.
+    let (steps, told): (Vec<&Repair>, Vec<&Repair>) =
+        repairs.iter().partition(|repair| repair.words.is_none() || repair.loses.is_some());
+    let count = heading.stuck + told.len();
+    if count > 0 {
         writeln!(
             into,
             "-- Differences that no statement takes back (PostgreSQL removes no label of an enum): {count}."
         )?;
+    }
+    if steps.iter().any(|repair| repair.makes_view()) {
+        writeln!(into, "-- Views that are made again come without the privileges and comments that they had.")?;
     }
     writeln!(into, "SET lock_timeout = '5s';")?;
     writeln!(into, "SET check_function_bodies = off;")?;
@@ -98,7 +104,7 @@ pub(super) fn write_script(heading: &Heading<'_>, repairs: &[&Repair], into: &mu
         writeln!(into, "-- Steps that would lose data leave it alone and warn; this lets them go on:")?;
         writeln!(into, "-- SET {SWITCH} = on;")?;
     }
-    for repair in repairs {
+    for repair in steps {
         writeln!(into)?;
         write(repair, into)?;
     }

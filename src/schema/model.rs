@@ -427,6 +427,19 @@ pub struct Function {
     pub triggers: Vec<TriggerId>,
 }
 
+impl Function {
+    /// The types of its arguments and its result that are not built in, by the names it has for them.
+    pub fn named_types(&self) -> Vec<Name> {
+        let result = self.returns.trim_end_matches("[]");
+        let set = result.split_once(' ').filter(|(word, _)| word.eq_ignore_ascii_case("setof"));
+        let result = set.map_or(result, |(_, name)| name.trim());
+        let mut parts: Vec<Ident> = result.split('.').map(|part| Ident::new(part.trim_matches('"'))).collect();
+        let name = parts.pop().map(|name| Name { schema: parts.pop(), name });
+        let arguments = self.arguments.iter().map(|argument| &argument.data_type).filter(|one| !one.built_in);
+        arguments.map(|one| one.name.clone()).chain(name).collect()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Type {
     pub id: TypeId,

@@ -48,7 +48,89 @@ const EVENTS: &str = "CREATE TABLE events (id bigint, at date NOT NULL) PARTITIO
 CREATE TABLE events_2023 PARTITION OF events FOR VALUES FROM ('2023-01-01') TO ('2024-01-01');
 CREATE TABLE events_2024 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');";
 
+/// Views over views, and what else stands upon a table.
+const UPON: &str = "CREATE FUNCTION grade(value int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT value';
+CREATE TABLE goods (id serial PRIMARY KEY, code text UNIQUE, worth int, kind text DEFAULT 'a');
+CREATE TABLE sales (id int PRIMARY KEY, code text REFERENCES goods (code), graded int DEFAULT grade(1));
+CREATE VIEW first AS SELECT id, code, worth, kind FROM goods;
+CREATE VIEW second AS SELECT id, code FROM first;
+CREATE MATERIALIZED VIEW third AS SELECT s.id, b.id AS b FROM second s JOIN sales b ON b.code = s.code;
+CREATE UNIQUE INDEX third_id ON third (id);
+CREATE FUNCTION rows_of_second() RETURNS SETOF second LANGUAGE sql AS 'SELECT * FROM second';
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TRIGGER note BEFORE UPDATE OF kind ON goods FOR EACH ROW EXECUTE FUNCTION note();";
+
 const CASES: &[Case] = &[
+    Case {
+        name: "views that go, the last first",
+        before: UPON,
+        rows: "",
+        migration: "DROP MATERIALIZED VIEW third;
+DROP FUNCTION rows_of_second();
+DROP VIEW second, first;",
+        ends: Ends::Passes,
+        since: 12,
+        leaves_rows: false,
+    },
+    Case {
+        name: "a type under views",
+        before: UPON,
+        rows: "",
+        migration: "DROP FUNCTION rows_of_second();
+DROP VIEW first CASCADE;
+ALTER TABLE goods ALTER COLUMN worth TYPE bigint;
+CREATE VIEW first AS SELECT id, code, worth, kind FROM goods;
+CREATE VIEW second AS SELECT id, code FROM first;
+CREATE MATERIALIZED VIEW third AS SELECT s.id, b.id AS b FROM second s JOIN sales b ON b.code = s.code;
+CREATE UNIQUE INDEX third_id ON third (id);
+CREATE FUNCTION rows_of_second() RETURNS SETOF second LANGUAGE sql AS 'SELECT * FROM second';",
+        ends: Ends::Passes,
+        since: 12,
+        leaves_rows: false,
+    },
+    Case {
+        name: "a key that another one relies on",
+        before: UPON,
+        rows: "",
+        migration: "ALTER TABLE goods DROP CONSTRAINT goods_code_key CASCADE;
+ALTER TABLE goods ADD CONSTRAINT goods_code UNIQUE (code);
+ALTER TABLE sales ADD CONSTRAINT sales_code_fkey FOREIGN KEY (code) REFERENCES goods (code);",
+        ends: Ends::Passes,
+        since: 12,
+        leaves_rows: false,
+    },
+    Case {
+        name: "a function with another result, and the default that calls it",
+        before: UPON,
+        rows: "",
+        migration: "ALTER TABLE sales ALTER COLUMN graded DROP DEFAULT;
+DROP FUNCTION grade(int);
+CREATE FUNCTION grade(value int) RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT value::bigint';
+ALTER TABLE sales ALTER COLUMN graded SET DEFAULT grade(2);",
+        ends: Ends::Passes,
+        since: 12,
+        leaves_rows: false,
+    },
+    Case {
+        name: "a column that views and a trigger name",
+        before: UPON,
+        rows: "",
+        migration: "DROP FUNCTION rows_of_second();
+DROP VIEW first CASCADE;
+DROP TRIGGER note ON goods;
+ALTER TABLE goods ALTER COLUMN kind DROP DEFAULT;
+ALTER TABLE goods ALTER COLUMN kind TYPE varchar(20);
+ALTER TABLE goods ALTER COLUMN kind SET DEFAULT 'b';
+CREATE TRIGGER note BEFORE UPDATE OF kind ON goods FOR EACH ROW EXECUTE FUNCTION note();
+CREATE VIEW first AS SELECT id, code, worth, kind FROM goods;
+CREATE VIEW second AS SELECT id, code FROM first;
+CREATE MATERIALIZED VIEW third AS SELECT s.id, b.id AS b FROM second s JOIN sales b ON b.code = s.code;
+CREATE UNIQUE INDEX third_id ON third (id);
+CREATE FUNCTION rows_of_second() RETURNS SETOF second LANGUAGE sql AS 'SELECT * FROM second';",
+        ends: Ends::Passes,
+        since: 12,
+        leaves_rows: false,
+    },
     Case {
         name: "keys of partitions, one by one, the first over an orphan",
         before: TREE,

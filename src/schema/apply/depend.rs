@@ -279,16 +279,8 @@ impl Change<'_> {
 
     /// Functions that take the type or return it.
     pub(super) fn functions_with_type(&self, name: &QualifiedName) -> Vec<Object> {
-        let (short, full) = (Name::bare(name.name.clone()).to_string(), name.to_string());
-        let returns = |text: &str| {
-            let text = text.strip_prefix("SETOF ").or_else(|| text.strip_prefix("setof ")).unwrap_or(text);
-            let text = text.trim_end_matches("[]");
-            text == full || text == short && self.schema.search_path.contains(&name.schema)
-        };
-        let functions = self.schema.functions.values().filter(|function| {
-            function.arguments.iter().any(|one| !one.data_type.built_in && self.means(&one.data_type.name, name))
-                || returns(&function.returns)
-        });
+        let functions = self.schema.functions.values();
+        let functions = functions.filter(|function| function.named_types().iter().any(|one| self.means(one, name)));
         functions.map(|function| Object::Function(function.id)).collect()
     }
 }

@@ -44,8 +44,8 @@ impl<'a> Comparison<'a> {
         let whole = column.is_none().then_some(relation);
         for function in self.from.functions() {
             let takes = |id: &RelationId| has_rows(self.from, function, Some(*id));
-            if let Some(then) = self.same_function(function)
-                && readers.iter().chain(&whole).any(takes)
+            if readers.iter().chain(&whole).any(takes)
+                && let Some(then) = self.same_function(function)
             {
                 let drop = format!("DROP ROUTINE IF EXISTS {}", signature(function));
                 let drop = Repair::new(Stage::DropReader, drop);
@@ -59,10 +59,10 @@ impl<'a> Comparison<'a> {
             };
             let mut drop = self.drop_view(reader, view);
             drop.guards.extend(cause.guards.iter().cloned());
-            repairs.push(drop);
             let stays = self.pairs.to(id).and_then(|id| self.to.get_relation(id));
-            if let Some((other, then)) = stays.and_then(|one| Some((one, one.as_view()?))) {
-                repairs.extend(self.make_view(other, then));
+            match stays.and_then(|one| Some((one, one.as_view()?))) {
+                None => repairs.push(drop),
+                Some((other, then)) => repairs.extend(self.made_anew(drop, other, then)),
             }
         }
         repairs
@@ -77,13 +77,9 @@ impl<'a> Comparison<'a> {
                 continue;
             }
             let Some(then) = self.same_trigger(trigger) else { continue };
-            let now = self.name_now(table.id);
-            let drop = Repair::new(Stage::DropTrigger, format!("DROP TRIGGER IF EXISTS {} ON {now}", trigger.name));
-            let name = self.name_then(table.id);
-            let make = Repair::new(Stage::CreateTrigger, statement::create_trigger(self.to, then));
-            let absent = Guard::Trigger { table: name, name: then.name.clone(), exists: false };
-            repairs.push(Repair { guards: cause.guards.clone(), ..drop });
-            repairs.push(make.when(absent));
+            let mut drop = self.drop_trigger(trigger);
+            drop.guards.extend(cause.guards.iter().cloned());
+            repairs.extend([drop, self.make_trigger(then)]);
         }
         repairs
     }
@@ -118,26 +114,31 @@ impl<'a> Comparison<'a> {
         drop.at(u32::MAX - self.places_now.of(self.from, relation.id))
     }
 
-    /// With the indexes and triggers that went with it.
+    /// With the indexes and triggers that go with it.
     pub(super) fn make_view(&self, relation: &Relation, view: &View) -> Vec<Repair> {
         let place = self.places_then.of(self.to, relation.id);
         let make = Repair::new(Stage::CreateView, statement::create_view(relation, view));
         let make = make.when(Guard::relation(&relation.name, false)).at(place);
-        let mut repairs = vec![match self.renamed_since(view) {
-            None => make,
-            Some(read) => make.told(format!(
-                "make `{}` again, with a query that calls `{}` by the name it has now",
-                relation.name, read.name
-            )),
-        }];
+        if let Some(read) = self.renamed_since(view) {
+            let (name, read) = (&relation.name, &read.name);
+            return vec![
+                make.told(format!("make `{name}` anew, with a query that calls `{read}` by the name it has now")),
+            ];
+        }
+        let mut repairs = vec![make];
         for index in view.indexes.iter().filter_map(|id| self.to.get_relation(*id)) {
             repairs.extend(index.as_index().and_then(|found| self.index_of_view(relation, index, found)));
         }
-        for trigger in self.to.triggers_of(relation.id) {
-            let guard = Guard::Trigger { table: relation.name.clone(), name: trigger.name.clone(), exists: false };
-            repairs.push(Repair::new(Stage::CreateTrigger, statement::create_trigger(self.to, trigger)).when(guard));
-        }
+        repairs.extend(self.to.triggers_of(relation.id).into_iter().map(|trigger| self.make_trigger(trigger)));
         repairs
+    }
+
+    /// Dropped and made again; what cannot be made again stays, for a person to see to.
+    pub(super) fn made_anew(&self, drop: Repair, relation: &Relation, view: &View) -> Vec<Repair> {
+        let make = self.make_view(relation, view);
+        let is_told = make.iter().any(|repair| repair.words.is_some());
+        let drop = (!is_told).then_some(drop);
+        drop.into_iter().chain(make).collect()
     }
 
     /// Defaults that call a function: dropped before it goes, and set again where they stay.

@@ -200,7 +200,8 @@ fn text(repair: &Repair, unused: bool) -> Option<String> {
         (Unused::Same, true) => repair.sql.clone(),
         (_, false) => on_rows(&repair.sql),
     };
-    Some(repair.words.as_ref().map_or_else(|| format!("{sql};"), |words| format!("-- {words}")))
+    let end = if repair.makes_view() { ";  -- give it the privileges and comments that it had" } else { ";" };
+    Some(repair.words.as_ref().map_or_else(|| format!("{sql}{end}"), |words| format!("-- {words}")))
 }
 
 /// A column that comes NOT NULL and without a value is refused on any table with rows, as is NOT NULL where a row has none.
@@ -213,6 +214,10 @@ fn on_rows(sql: &str) -> String {
     let Some(free) = sql.strip_suffix(" NOT NULL").filter(|_| is_column && !has_value) else { return sql.to_owned() };
     let free = free.rsplit_once(" CONSTRAINT ").map_or(free, |(free, _)| free);
     format!("-- SET NOT NULL once each row has a value\n{free}")
+}
+
+fn name_in(schema: &Schema, id: RelationId) -> QualifiedName {
+    schema.get_relation(id).map_or_else(|| QualifiedName::new("", "?"), |relation| relation.name.clone())
 }
 
 fn in_order(mut repairs: Vec<&Repair>) -> Vec<&Repair> {
@@ -325,7 +330,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn name_now(&self, id: RelationId) -> QualifiedName {
-        self.from.get_relation(id).map_or_else(|| QualifiedName::new("", "?"), |relation| relation.name.clone())
+        name_in(self.from, id)
     }
 
     fn schemas(&mut self) {

@@ -151,6 +151,11 @@ impl Repair {
         self
     }
 
+    /// A view that was dropped has lost what was granted on it, and its comments.
+    pub fn makes_view(&self) -> bool {
+        ["CREATE VIEW ", "CREATE MATERIALIZED VIEW "].iter().any(|words| self.sql.starts_with(words))
+    }
+
     #[must_use]
     pub fn told(mut self, words: impl Into<String>) -> Repair {
         self.words = Some(words.into());

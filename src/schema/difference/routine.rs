@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::pairs::is_shared;
 use super::same::same_text;
 use super::{Comparison, Guard, Repair, Stage};
-use crate::operation::{ArgumentMode, Ident, Name, RoutineKind, quoted};
+use crate::operation::{ArgumentMode, Name, RoutineKind, quoted};
 use crate::read::sql::same_tokens;
 use crate::schema::definition::{arguments, owner};
 use crate::schema::statement;
@@ -245,17 +245,7 @@ impl<'a> Comparison<'a> {
 /// The rows of a relation, of any or of this one, stand in a function's signature.
 pub(super) fn has_rows(schema: &Schema, function: &Function, of: Option<RelationId>) -> bool {
     let names = |name: &Name| schema.find(name).is_some_and(|found| of.is_none_or(|of| of == found.id));
-    let result = function.returns.trim_end_matches("[]");
-    let set = result.split_once(' ').filter(|(word, _)| word.eq_ignore_ascii_case("setof"));
-    let result = set.map_or(result, |(_, name)| name.trim());
-    let parts: Vec<Ident> = result.split('.').map(|part| Ident::new(part.trim_matches('"'))).collect();
-    let is_returned = match parts.as_slice() {
-        [name] => names(&Name::bare(name.clone())),
-        [schema, name] => names(&Name { schema: Some(schema.clone()), name: name.clone() }),
-        _ => false,
-    };
-    let mut types = function.arguments.iter().map(|argument| &argument.data_type);
-    is_returned || types.any(|one| !one.built_in && names(&one.name))
+    function.named_types().iter().any(names)
 }
 
 /// The types that tell overloads apart.

@@ -165,8 +165,7 @@ impl<'a> Comparison<'a> {
         }
         for trigger in to.triggers_of(relation.id) {
             if trigger.parent.is_none() {
-                let guard = Guard::Trigger { table: relation.name.clone(), name: trigger.name.clone(), exists: false };
-                repairs.push(Repair::new(Stage::CreateTrigger, statement::create_trigger(to, trigger)).when(guard));
+                repairs.push(self.make_trigger(trigger));
             }
             repairs.extend(statement::trigger_state(to, trigger).map(|sql| Repair::new(Stage::AlterTable, sql)));
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::pairs::is_shared;
 use super::same::same_text;
-use super::{Aspect, Comparison, Guard, Repair, Shared, Stage};
+use super::{Aspect, Comparison, Guard, Repair, Shared, Stage, name_in};
 use crate::operation::QualifiedName;
 use crate::schema::definition::relation_name;
 use crate::schema::statement;
@@ -62,8 +62,7 @@ impl<'a> Comparison<'a> {
         }
         let drop = self.drop_view(relation, now);
         let mut repairs = self.around(relation.id, None, &drop);
-        repairs.push(drop);
-        repairs.extend(self.make_view(other, then));
+        repairs.extend(self.made_anew(drop, other, then));
         repairs
     }
 
@@ -103,9 +102,7 @@ impl<'a> Comparison<'a> {
             if trigger.parent.is_some() || !is_assumed && self.pairs.from(trigger.table).is_none() {
                 continue;
             }
-            let guard = Guard::Trigger { table: relation.name.clone(), name: trigger.name.clone(), exists: false };
-            let mut repairs =
-                vec![Repair::new(Stage::CreateTrigger, statement::create_trigger(to, trigger)).when(guard)];
+            let mut repairs = vec![self.make_trigger(trigger)];
             repairs.extend(statement::trigger_state(to, trigger).map(|sql| Repair::new(Stage::AlterTable, sql)));
             let name = format!("{}.{}", relation.name, trigger.name);
             self.missing("trigger", name, &trigger.existence, repairs);
@@ -119,10 +116,20 @@ impl<'a> Comparison<'a> {
         if trigger.parent.is_some() || !is_assumed && self.is_extra(trigger.table) {
             return;
         }
+        let name = format!("{}.{}", self.name_now(trigger.table), trigger.name);
+        self.extra("trigger", name, &trigger.existence, vec![self.drop_trigger(trigger)]);
+    }
+
+    pub(super) fn drop_trigger(&self, trigger: &Trigger) -> Repair {
         let now = self.name_now(trigger.table);
-        let repair = Repair::new(Stage::DropTrigger, format!("DROP TRIGGER IF EXISTS {} ON {now}", trigger.name));
-        let guard = Guard::Trigger { table: now.clone(), name: trigger.name.clone(), exists: true };
-        self.extra("trigger", format!("{now}.{}", trigger.name), &trigger.existence, vec![repair.when(guard)]);
+        let drop = Repair::new(Stage::DropTrigger, format!("DROP TRIGGER IF EXISTS {} ON {now}", trigger.name));
+        drop.when(Guard::Trigger { table: now, name: trigger.name.clone(), exists: true })
+    }
+
+    pub(super) fn make_trigger(&self, trigger: &Trigger) -> Repair {
+        let make = Repair::new(Stage::CreateTrigger, statement::create_trigger(self.to, trigger));
+        let table = name_in(self.to, trigger.table);
+        make.when(Guard::Trigger { table, name: trigger.name.clone(), exists: false })
     }
 
     fn trigger(&mut self, trigger: &Trigger, other: &Trigger) {
@@ -151,12 +158,8 @@ impl<'a> Comparison<'a> {
         let now = words(statement::create_trigger(self.from, trigger), trigger, &self.name_now(trigger.table));
         let then = words(statement::create_trigger(self.to, other), other, &table);
         if !same_text(&now, &then) {
-            let drop = format!("DROP TRIGGER IF EXISTS {} ON {}", trigger.name, self.name_now(trigger.table));
-            let repairs = vec![
-                Repair::new(Stage::DropTrigger, drop),
-                Repair::new(Stage::CreateTrigger, statement::create_trigger(self.to, other))
-                    .when(there(other.name.clone(), false)),
-            ];
+            let drop = Repair { guards: Vec::new(), ..self.drop_trigger(trigger) };
+            let repairs = vec![drop, self.make_trigger(other)];
             self.differs("trigger", name.clone(), "does something else", both, repairs);
         }
         if trigger.enabled != other.enabled {
