@@ -92,6 +92,80 @@ fn what_stands_in_the_shipped_text_too_is_no_part_of_an_edit() {
     assert_eq!(said(&root, "sync-reads-unfilled-copy").len(), 0, "neither edit touches the trigger");
 }
 
+/// What a shipped text made is no new table for the edits behind it, whether it was edited itself or not.
+#[test]
+fn what_edited_migrations_made_is_as_old_as_what_others_made() {
+    let of = |column: &str| {
+        let table = format!("CREATE TABLE events (id bigint PRIMARY KEY, amount bigint, account_id bigint{column});\n");
+        let index = "CREATE INDEX events_amount ON events (amount);\n";
+        let value = "ALTER TABLE events ADD kind text;\nALTER TABLE events ALTER kind SET NOT NULL;\n";
+        vec![
+            ("001_a.sql".to_owned(), table),
+            ("002_b.sql".to_owned(), format!("{index}-- by account\n")),
+            ("003_c.sql".to_owned(), value.to_owned()),
+        ]
+    };
+    let (base, mut now) = (of(""), of(", note text"));
+    now[1].1.push_str("CREATE INDEX events_account ON events (account_id, amount);\n");
+    now[2].1.push_str("COMMENT ON COLUMN events.kind IS 'of what it is';\n");
+    let root = case("edits-of-one-table", &base, &now);
+    let said_of = |rule: &str| {
+        let lines =
+            said(&root, rule).into_iter().map(|one| format!("{}:{}", one["path"].as_str().unwrap(), one["line"]));
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(said_of("index-not-concurrent"), ["migrations/002_b.sql:3"], "the index that the edit brings");
+    for rule in ["constraint-before-writer", "constraint-before-backfill", "not-null-scan"] {
+        assert_eq!(said_of(rule), [""; 0], "{rule}: the edit is a comment");
+    }
+}
+
+/// A formatter's work on files in Ruby is no change of what they do.
+#[test]
+fn other_words_for_the_same_ruby_are_no_edit() {
+    let make = "class Make < ActiveRecord::Migration[7.1]
+  def change
+    create_table :events do |t|
+      t.string :kind
+      t.integer :account_id
+    end
+    create_table(:accounts)
+  end
+end\n";
+    let index = "class Index < ActiveRecord::Migration[7.1]
+  def change
+    add_index(:events, [:kind, :account_id], :name => \"by_kind\")
+    unless column_exists?(:events, :note) then add_column :events, :note, :string end
+  end
+end\n";
+    let restyled = "# frozen_string_literal: true
+
+class Index < ActiveRecord::Migration[7.1]
+  def change
+    add_index :events, %i[kind account_id], name: 'by_kind'
+    add_column :events, :note, :string unless column_exists?(:events, :note)
+  end
+end\n";
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shipped/restyled");
+    let _ = fs::remove_dir_all(&root);
+    for (folder, second) in [("base/db/migrate", index), ("db/migrate", restyled)] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+        fs::write(root.join(folder).join("20240101000000_make.rb"), make).unwrap();
+        fs::write(root.join(folder).join("20240201000000_index.rb"), second).unwrap();
+    }
+    let root = repository(&root).unwrap();
+    let told = || {
+        let ran = plimsoll_in(&root, &["check", "db/migrate", "--since", "HEAD", "--format=json", "--notes"]);
+        let document: Value = serde_json::from_str(&ran.out).unwrap_or_else(|fault| panic!("{fault}: {}", ran.err));
+        let rules = document["findings"].as_array().unwrap().iter().map(|one| one["rule"].as_str().unwrap().to_owned());
+        rules.collect::<Vec<_>>()
+    };
+    assert_eq!(told(), [""; 0]);
+    let path = root.join("db/migrate/20240201000000_index.rb");
+    fs::write(&path, restyled.replace("'by_kind'", "'by_kind_and_account'")).unwrap();
+    assert!(told().contains(&"shipped-migration-edited".to_owned()), "another name is another index");
+}
+
 #[test]
 fn an_order_that_is_not_tried_is_said_to_be_so() {
     let base: Vec<_> = (1..=80).filter(|number| *number != 5).map(table).collect();

@@ -8,7 +8,6 @@ use super::Words;
 use super::replays::replay_all;
 use crate::finding::{FAILS, Finding};
 use crate::history::{History, Migration, Plan, SinceBase, UnreadStep};
-use crate::operation::Script;
 use crate::project::Project;
 use crate::report::merge_majors;
 use crate::settings::Settings;
@@ -139,13 +138,11 @@ fn of_shipped(
     shipped.dump = None;
     shipped.migrations.iter_mut().for_each(|one| one.judged = false);
     for number in edited {
+        // Behind it stands what databases ran, as behind the edit: what it made is as old there.
         let twin = shipped.migrations[number + 1].clone();
-        shipped.migrations[*number] = Migration { judged: true, since_base: SinceBase::Same, ..twin.clone() };
-        // All keep their numbers: its own place is left with nothing.
-        let (up, comments) = (Script::default(), Vec::new());
-        shipped.migrations[number + 1] = Migration { up, down: None, comments, starts: u32::MAX, ..twin };
+        shipped.migrations[*number] = Migration { judged: true, since_base: SinceBase::Edited, ..twin };
         if facts.len() > number + 1 {
-            facts[*number] = std::mem::take(&mut facts[number + 1]);
+            facts[*number] = facts[number + 1].clone();
         }
     }
     for migration in &mut shipped.migrations {

@@ -210,7 +210,7 @@ impl Context<'_> {
     /// How long it had been there when this migration was written, by the days that both versions name.
     pub fn age_in_days(&self, existence: &Existence) -> Option<u32> {
         let Existence::Created { by } = existence else { return None };
-        let creator = self.plan.migration_of(by.span)?;
+        let creator = self.creator(by)?;
         let (made, now) = (self.plan.history.migrations[creator].made?, self.migration.made?);
         now.checked_sub(made)
     }
@@ -218,7 +218,14 @@ impl Context<'_> {
     /// Created by a migration of the same release as the one that runs.
     pub fn is_of_this_release(&self, existence: &Existence) -> bool {
         let Existence::Created { by } = existence else { return false };
-        let Some(creator) = self.plan.migration_of(by.span) else { return false };
-        self.plan.same_release(creator, self.at.migration)
+        self.creator(by).is_some_and(|creator| self.plan.same_release(creator, self.at.migration))
+    }
+
+    /// The migration that a statement stands in. Where one text stands twice, as what is judged and as what databases ran
+    /// of it, it is the one that runs: the other comes after it.
+    pub fn creator(&self, by: &Origin) -> Option<usize> {
+        let (creator, here) = (self.plan.migration_of(by.span)?, self.at.migration);
+        let is_twin = creator == here + 1 && self.plan.history.migrations[creator].source == self.migration.source;
+        Some(if is_twin { here } else { creator })
     }
 }

@@ -35,7 +35,7 @@ pub enum RubyDirection {
 }
 
 /// One expression at its place.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Ruby {
     pub span: Span,
     pub kind: RubyKind,
@@ -131,7 +131,14 @@ pub enum RubyPart {
     Code(Vec<Ruby>),
 }
 
-/// Places are no part of what a text is.
+// Places are no part of what a text says: two are the same that do the same, wherever they stand.
+
+impl PartialEq for Ruby {
+    fn eq(&self, other: &Ruby) -> bool {
+        self.kind == other.kind
+    }
+}
+
 impl PartialEq for RubyPart {
     fn eq(&self, other: &RubyPart) -> bool {
         match (self, other) {
@@ -158,7 +165,7 @@ pub enum RubyVariable {
     Global(Arc<str>),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RubyCall {
     /// `None`: a call on self.
     pub receiver: Option<Ruby>,
@@ -205,14 +212,14 @@ pub struct RubyBegin {
 }
 
 /// `{ |a, b| … }`, `-> (a) { … }`
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RubyBlock {
     pub parameters: RubyParameters,
     pub body: Vec<Ruby>,
     pub span: Span,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RubyMethod {
     pub name: Arc<str>,
     /// `def self.name`
@@ -234,7 +241,7 @@ pub struct RubyParameters {
     pub block: Option<Arc<str>>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RubyClass {
     /// `A::B` as written; empty for `class << self`.
     pub name: Arc<str>,
@@ -242,6 +249,36 @@ pub struct RubyClass {
     pub superclass: Option<Ruby>,
     pub body: Vec<Ruby>,
     pub span: Span,
+}
+
+impl PartialEq for RubyCall {
+    fn eq(&self, other: &RubyCall) -> bool {
+        let RubyCall { receiver, safe, name, arguments, keywords, block, block_argument, bare, name_span: _ } = self;
+        (receiver, safe, name, arguments) == (&other.receiver, &other.safe, &other.name, &other.arguments)
+            && (keywords, block) == (&other.keywords, &other.block)
+            && (block_argument, bare) == (&other.block_argument, &other.bare)
+    }
+}
+
+impl PartialEq for RubyBlock {
+    fn eq(&self, other: &RubyBlock) -> bool {
+        let RubyBlock { parameters, body, span: _ } = self;
+        (parameters, body) == (&other.parameters, &other.body)
+    }
+}
+
+impl PartialEq for RubyMethod {
+    fn eq(&self, other: &RubyMethod) -> bool {
+        let RubyMethod { name, on_class, parameters, body, span: _ } = self;
+        (name, on_class, parameters, body) == (&other.name, &other.on_class, &other.parameters, &other.body)
+    }
+}
+
+impl PartialEq for RubyClass {
+    fn eq(&self, other: &RubyClass) -> bool {
+        let RubyClass { name, is_module, superclass, body, span: _ } = self;
+        (name, is_module, superclass, body) == (&other.name, &other.is_module, &other.superclass, &other.body)
+    }
 }
 
 impl RubyFile {

@@ -299,7 +299,8 @@ fn says_the_same(before: &Draft, now: &Draft, sources: &Sources) -> bool {
     }
     before.up.nodes.iter().zip(&now.up.nodes).all(|(before_node, now_node)| match (before_node, now_node) {
         (Node::Statement(one), Node::Statement(other)) => same_tokens(sources.text(one.span), sources.text(other.span)),
-        (Node::Ruby(_), Node::Ruby(_)) => ruby_words(before, sources) == ruby_words(now, sources),
+        // Brackets that may be left out, kinds of quotes and `%i[…]` are other words for the same.
+        (Node::Ruby(one), Node::Ruby(other)) => one.file.body == other.file.body,
         // Parts of a text that stand under a condition of `psql`.
         (Node::Guard { .. }, Node::Guard { .. }) => {
             same_tokens(&sources.get(before.source).text, &sources.get(now.source).text)
@@ -312,27 +313,6 @@ fn says_the_same(before: &Draft, now: &Draft, sources: &Sources) -> bool {
 fn has_the_lines(before: &Draft, now: &Draft, sources: &Sources) -> bool {
     let [before, now] = [before, now].map(|one| &sources.get(one.migration.source).text);
     before.lines().flat_map(str::bytes).eq(now.lines().flat_map(str::bytes))
-}
-
-/// A file in Ruby without comments, blanks and the kind of its quotes.
-fn ruby_words(migration: &crate::history::Migration, sources: &Sources) -> String {
-    let text = &sources.get(migration.source).text;
-    let mut words = String::with_capacity(text.len());
-    let mut from = 0;
-    let mut take = |part: &str| {
-        for one in part.chars().filter(|one| !one.is_whitespace()) {
-            words.push(if one == '"' { '\'' } else { one });
-        }
-    };
-    for comment in migration.comments.iter().filter(|one| one.span.source == migration.source) {
-        let (start, end) = (comment.span.start as usize, comment.span.end as usize);
-        if let Some(part) = text.get(from..start) {
-            take(part);
-            from = end;
-        }
-    }
-    take(text.get(from..).unwrap_or_default());
-    words
 }
 
 /// The newest version that is shipped, at the merge base or at the tip of what it was named by.

@@ -92,7 +92,7 @@ fn with_its_column(step: &Step, relation: &Relation, name: Option<&Ident>, key: 
         && column.default.is_none()
         && column.generated.is_none()
         && column.identity.is_none()
-        && step.context.plan.migration_of(by.span) == Some(step.context.at.migration);
+        && step.context.creator(by) == Some(step.context.at.migration);
     if !is_null || writes(step, relation) {
         return None;
     }
