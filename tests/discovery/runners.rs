@@ -200,6 +200,33 @@ fn flyway_gives_its_files_the_names_that_are_set() {
 }
 
 #[test]
+fn a_location_of_flyway_is_one_history_and_what_lies_above_it_is_none() {
+    let above = [
+        ("pom.xml", "<artifactId>flyway-core</artifactId>"),
+        ("src/main/resources/db/migration/V1__a.sql", SQL),
+        ("src/main/resources/db/migration/more/V2__b.sql", SQL),
+        ("src/main/resources/db/V2__later.sql", SQL),
+    ];
+    let tree = Tree::new(&above);
+    let project = tree.load(&[]).unwrap();
+    assert_eq!(names(only(&project)), ["a", "b"]);
+    assert!(says(&project, "1 file outside of the locations that Flyway looks into, not read"));
+
+    // Everything in `db`, as a variable has it by default: two folders of one history.
+    let settings = "spring:\n  flyway:\n    locations: [ '${PLACE:db/**/*.sql}' ]\n";
+    let tree = Tree::new(&[
+        ("pom.xml", "<artifactId>flyway-core</artifactId>"),
+        ("src/main/resources/application.yml", settings),
+        ("src/main/resources/db/migration/V1__a.sql", SQL),
+        ("src/main/resources/db/migration/V3__c.sql", SQL),
+        ("src/main/resources/db/migrationv2/V2__b.sql", SQL),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    let history = only(&project);
+    assert_eq!((history.root.as_str(), names(history)), ("src/main/resources/db", vec!["a", "b", "c"]));
+}
+
+#[test]
 fn flyway_orders_by_version_then_repeats() {
     let tree = Tree::new(&[
         ("pom.xml", "<artifactId>flyway-core</artifactId>"),

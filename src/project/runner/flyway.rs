@@ -62,8 +62,10 @@ fn detect(search: &mut Search<'_>, framework: Framework) {
     let mut roots: BTreeSet<String> = BTreeSet::new();
     for path in &paths {
         let above = paths.iter().find(|other| is_below(path, other));
-        let root = search.well_known_above(path).or(above.cloned());
-        roots.insert(root.unwrap_or_else(|| path.clone()));
+        let root = search.well_known_above(path).or(above.cloned()).unwrap_or_else(|| path.clone());
+        let settings = (framework == Framework::Flyway).then(|| around(search, &root));
+        let named = settings.as_ref().and_then(|options| options.location_above(&root));
+        roots.insert(named.unwrap_or(&root).to_owned());
     }
     let is_top = |root: &&String| !roots.iter().any(|other| other != *root && is_below(root, other));
     for root in roots.iter().filter(is_top) {
@@ -77,11 +79,15 @@ fn is_renamed(search: &mut Search<'_>, path: &str, framework: Framework) -> bool
     if framework != Framework::Flyway || !search.is_named(path, framework) {
         return false;
     }
-    let root = &search.surroundings.place.root;
-    let options = Options::around(root, &root.join(path));
+    let options = around(search, path);
     options.names != FlywayNames::default()
         && options.is_location(path)
         && search.mostly(path, |name| options.names.parse(name).is_some())
+}
+
+fn around(search: &Search<'_>, folder: &str) -> Options {
+    let root = &search.surroundings.place.root;
+    Options::around(root, &root.join(folder))
 }
 
 /// Refinery's `U` is a version too, which may come late; each runs in a transaction, its record in another one.
@@ -114,17 +120,15 @@ fn list(context: &mut Context<'_>) -> Entries {
     let mut ignored = BTreeSet::new();
     let mut undo: BTreeMap<Vec<String>, &Found> = BTreeMap::new();
     let mut files = Vec::new();
-    let is_inside = |file: &Found| options.is_location(file.folder());
-    let only_inside = options.has_locations() && layout.files.iter().any(is_inside);
-    let mut outside = layout.files.iter().filter(|file| only_inside && !is_inside(file)).peekable();
-    if let Some(first) = outside.peek().map(|file| file.path.clone()) {
-        let (root, count) = (named(&layout.root), outside.count());
+    let (inside, outside): (Vec<&Found>, Vec<&Found>) =
+        layout.files.iter().partition(|file| !is_outside(&options, &layout.files, file));
+    if let Some(first) = outside.first().map(|file| &file.path) {
+        let (root, count) = (named(&layout.root), outside.len());
         let what = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
-        found
-            .remarks
-            .push(format!("{root}: {what} outside of the locations that Flyway's settings name, not read: `{first}`"));
+        let whose = if options.has_locations() { "that Flyway's settings name" } else { "that Flyway looks into" };
+        found.remarks.push(format!("{root}: {what} outside of the locations {whose}, not read: `{first}`"));
     }
-    for file in layout.files.iter().filter(|file| !only_inside || is_inside(file)) {
+    for file in inside {
         match options.names.parse(file.name()) {
             Some((FlywayKind::Undo, version, _)) => {
                 undo.insert(parts(version), file);
@@ -169,6 +173,16 @@ fn list(context: &mut Context<'_>) -> Entries {
     });
     found.remarks.extend(passed_over(layout, &ignored));
     found
+}
+
+/// Locations may be named in code: where no settings name them, only what lies above the usual one is in none.
+fn is_outside(options: &Options, files: &[Found], file: &Found) -> bool {
+    let mut inside = files.iter().map(Found::folder).filter(|folder| options.is_location(folder));
+    let is_above = |folder: &str| is_below(folder, file.folder()) && !options.is_location(file.folder());
+    match options.has_locations() {
+        true => inside.next().is_some() && !options.is_location(file.folder()),
+        false => inside.any(is_above),
+    }
 }
 
 /// A version's parts without what does not count: `1_0` and `01` are one.

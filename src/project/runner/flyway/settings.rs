@@ -27,6 +27,9 @@ pub struct Options {
     is_set: bool,
 }
 
+/// Where Flyway and Spring look where nothing names a location.
+const USUAL: &str = "db/migration";
+
 /// Where Flyway and Spring look for settings, seen from a folder at or above the migrations.
 const FILES: &[&str] = &[
     "flyway.conf",
@@ -67,11 +70,17 @@ impl Options {
         self.default_schema.as_deref().or_else(|| self.schemas.first().map(String::as_str))
     }
 
-    /// A folder lies in one of the locations, or holds it: `classpath:db/migration` is in some module's resources.
+    /// A folder lies in one of the locations, or is it: `classpath:db/migration` is in some module's resources.
     pub fn is_location(&self, folder: &str) -> bool {
-        let usual = ["db/migration".to_owned()];
+        let usual = [USUAL.to_owned()];
         let locations = if self.locations.is_empty() { &usual[..] } else { &self.locations };
         locations.iter().any(|one| format!("/{folder}/").contains(&format!("/{one}/")))
+    }
+
+    /// The location that a folder lies in, where it is named: all in it is one history.
+    pub fn location_above<'a>(&self, folder: &'a str) -> Option<&'a str> {
+        let is_one = |path: &&str| self.locations.iter().any(|one| format!("/{path}").ends_with(&format!("/{one}")));
+        ancestors(folder).filter(is_one).last()
     }
 
     fn read(&mut self, file: &str, text: &str) {
@@ -90,6 +99,7 @@ impl Options {
     }
 
     fn set(&mut self, key: &str, value: &str) {
+        let value = &by_default(value);
         let key = key.strip_prefix("datasources.default.").unwrap_or(key);
         if let Some(name) = key.strip_prefix("placeholders.") {
             // A value that holds a placeholder itself is filled in elsewhere.
@@ -128,6 +138,23 @@ impl Options {
             _ => return,
         }
         self.is_set = true;
+    }
+}
+
+/// A folder and those above it.
+fn ancestors(folder: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(folder), |path| path.rsplit_once('/').map(|(above, _)| above))
+}
+
+/// What Spring puts in for `${NAME:otherwise}` where nothing else is said.
+fn by_default(value: &str) -> String {
+    let Some((before, rest)) = value.split_once("${") else { return value.to_owned() };
+    match rest.split_once('}') {
+        Some((inside, after)) if !inside.contains("${") => match inside.split_once(':') {
+            Some((_, otherwise)) => format!("{before}{otherwise}{}", by_default(after)),
+            None => value.to_owned(),
+        },
+        _ => value.to_owned(),
     }
 }
 
@@ -277,6 +304,10 @@ mod tests {
         let set = read("application.yml", "spring:\n  flyway:\n    schemas: [a, b]\n    default-schema: b\n");
         assert_eq!(set.first_schema(), Some("b"));
         assert_eq!(read("flyway.conf", "flyway.schemas=${SCHEMA}").first_schema(), None);
+        assert_eq!(read("application.yml", "flyway:\n  schemas: ${SCHEMA:shop},${B:b}\n").first_schema(), Some("shop"));
+        let set = read("application.yml", "flyway:\n  locations: ['${PLACE:db/**/*.sql}']\n");
+        assert_eq!(set.location_above("a/resources/db/migration/v2"), Some("a/resources/db"));
+        assert_eq!(set.location_above("a/sql"), None);
         assert_eq!(read("flyway.conf", "flyway.sqlMigrationPrefix=${P}").names, FlywayNames::default());
     }
 }
