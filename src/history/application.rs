@@ -59,6 +59,12 @@ pub enum Use<'a> {
     Unknown,
 }
 
+impl Model {
+    fn ignored(&self, column: &Ident) -> Option<&Ignored> {
+        self.ignored.iter().find(|one| *one.column == *column.as_str())
+    }
+}
+
 impl Application {
     /// The models of a table: those that name it, else those whose names come closest.
     pub fn models_of(&self, table: &Ident) -> Vec<&Model> {
@@ -75,16 +81,17 @@ impl Application {
 
     pub fn use_of(&self, table: &Ident, column: &Ident) -> Use<'_> {
         let models = self.models_of(table);
-        let Some(first) = models.first() else { return Use::Unknown };
-        let ignores = |model: &&'_ Model| model.ignored.iter().any(|one| *one.column == *column.as_str());
+        // A class may be written in several places.
+        let ignores =
+            |model: &Model| models.iter().any(|one| one.class == model.class && one.ignored(column).is_some());
         match models.iter().find(|model| !ignores(model)) {
             Some(model) if model.ignores_more || self.ignored_by_all.iter().any(|one| **one == *column.as_str()) => {
                 Use::Unknown
             }
             Some(model) => Use::Used(model),
             None => {
-                let of_first = first.ignored.iter().find(|one| *one.column == *column.as_str());
-                of_first.map_or(Use::Unknown, |ignored| Use::Ignored(first, ignored))
+                let found = models.iter().find_map(|model| Some((*model, model.ignored(column)?)));
+                found.map_or(Use::Unknown, |(model, ignored)| Use::Ignored(model, ignored))
             }
         }
     }

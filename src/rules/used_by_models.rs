@@ -5,8 +5,8 @@ use super::renamed::{Renamed, renamed};
 use super::used_by_functions::{self, Caller};
 use super::{Findings, say};
 use crate::finding::{Finding, Severity};
-use crate::history::{Ignored, Model, Passed, Phase, Use, Whole};
-use crate::operation::{Ident, Operation};
+use crate::history::{Ignored, Model, Passed, Phase, TransactionUnit, Use, Whole};
+use crate::operation::{Ident, Operation, TypeName};
 use crate::schema::{Column, Relation};
 
 /// Functions named where many use a column.
@@ -21,13 +21,25 @@ struct Taken<'a> {
 }
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
-    for Dropped { step, relation, columns } in dropped(whole) {
+    for Dropped { step, relation, mut columns } in dropped(whole) {
+        columns.retain(|column| !goes_on(whole, relation, column));
         taken(whole, &Taken { step, relation, columns, is_rename: false }, findings);
     }
     for Renamed { step, relation, columns } in renamed(whole) {
         let columns = columns.into_iter().map(|(column, _)| column).collect();
         taken(whole, &Taken { step, relation, columns, is_rename: true }, findings);
     }
+}
+
+/// Made anew in the same transaction, under a type that takes what code writes that knows the old one: it never misses
+/// the column. That its values are lost is for another rule.
+fn goes_on(whole: &Whole, relation: &Relation, column: &Column) -> bool {
+    let now = whole.after.schema.get_relation(relation.id).and_then(Relation::as_table);
+    let Some(again) = now.and_then(|table| table.column(&column.name)) else { return false };
+    let is_text = |one: &TypeName| matches!(one.name.name.as_str(), "text" | "character varying") && !one.array;
+    let takes_any = again.data_type.as_ref().is_some_and(is_text);
+    whole.context.migration.transaction != TransactionUnit::Statement
+        && (again.data_type == column.data_type || takes_any)
 }
 
 /// The model that is known to look away from a column, so that it may go.

@@ -320,6 +320,44 @@ fn what_only_a_dump_shows_is_there() {
     assert!(late.len() == 1 && late[0].1.contains("only from this change on"), "{found:?}");
 }
 
+/// What runs while a migration does is the code of the base.
+#[test]
+fn models_are_read_as_the_base_has_them() {
+    let schema = "ActiveRecord::Schema[7.1].define(version: 2024_01_02_000000) do\n  create_table \"users\", force: :cascade do |t|\n    \
+                  t.string \"nickname\"\n    t.string \"phone\"\n  end\nend\n";
+    let model = |name: &str, body: &str| format!("class {name} < ApplicationRecord\n{body}end\n");
+    let user = |body: &str| ("app/models/user.rb", model("User", body));
+    let ignores = "  self.ignored_columns += %w[nickname phone]\n";
+    let change = "class Change < ActiveRecord::Migration[7.1]\n  def change\n    remove_column :users, :nickname, :string\n    \
+                  remove_column :users, :phone, :string\n  end\nend\n";
+    let told = |before: (&str, String), now: Option<(&str, String)>| {
+        let late = ruby("Late");
+        let files = [APP, ("db/migrate/20240102000000_late.rb", late.as_str()), ("db/schema.rb", schema)];
+        let tree = Tree::committed(&[&files[..], &[(before.0, before.1.as_str())]].concat());
+        tree.git(&["checkout", "-q", "-b", "change"]);
+        std::fs::remove_file(tree.0.join(before.0)).unwrap();
+        tree.write(&[("db/migrate/20240103000000_change.rb", change)]);
+        if let Some((path, text)) = &now {
+            tree.write(&[(*path, text.as_str())]);
+        }
+        tree.commit();
+        let found = said_of(&tree, &Flags { since: Some("main".into()), ..Flags::default() });
+        let told = found.into_iter().filter(|(rule, _)| rule == "column-still-used" || rule == "drop-column");
+        told.map(|(_, message)| message).collect::<Vec<_>>()
+    };
+    assert_eq!(told(user(ignores), Some(user(""))), [""; 0], "its line goes with the column");
+    let one = told(user("  self.ignored_columns += %w[nickname]\n"), Some(user("")));
+    assert!(one.len() == 1 && one[0].contains("uses `phone` of"), "{one:?}");
+    let moved = Some(("app/models/crm/user.rb", model("Crm::User", ignores)));
+    let one = told(user(""), moved);
+    assert!(one.len() == 1 && one[0].contains("`User` uses `nickname` and `phone`"), "{one:?}");
+    let one = told(user(""), None);
+    assert!(one.len() == 1 && one[0].contains("`User` uses"), "the class goes with this change: {one:?}");
+    let new = Some(("app/models/user.rb", model("User", "")));
+    let one = told(("app/models/other.rb", model("Other", "")), new);
+    assert!(!one.iter().any(|text| text.contains("`User` uses")), "no code that runs has the class: {one:?}");
+}
+
 #[test]
 fn an_example_of_settings_does_not_say_that_production_runs_on_it() {
     let sqlite = "production:\n  adapter: sqlite3\n  database: db/production.sqlite3\n";

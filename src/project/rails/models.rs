@@ -2,14 +2,16 @@
 //!
 //! Read only where a judged migration gives reason to, and only the files that can matter to its tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod shipped;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use walkdir::WalkDir;
 
 use super::super::git::Git;
-use super::super::place::Place;
+use super::super::place::{Place, is_below};
 use super::super::text;
 use super::super::texts::FILE_BYTES;
 use super::class::literal;
@@ -39,7 +41,7 @@ pub fn read(
     sources: &mut Sources,
 ) -> Result<Application, Error> {
     let mut application = Application::default();
-    let mut ignoring: Vec<(String, usize)> = Vec::new();
+    let mut matter: BTreeSet<String> = BTreeSet::new();
     let files = files(place, app, words);
     let probe = |(path, text): &(String, String)| {
         let mut own = Sources::default();
@@ -48,63 +50,25 @@ pub fn read(
     };
     let found = each(&files, |(_, text)| text.len(), probe);
     for ((path, text), found) in files.into_iter().zip(found) {
+        if !found.shared.is_empty() {
+            matter.insert(path.clone());
+        }
         application.ignored_by_all.extend(found.shared);
-        let matters = |model: &&Draft| model.tables.iter().any(|table| words.contains(&**table));
+        let matters = |model: &&Draft| model.matters(words);
         if !found.models.iter().any(|model| matters(&model)) {
             continue;
         }
         // Findings point into it from here on.
         let source = sources.add(path.as_str(), text.as_str());
         let piece = sources.piece(source);
-        for model in found.models.iter().filter(matters) {
-            if !model.ignored.is_empty() {
-                ignoring.push((path.clone(), application.models.len()));
-            }
-            application.models.push(model.at(&piece));
-        }
+        application.models.extend(found.models.iter().filter(matters).map(|model| model.at(&piece)));
+        matter.insert(path);
     }
     if let Some((git, commit)) = base {
-        shipped(&mut application, &ignoring, git, commit, inflections)?;
+        let base = shipped::read(git, commit, matter, &|path| may_matter(app, path, words), (words, inflections))?;
+        base.put_into(&mut application, sources);
     }
     Ok(application)
-}
-
-/// Which ignored columns the base's text of each file ignores too.
-fn shipped(
-    application: &mut Application,
-    ignoring: &[(String, usize)],
-    git: &Git<'_>,
-    commit: &str,
-    inflections: &Inflections,
-) -> Result<(), Error> {
-    let paths: BTreeSet<&str> = ignoring.iter().map(|(path, _)| path.as_str()).collect();
-    let paths: Vec<&str> = paths.into_iter().collect();
-    if paths.is_empty() {
-        return Ok(());
-    }
-    let blobs = git.files_at(commit, &paths)?;
-    let names: Vec<&str> = blobs.keys().map(String::as_str).collect();
-    let contents = git.contents(&blobs.values().map(String::as_str).collect::<Vec<_>>())?;
-    let texts: BTreeMap<&str, String> = names
-        .into_iter()
-        .zip(contents)
-        .filter_map(|(name, bytes)| Some((name, text::decode(bytes?).ok()?.text)))
-        .collect();
-    for (path, number) in ignoring {
-        let mut then = BTreeSet::new();
-        if let Some(text) = texts.get(path.as_str()) {
-            let mut sources = Sources::default();
-            let id = sources.add(path.as_str(), text.as_str());
-            let found = Found::of(&ruby::read(&sources.piece(id)), inflections);
-            let model = &application.models[*number];
-            let same = found.models.into_iter().filter(|one| one.class == *model.class);
-            then.extend(same.flat_map(|one| one.ignored).map(|(column, _)| column));
-        }
-        for ignored in &mut application.models[*number].ignored {
-            ignored.shipped = Some(then.contains(&ignored.column));
-        }
-    }
-    Ok(())
 }
 
 /// Files that may say something of a table among the words.
@@ -139,6 +103,17 @@ fn files(place: &Place, app: &str, words: &BTreeSet<String>) -> Vec<(String, Str
     each(&found, |_| FILE_BYTES, read).into_iter().flatten().collect()
 }
 
+/// Whether a file of the application may hold a model of these tables, by its place.
+fn may_matter(app: &str, path: &str, words: &BTreeSet<String>) -> bool {
+    let Some(inside) = path.strip_prefix(app).map(|rest| rest.trim_start_matches('/')) else { return false };
+    if !is_below(path, app) || !inside.ends_with(".rb") {
+        return false;
+    }
+    let is_of_part = PARTS.iter().any(|part| is_below(inside, part)) && inside.contains("/app/models/");
+    let is_by_name = || is_model_by_name(Path::new(path), words);
+    is_of_part || FOLDERS.iter().any(|folder| is_below(inside, folder) && (folder.ends_with("models") || is_by_name()))
+}
+
 /// `user.rb` may stand for `users`: a word begins as the file's name does.
 fn is_model_by_name(path: &Path, words: &BTreeSet<String>) -> bool {
     const OTHERWISE: &[(&str, &str)] = &[("person", "people"), ("child", "children"), ("man", "men")];
@@ -171,6 +146,10 @@ struct Draft {
 }
 
 impl Draft {
+    fn matters(&self, words: &BTreeSet<String>) -> bool {
+        self.tables.iter().any(|table| words.contains(&**table))
+    }
+
     fn at(&self, piece: &Piece) -> Model {
         let place = |span: Span| piece.span(span.start as usize..span.end as usize);
         let ignored = self.ignored.iter().map(|(column, span)| Ignored {
