@@ -259,6 +259,39 @@ fn what_no_tag_holds_is_not_released_where_releases_have_tags() {
     assert_eq!(old.0, "error", "the tags are of another time: {old:?}");
 }
 
+/// Where releases have tags, nobody waits for a table and no code names a column that none of them holds.
+#[test]
+fn what_no_release_has_brought_yet_is_worth_a_note() {
+    let root = case("unreleased", &[table(1)], &[table(1)]);
+    commit(&root, "2024-01-01T00:00:00Z");
+    for number in 1..=5 {
+        tag(&root, &format!("v{number}"), &format!("2024-01-0{number}T12:00:00Z"));
+    }
+    let write = |file: &str, text: &str, when: &str| {
+        fs::write(root.join("migrations").join(file), text).unwrap();
+        commit(&root, when);
+    };
+    write(
+        "002_t2.sql",
+        "CREATE TABLE t2 (id bigint, n int);\nALTER TABLE t1 ADD COLUMN m int;\n",
+        "2024-01-20T00:00:00Z",
+    );
+    let told = |rule: &str| said_of_last(&root, "migrations", rule).unwrap();
+    let both = "CREATE INDEX t2_n ON t2 (n);\nALTER TABLE t1 RENAME COLUMN m TO o;\n";
+    write("003_a.sql", both, "2024-02-20T00:00:00Z");
+    for rule in ["index-not-concurrent", "rename-column"] {
+        let (severity, message) = told(rule);
+        assert!(severity == "note" && message.contains("no tag holds it up to `v5`"), "{rule}: {message}");
+    }
+    write("004_b.sql", "ALTER TABLE t1 RENAME COLUMN id TO key;\n", "2024-02-21T00:00:00Z");
+    assert_eq!(told("rename-column").0, "error", "`v5` has the column");
+    write("005_c.sql", "CREATE INDEX t1_o ON t1 (o);\n", "2024-02-22T00:00:00Z");
+    assert_eq!(told("index-not-concurrent").0, "error", "`v5` has the table");
+    tag(&root, "v6", "2024-02-23T00:00:00Z");
+    write("006_d.sql", "CREATE INDEX t2_id ON t2 (id);\n", "2024-02-24T00:00:00Z");
+    assert_eq!(told("index-not-concurrent").0, "error", "`v6` has it");
+}
+
 #[test]
 fn a_file_that_comes_back_as_it_was_is_not_new() {
     for (name, text, is_told) in [("as-it-was", T2, false), ("otherwise", LATER, true)] {

@@ -9,7 +9,7 @@ use crate::history::{Context, Event, Migration, Parted, Plan, Start, Told, Trans
 use crate::operation::{Operation, TableActionKind};
 use crate::project::Project;
 use crate::report::{Detail, Recorder};
-use crate::rules::{BUILT_IN, Check, Findings, Rule};
+use crate::rules::{BUILT_IN, Check, Findings, Rule, unreleased};
 use crate::schema::Schema;
 use crate::source::Span;
 use crate::version::Major;
@@ -125,10 +125,10 @@ impl<'a> Judge<'a> {
     }
 
     fn hear(&mut self, event: Event) {
-        let context = match event {
-            Event::Step(step) => &step.context,
-            Event::Unit(unit) => &unit.context,
-            Event::Whole(whole) => &whole.context,
+        let (context, before) = match event {
+            Event::Step(step) => (&step.context, step.before),
+            Event::Unit(unit) => (&unit.context, unit.before),
+            Event::Whole(whole) => (&whole.context, whole.before),
             Event::Unread(unread) => return self.run.unread.push(unread.clone()),
             Event::Call(at) => return *self.run.calls.entry(at).or_default() += 1,
         };
@@ -146,6 +146,9 @@ impl<'a> Judge<'a> {
                 _ => continue,
             }
             let mut found = findings.into_found();
+            if !found.is_empty() {
+                unreleased::soften(rule, context, before, &mut found);
+            }
             if let Some(comment) = self.stopped.filter(|_| *is_lowered) {
                 found.iter_mut().for_each(|finding| _ = finding.because(comment, STOPPED));
             }

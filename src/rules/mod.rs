@@ -105,6 +105,7 @@ mod trigger_uses_missing_object;
 mod type_change_rewrite;
 mod undoing;
 mod unique_nulls;
+pub mod unreleased;
 mod used_by_functions;
 mod used_by_models;
 mod validation;
