@@ -255,7 +255,9 @@ fn what_no_tag_holds_is_not_released_where_releases_have_tags() {
     assert_eq!(held.0, "error", "`v5` holds it: {held:?}");
     let free = edit("CREATE TABLE t2 (id bigint, later text);\n", "2024-01-08T00:00:00Z").unwrap();
     assert!(free.0 == "note" && free.1.contains("no tag holds it up to `v5`"), "{free:?}");
-    let old = edit(T2, "2025-06-01T00:00:00Z").unwrap();
+    let slow = edit("CREATE TABLE t2 (id bigint, last text);\n", "2025-03-01T00:00:00Z").unwrap();
+    assert_eq!(slow.0, "note", "the next release takes its time: {slow:?}");
+    let old = edit(T2, "2025-09-01T00:00:00Z").unwrap();
     assert_eq!(old.0, "error", "the tags are of another time: {old:?}");
 }
 
@@ -290,6 +292,31 @@ fn what_no_release_has_brought_yet_is_worth_a_note() {
     tag(&root, "v6", "2024-02-23T00:00:00Z");
     write("006_d.sql", "CREATE INDEX t2_id ON t2 (id);\n", "2024-02-24T00:00:00Z");
     assert_eq!(told("index-not-concurrent").0, "error", "`v6` has it");
+}
+
+#[test]
+fn the_first_days_of_a_project_without_tags_are_no_release() {
+    for (case_name, edited, tagged, is_note) in [
+        ("days", "2024-01-20T00:00:00Z", false, true),
+        ("months", "2024-04-20T00:00:00Z", false, false),
+        ("tagged", "2024-01-20T00:00:00Z", true, false),
+    ] {
+        let root = case(&format!("first-{case_name}"), &[], &[]);
+        fs::write(root.join("README"), "x").unwrap();
+        commit(&root, "2023-06-01T00:00:00Z");
+        fs::create_dir_all(root.join("migrations")).unwrap();
+        fs::write(root.join("migrations/001_t1.sql"), "CREATE TABLE t1 (id bigint);\n").unwrap();
+        fs::write(root.join("migrations/002_t2.sql"), T2).unwrap();
+        commit(&root, "2024-01-02T00:00:00Z");
+        if tagged {
+            tag(&root, "v1", "2024-01-10T00:00:00Z");
+        }
+        fs::write(root.join("migrations/002_t2.sql"), LATER).unwrap();
+        commit(&root, edited);
+        let (severity, message) = said_of_last(&root, "migrations", "shipped-migration-edited").unwrap();
+        assert_eq!(severity == "note", is_note, "{case_name}: {message}");
+        assert!(!is_note || message.contains("came 18 days before this change"), "{case_name}: {message}");
+    }
 }
 
 #[test]

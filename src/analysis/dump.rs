@@ -1,18 +1,21 @@
 //! The dump that a change commits, beside what its migrations make.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{History, Migration, Plan, SchemaDump, SinceBase, Start, replay, replay_from};
-use crate::operation::Origin;
+use crate::history::{History, Migration, Plan, SchemaDump, SinceBase, Start, State, replay, replay_from};
+use crate::operation::{Node, Origin};
 use crate::project::Project;
+use crate::rails::active_record::Release;
 use crate::read::{on_deep_stack, side_by_side};
 use crate::rules::alike::renamed_indexes;
 use crate::rules::{Rule, dump_differs};
 use crate::schema::difference::{Aspect, Change, ChangeKind, Shared};
 use crate::schema::{ConstraintRow, Relation, Schema, Table, Told};
 use crate::settings::Settings;
+use crate::source::SourceId;
 use crate::version::Major;
 
 /// The schema that a dump shows, with all that it has no words for as another schema has it.
@@ -82,16 +85,27 @@ pub(super) fn check(project: &Project, plan: &Plan, end: &Start, shown: &Schema,
     let is_type = |change: &Change| change.object == "column" && change.text.contains(" rather than ");
     let is_untold = |change: &Change| dump.told == Told::Tables && makers.is_name_of_key(change);
     let is_elsewhere = |change: &Change| of_another_server && is_type(change) || is_untold(change);
+    let tells_valid = dump.told == Told::Everything || tells_validity(&project.sources.get(dump.source).text);
+    let is_told = |change: &Change| tells_valid || !matches!(change.aspect, Aspect::Valid { .. });
+    lacks.retain(is_told);
     // Both ways: each tells the places of what only its first side has. Where one finds nothing, so does the other.
     lacks.retain(|change| !(makers.is_cleared(change) || is_elsewhere(change)));
     let mended = lacks.iter().any(|change| change.kind != ChangeKind::Extra).then(|| Mended::of(plan, &shown));
     let is_mended = |change: &Change| mended.as_ref().is_some_and(|mended| mended.holds(change));
-    lacks.retain(|change| !is_mended(change));
+    let constraints = lacks.iter().filter(|change| change.object == "constraint" && is_mended(change));
+    let constraints: Vec<String> = constraints.map(|change| own_name(&change.name).to_owned()).collect();
+    // The dump of the base had the constraint as the index behind it.
+    let is_behind = |change: &Change| {
+        change.object == "index" && constraints.iter().any(|constraint| constraint == own_name(&change.name))
+    };
+    lacks.retain(|change| !is_mended(change) && !is_behind(change));
     if lacks.is_empty() {
         return None;
     }
     let mut has = changes(&shown, &end.schema);
-    has.retain(|change| counted(change) && !is_elsewhere(change) && !is_mended(change));
+    has.retain(|change| {
+        counted(change) && is_told(change) && !is_elsewhere(change) && !is_mended(change) && !is_behind(change)
+    });
     let last = plan.history.migrations.iter().rposition(|one| one.judged)?;
     let at = MigrationRef { history: plan.index, migration: last };
     let top = project.sources.line(dump.source, 1);
@@ -162,6 +176,9 @@ impl Makers<'_> {
 /// written from something else.
 struct Mended {
     left: Vec<Change>,
+    end: State,
+    /// Files of migrations that name the release of Active Record which they are written for: 5.0 and later.
+    with_release: BTreeSet<SourceId>,
 }
 
 impl Mended {
@@ -170,17 +187,45 @@ impl Mended {
         let bare = plan.history.with(all.map(|one| Migration { judged: false, ..one.clone() }).collect());
         let bare = Plan::new(&bare, plan.index, plan.settings, Vec::new());
         let end = on_deep_stack(|| replay(&bare, plan.settings.postgres.newest, &mut |_| {}));
-        Mended { left: end.schema.difference(shown, Shared::Nothing) }
+        let names_release = |one: &&Migration| {
+            let mut scripts = one.up.nodes.iter().filter_map(|node| match node {
+                Node::Ruby(script) => Some(script),
+                _ => None,
+            });
+            scripts.any(|script| script.inherits.ends_with(']'))
+        };
+        let with_release = plan.history.migrations.iter().filter(names_release).map(|one| one.source).collect();
+        Mended { left: end.schema.difference(shown, Shared::Nothing), end, with_release }
+    }
+
+    /// The column was made for a release that gives no limit.
+    fn has_release(&self, change: &Change) -> bool {
+        let Some((table, name)) = change.name.rsplit_once('.') else { return false };
+        let table = Makers::table(&self.end.schema, table);
+        let column = table.and_then(|(_, table)| table.columns.iter().find(|one| one.name.to_string() == name));
+        column.is_some_and(|column| self.with_release.contains(&column.existence.origin().span.source))
     }
 
     /// The dump has it as they make it. That both lack something says nothing: older migrations may be gone.
     fn holds(&self, change: &Change) -> bool {
         let is_it = |one: &Change| one.object == change.object && one.name == change.name;
         // Rails before 4.2 made this of what makes no limit now: databases have what they were given then.
-        let is_old_limit =
-            matches!(change.aspect, Aspect::Type { .. }) && change.text.contains("character varying(255)");
+        let is_old_limit = matches!(change.aspect, Aspect::Type { .. })
+            && change.text.contains("character varying(255)")
+            && !self.has_release(change);
         change.kind != ChangeKind::Extra && !is_old_limit && !self.left.iter().any(is_it)
     }
+}
+
+/// Up to 7.0 Active Record wrote no `validate: false` into its dumps; since then the release stands in their first line.
+fn tells_validity(dump: &str) -> bool {
+    let release =
+        dump.split_once("ActiveRecord::Schema[").and_then(|(_, rest)| Release::parse(rest.split_once(']')?.0));
+    release.is_some_and(|release| release >= Release(7, 1))
+}
+
+fn own_name(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }
 
 /// Active Record writes the extensions of a PostgreSQL database first, and none is without `plpgsql`; its references are

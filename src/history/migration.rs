@@ -78,6 +78,8 @@ pub struct Migration {
     pub since_base: SinceBase,
     /// Why hardly a database has run what the base has of it.
     pub hardly_ran: Option<HardlyRan>,
+    /// The dump of the base counts it among those that have run: what is made from it does not run it.
+    pub is_in_dump: bool,
     /// It is no migration but a dump of what the shipped ones before it have made: it takes the place of what their
     /// replay comes to.
     pub dump: Option<Told>,
@@ -150,6 +152,7 @@ impl Migration {
             phase: None,
             since_base: SinceBase::Same,
             hardly_ran: None,
+            is_in_dump: false,
             dump: None,
         }
     }
@@ -204,6 +207,8 @@ pub enum HardlyRan {
     For { minutes: u64 },
     /// The project tags what it releases: none of its tags holds the text, up to this one.
     Untagged { newest: String },
+    /// Nothing in the repository has a tag yet, and its first migration came so many days before this change.
+    FirstDays { days: u64 },
     /// Sqitch's plan has it behind its last tag: until the next one it may be changed.
     BehindLastTag,
     /// Sqitch's plan has no tag: by its own rule nothing is released.
@@ -228,6 +233,10 @@ impl HardlyRan {
             ),
             HardlyRan::Untagged { newest } => format!(
                 "no tag holds it up to `{newest}`, so that no database ran it where only what has a tag is released"
+            ),
+            HardlyRan::FirstDays { days } => format!(
+                "the first migration came {days} days before this change and nothing has a tag yet, so that hardly a \
+                 database ran it"
             ),
             HardlyRan::BehindLastTag => {
                 "it stands behind the last tag of the plan, and may be changed until the next one".to_owned()

@@ -221,6 +221,7 @@ impl Pending {
             phase: class.phase.or(entry.phase),
             since_base: SinceBase::Same,
             hardly_ran: entry.hardly_ran,
+            is_in_dump: false,
             dump: None,
         };
         Draft { migration, up: entry.up, down: entry.down, part, order: 0 }

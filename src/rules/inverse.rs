@@ -6,14 +6,12 @@ use super::no_way_back::{Empty, empty_down};
 use super::rollback::way_back;
 use super::together::taken_back;
 use super::undoing::{mend, way_out};
-use super::{Findings, say};
+use super::{Findings, fresh, missing_object, say, up_only};
 use crate::finding::Severity;
-use crate::history::{Course, Passed, SinceBase, Whole};
+use crate::history::{Course, Passed, Whole};
 use crate::operation::{Operation, Origin};
 use crate::schema::difference::{Aspect, Change, ChangeKind, Shared};
-use crate::schema::{
-    ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, Function, RelationId, RelationKind, Schema,
-};
+use crate::schema::{ColumnId, Constraint, ConstraintId, ConstraintRow, Failure, RelationId, RelationKind, Schema};
 use crate::source::Span;
 
 pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
@@ -30,10 +28,13 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
         && let Some(all) = taken_back(whole)
     {
         let left = left_out(whole, &all.before.schema, &all.end.schema);
-        changes.retain(|change| left.iter().any(|one| one.name == change.name && one.object == change.object));
+        changes.retain(|change| left.iter().any(|one| is_same(one, change)));
     }
+    keep_of_new_database(whole, &mut changes);
     let wider = |change: &Change| matches!(&change.aspect, Aspect::Type { now, then } if is_wider(now, then));
-    let is_harmless = |change: &Change| wider(change) || is_of_key(whole, change);
+    let is_harmless = |change: &Change| {
+        wider(change) || is_of_key(whole, change) || is_name_alone(change) || is_default_of_a_must(whole, change)
+    };
     let only_harmless = changes.iter().all(is_harmless);
     if !only_harmless {
         changes.retain(|change| !is_harmless(change));
@@ -63,7 +64,8 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
         finding.because(made.span, format!("`{}` comes from here", say::short(&first.name)));
     }
     // Nobody forgot a part of it; or it is not theirs to mend, and nothing of theirs is lost.
-    // And a wider type takes all that is written, and what was a key's column holds no NULL.
+    // And a wider type takes all that is written, what was a key's column holds no NULL, and another name is no other
+    // index or constraint.
     if empty.is_some() || spared.is_empty() && (is_copied(whole) || only_harmless) {
         finding.severity = finding.severity.min(Severity::Note);
     }
@@ -73,8 +75,11 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
 /// What a way back does not bring to where it was.
 fn left_out(whole: &Whole, before: &Schema, end: &Schema) -> Vec<Change> {
     let changes = end.difference(before, Shared::Since(before));
-    let is_news = |change: &Change| is_told(whole, change, end) && !is_edited_text(whole, before, change);
-    let changes = changes.into_iter().filter(is_news).collect();
+    let mut changes: Vec<Change> = changes.into_iter().filter(|change| is_told(whole, change, end)).collect();
+    if let Some(kept) = up_only::kept(whole, before).filter(|_| !changes.is_empty()) {
+        let besides = end.difference(&kept, Shared::Since(before));
+        changes.retain(|change| besides.iter().any(|one| is_same(one, change)));
+    }
     renamed_indexes(without_own_sequences(changes, end, before), end, before)
 }
 
@@ -93,19 +98,66 @@ fn is_of_key(whole: &Whole, change: &Change) -> bool {
     after.constraints_of(relation.id).filter(is_new_key).any(|row| row.columns.iter().any(is_it))
 }
 
-/// What stood before comes from the shipped text of a file that this change edits: its new text may be what the down brings.
-fn is_edited_text(whole: &Whole, before: &Schema, change: &Change) -> bool {
-    let plan = whole.context.plan;
-    let is_it = |function: &&Function| change.name.split('(').next().is_some_and(|name| function.name.prints_as(name));
-    let is_shipped = |function: &Function| {
-        let maker = plan.migration_of(function.existence.origin().span);
-        maker
-            .and_then(|number| plan.history.migrations.get(number))
-            .is_some_and(|one| one.since_base == SinceBase::Shipped)
+/// It stands as it stood: only who names it (`ON CONFLICT ON CONSTRAINT`, code that looks for it in an error) meets a difference.
+fn is_name_alone(change: &Change) -> bool {
+    matches!((change.object, &change.aspect), ("index" | "constraint", Aspect::Name))
+}
+
+/// A default that stays on a column which takes no NULL: the code of before, which had to give it a value, gives it one.
+fn is_default_of_a_must(whole: &Whole, change: &Change) -> bool {
+    if !matches!(change.aspect, Aspect::Default { now: true }) {
+        return false;
+    }
+    column_of(&whole.before.schema, &change.name).is_some_and(|then| {
+        then.not_null && then.default.is_none() && then.identity.is_none() && then.generated.is_none()
+    })
+}
+
+/// What stood before comes from a text that this change edits, moves or deletes: it is asked for where a new database,
+/// which runs the texts of now, had it too.
+fn keep_of_new_database(whole: &Whole, changes: &mut Vec<Change>) {
+    let is_of_base = |change: &Change| {
+        made_before(&whole.before.schema, change).is_some_and(|place| fresh::is_of_base(&whole.context, place))
     };
-    change.kind == ChangeKind::Differs
-        && change.object == "function"
-        && before.functions().find(is_it).is_some_and(is_shipped)
+    if !changes.iter().any(is_of_base) {
+        return;
+    }
+    let left = left_on_new_database(whole).unwrap_or_default();
+    changes.retain(|change| !is_of_base(change) || left.iter().any(|one| is_same(one, change)));
+}
+
+fn left_on_new_database(whole: &Whole) -> Option<Vec<Change>> {
+    let (plan, own, majors) = (whole.context.plan, whole.context.at.migration, whole.context.majors);
+    let before = fresh::before(&whole.context)?;
+    let passed = |course: Course| (course.failed.is_none() && !course.unread).then_some(course);
+    let up = passed(plan.run_from(own, &before, majors))?;
+    let down = passed(plan.run_back(own, &up.end, majors)?)?;
+    Some(left_out(whole, &before.schema, &down.end.schema))
+}
+
+/// The place of the statement that made what the change is about.
+fn made_before(before: &Schema, change: &Change) -> Option<Span> {
+    let existence = match change.object {
+        "function" => {
+            let own = change.name.split('(').next()?;
+            &before.functions().find(|function| function.name.prints_as(own))?.existence
+        }
+        "trigger" => {
+            let (table, name) = change.name.rsplit_once('.')?;
+            let table = before.relations().find(|one| one.name.prints_as(table))?.id;
+            &before.triggers_of(table).into_iter().find(|one| printed(&one.name) == name)?.existence
+        }
+        _ => match standing(before, change)? {
+            (_, _, Some(row)) => &before.get_constraint(row)?.existence,
+            (_, Some(_), None) => &column_of(before, &change.name)?.existence,
+            (relation, None, None) => &before.get_relation(relation)?.existence,
+        },
+    };
+    Some(existence.origin().span)
+}
+
+fn is_same(one: &Change, other: &Change) -> bool {
+    one.name == other.name && one.object == other.object
 }
 
 /// A column has a sequence of its own as before: nobody asks for its name.
@@ -143,6 +195,10 @@ fn report_failure(whole: &Whole, step: &Passed, failure: &Failure, findings: &mu
     let message = format!("cannot be taken back: the down stops here, {}", failure.message);
     let finding = findings.report(&step.origin, "down fails", true, message);
     finding.object(&failure.object);
+    if let Some(named) = missing_object::named_by_newer_servers(&whole.context, failure) {
+        finding.message.push_str(named);
+        finding.severity = finding.severity.min(Severity::Note);
+    }
     if let Some(because) = &failure.because {
         finding.because(because.span, "makes it so");
     }

@@ -1,11 +1,12 @@
 //! A statement about something that this history dropped or renamed.
 
-use super::Findings;
 use super::shipped::if_hardly_ran;
+use super::{Findings, fresh};
 use crate::finding::{FAILS, Severity};
-use crate::history::{SinceBase, Step};
+use crate::history::{Context, SinceBase, Step};
 use crate::operation::{Operation, Origin};
 use crate::schema::{Constraint, Existence, Failure, FailureKind, Relation, Schema};
+use crate::version::Major;
 
 pub fn check(step: &Step, findings: &mut Findings) {
     report(step, FailureKind::Missing, findings);
@@ -50,6 +51,9 @@ fn doubt(step: &Step, failure: &Failure) -> Option<String> {
     if failure.kind != FailureKind::Missing || failure.because.is_some() || is_word() {
         return None;
     }
+    if let Some(named) = named_by_newer_servers(&step.context, failure) {
+        return Some(named.to_owned());
+    }
     let schema = &step.before.schema;
     let nothing = || Some("; nothing that is read here makes it".to_owned());
     let Some((owner, part)) = failure.object.rsplit_once('.') else { return nothing() };
@@ -69,6 +73,16 @@ fn doubt(step: &Step, failure: &Failure) -> Option<String> {
     }
 }
 
+/// A NOT NULL has a name from PostgreSQL 18 on: whoever wrote it down has such a server.
+pub(super) fn named_by_newer_servers(context: &Context, failure: &Failure) -> Option<&'static str> {
+    const NAMED: Major = Major(18);
+    let name = failure.message.strip_prefix("constraint \"")?.split('"').next()?;
+    let is_of_not_null = name.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("_not_null");
+    let is_older = context.majors.iter().all(|major| *major < NAMED) && context.settings.postgres.newest >= NAMED;
+    (failure.kind == FailureKind::Missing && is_of_not_null && is_older)
+        .then_some("; it is the name that PostgreSQL 18 gives to a NOT NULL, which has none before")
+}
+
 /// The foreign key over several columns that an older server would have given this name.
 fn older_name(schema: &Schema, relation: &Relation, name: &str) -> Option<String> {
     let mut keys = schema.constraints_of(relation.id).filter(|row| row.as_foreign().is_some() && row.columns.len() > 1);
@@ -86,13 +100,16 @@ pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
     // A guard that cannot be decided, or an object that may or may not be there, is no reason to call a statement
     // wrong: histories that ran in production are full of them.
     let unseen = kind == FailureKind::Duplicate && assumed(step, failure).is_some() && !is_own_name(step);
-    if !(step.certain && *certain) || unseen {
+    if !(step.certain && *certain) || unseen || fresh::passes(&step.context, step.origin.span) {
         return;
     }
     let plan = step.context.plan;
     let maker = because.as_ref().and_then(|because| plan.history.migrations.get(plan.migration_of(because.span)?));
     // Nothing that was shipped makes it but the dump: whoever ran the migrations has it not.
     let from_dump = kind == FailureKind::Duplicate && maker.is_some_and(|maker| maker.dump.is_some());
+    if from_dump && step.context.migration.is_in_dump {
+        return;
+    }
     // Databases that ran it have what it made; those made anew do not.
     let gone = maker.filter(|maker| kind == FailureKind::Duplicate && maker.since_base == SinceBase::Deleted);
     let where_it_fails = match gone {

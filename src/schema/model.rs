@@ -377,6 +377,8 @@ pub struct View {
     /// The relations read, resolved, each with the columns used (empty: not known, or all).
     pub reads: Vec<(RelationId, Vec<ColumnId>)>,
     pub populated: bool,
+    /// What it reads was renamed since: its text calls it as it was called.
+    pub is_older_than_names: bool,
     pub query: Arc<crate::operation::Query>,
     pub indexes: Vec<RelationId>,
     pub views: Vec<RelationId>,

@@ -348,6 +348,29 @@ fn refinery_shares_names_with_flyway_and_no_more() {
 }
 
 #[test]
+fn pop_runs_what_is_for_its_database_in_the_place_of_what_is_for_all() {
+    let (tree, project) = load_as(
+        &[
+            ("go.mod", "require github.com/ory/pop/v6 v6.1.1\n"),
+            ("m/1_a.up.sql", SQL),
+            ("m/1_a.postgres.autocommit.up.sql", CONCURRENTLY),
+            ("m/1_a.down.sql", SQL),
+            ("m/2_b.autocommit.up.sql", CONCURRENTLY),
+            ("m/2_b.postgres.up.sql", SQL),
+            ("m/2_b.postgres.down.sql", SQL),
+            ("m/2_b.down.sql", SQL),
+        ],
+        Framework::Pop,
+    );
+    let all = &only(&project).migrations;
+    assert_eq!((versions(only(&project)), units(only(&project))), (vec!["1", "2"], vec![QUERY, FILE]));
+    assert!(all.iter().all(|one| one.down.is_some()) && unread(&project).is_empty());
+    assert!(says(&project, "passed over 3, such as `m/1_a.up.sql`"));
+    tree.write(&[("m/2_b.pg.up.sql", SQL)]);
+    assert!(unread(&tree.load(&[]).unwrap())[0].1.contains("runs one of two, and never the other"));
+}
+
+#[test]
 fn pop_takes_what_a_manifest_names_and_knows_autocommit() {
     let (_tree, project) = load_as(
         &[

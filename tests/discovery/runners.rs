@@ -147,6 +147,25 @@ fn a_runner_that_is_a_guess_refuses_nothing() {
 }
 
 #[test]
+fn flyway_is_named_by_what_all_profiles_set_alike() {
+    let set = "flyway.sql-migration-prefix=v\nflyway.locations=classpath:db/migration\n";
+    let tree = Tree::new(&[
+        ("api/build.gradle", "compile group: \"org.flywaydb\", name: \"flyway-core\", version: \"4.1.2\"\n"),
+        ("api/profiles/dev/application.properties", &format!("{set}flyway.schemas=dev\n")),
+        ("api/profiles/release/application.properties", &format!("{set}flyway.schemas=shop\n")),
+        ("api/src/main/resources/db/migration/v2024.01.02_13.00__a.sql", SQL),
+        ("api/src/main/resources/db/migration/v2024.01.10_13.00__b.sql", SQL),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    let history = only(&project);
+    assert_eq!((history.framework, names(history)), (Framework::Flyway, vec!["a", "b"]));
+    assert_eq!(versions(history), ["2024.01.02_13.00", "2024.01.10_13.00"]);
+    assert!(history.search_path.is_empty(), "they do not agree on the schema");
+    tree.write(&[("api/profiles/release/application.properties", "flyway.sql-migration-prefix=x\n")]);
+    assert_eq!(only(&tree.load(&[]).unwrap()).framework, Framework::Plain);
+}
+
+#[test]
 fn goose_sections_become_up_and_down() {
     let up_and_down =
         "-- +goose Up\n-- plimsoll:allow-file x: y\ncreate table a (b int);\n\n-- +goose Down\ndrop table a;\n";

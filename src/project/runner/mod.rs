@@ -284,7 +284,11 @@ fn refuse_duplicates(layout: &Layout, tool: &Tool, found: &mut Entries) {
         match kept.last().filter(|before| is_twin(tool, before, &entry)) {
             Some(before) => {
                 let runner = layout.framework.name();
-                let reason = format!("{runner} refuses it: `{}` has the same version", before.up.path);
+                let refuses = match layout.framework {
+                    Framework::Pop => "runs one of two, and never the other",
+                    _ => "refuses it",
+                };
+                let reason = format!("{runner} {refuses}: `{}` has the same version", before.up.path);
                 found.unread.push((entry.up.path, reason));
             }
             None => kept.push(entry),

@@ -218,11 +218,22 @@ fn forward(context: &Context<'_>) -> Entries {
     found
 }
 
-/// Files of one version: those that run forward, and those that undo.
-type Sides<'a> = (Vec<(&'a Found, Numbered)>, Vec<(&'a Found, Numbered)>);
+/// Files of one version and direction.
+pub(super) type Side<'a> = Vec<(&'a Found, Numbered)>;
+/// Those that run forward, and those that undo.
+type Sides<'a> = (Side<'a>, Side<'a>);
 
 /// Pairs ups with downs by version. None of these runners looks into folders below its own.
 pub(super) fn pair(context: &Context<'_>, take: fn(&str) -> Option<Numbered>) -> Entries {
+    pair_chosen(context, take, |_| {})
+}
+
+/// The same, where the runner chooses among the files of one version and direction.
+pub(super) fn pair_chosen(
+    context: &Context<'_>,
+    take: fn(&str) -> Option<Numbered>,
+    mut choose: impl FnMut(&mut Side<'_>),
+) -> Entries {
     let layout = context.layout;
     let mut found = Entries::default();
     let mut ignored = BTreeSet::new();
@@ -238,7 +249,9 @@ pub(super) fn pair(context: &Context<'_>, take: fn(&str) -> Option<Numbered>) ->
         let side = if parts.direction == Some(Direction::Down) { downs } else { ups };
         side.push((file, parts));
     }
-    for (ups, mut downs) in by_version.into_values() {
+    for (mut ups, mut downs) in by_version.into_values() {
+        choose(&mut ups);
+        choose(&mut downs);
         let pairs: Vec<_> = ups.into_iter().map(|(up, parts)| (of_name(&mut downs, &parts.name), up, parts)).collect();
         let mut rest = downs.into_iter().map(|(down, _)| down);
         for (down, up, parts) in pairs {

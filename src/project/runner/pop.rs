@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::names::up_down;
+use super::super::names::{Numbered, up_down};
 use super::super::order::by_text;
+use super::super::place::named;
 use super::super::template::Style;
-use super::numbered::{is_up_down_of, pair};
+use super::numbered::{is_up_down_of, pair_chosen};
 use super::{Context, Entries, Entry, ORDINARY, Tool, passed_over, sort};
 use crate::history::{Framework, TransactionUnit};
 
@@ -31,6 +32,9 @@ pub const TOOL: Tool = Tool {
     ..ORDINARY
 };
 
+/// How a name says that it is for PostgreSQL alone (`CanonicalDialect`).
+const POSTGRES: [&str; 4] = ["postgres", "postgresql", "pg", "pgx"];
+
 /// The first by version, then objects that are made anew, then data (milmove's `migrate`).
 const MANIFESTS: [&str; 6] = [
     "migrations_manifest.txt",
@@ -45,12 +49,32 @@ fn list(context: &mut Context<'_>) -> Entries {
     let mut found = if context.manifest(&context.inside(MANIFESTS[0])).is_some() {
         by_manifests(context)
     } else {
-        pair(context, up_down)
+        by_dialect(context)
     };
     for entry in &mut found.entries {
         if entry.up.name().split('.').any(|part| part == "autocommit") {
             entry.unit = TransactionUnit::SimpleQuery;
         }
+    }
+    found
+}
+
+/// What is for PostgreSQL alone takes the place of what is for all, in either direction by itself (`sortAndFilter`).
+fn by_dialect(context: &Context<'_>) -> Entries {
+    let is_own = |parts: &Numbered| parts.name.split('.').skip(1).any(|part| POSTGRES.contains(&part));
+    let mut overruled: Vec<String> = Vec::new();
+    let mut found = pair_chosen(context, up_down, |side| {
+        if side.iter().any(|(_, parts)| is_own(parts)) {
+            overruled.extend(side.iter().filter(|(_, parts)| !is_own(parts)).map(|(file, _)| file.path.clone()));
+            side.retain(|(_, parts)| is_own(parts));
+        }
+    });
+    if let Some(first) = overruled.first() {
+        let (root, count) = (named(&context.layout.root), overruled.len());
+        found.remarks.push(format!(
+            "{root}: pop runs what is for PostgreSQL alone in the place of what is for all databases: passed over {count}, \
+             such as `{first}`"
+        ));
     }
     found
 }

@@ -9,11 +9,16 @@ use crate::history::HardlyRan;
 const AN_HOUR: u64 = 60 * 60;
 /// Commits that are looked at for what came within it.
 const MOST_COMMITS: usize = 32;
-/// A project that has made so many tags in a year releases by them.
+/// A project that has made so many tags within a year releases by them, though the next release may take its time.
 const TAGS: usize = 5;
-const A_YEAR: u64 = 365 * 24 * AN_HOUR;
+const A_DAY: u64 = 24 * AN_HOUR;
+const A_YEAR: u64 = 365 * A_DAY;
+/// What has no tag yet, and whose first migration is no older, has hardly been released.
+const FIRST_DAYS: u64 = 30;
+/// Whoever brings more of them at once brings what has run elsewhere.
+const MOST_AT_ONCE: usize = 12;
 /// A text that stood between two that are the same was a slip when it stood no longer.
-const A_SLIP: u64 = 14 * 24 * AN_HOUR;
+const A_SLIP: u64 = 14 * A_DAY;
 
 /// What is young at the base.
 #[derive(Debug, Default)]
@@ -22,6 +27,8 @@ pub struct Young {
     minutes: BTreeMap<String, u64>,
     /// The newest tag, and the paths whose text no tag holds.
     untagged: Option<(String, BTreeSet<String>)>,
+    /// How old the first migration is, where nothing has a tag yet and that is not long ago.
+    first_days: Option<u64>,
 }
 
 impl Young {
@@ -32,12 +39,16 @@ impl Young {
         let known: Vec<&(String, Dated)> = tags.iter().filter(|(_, tag)| tag.time <= head.time).collect();
         let untagged = untagged(git, base, paths, &known, head.time);
         let minutes = if head.commit == base { BTreeMap::new() } else { minutes(git, base, &head, &known) };
-        Young { minutes, untagged }
+        let first_days = if known.is_empty() { first_days(git, base, paths, head.time) } else { None };
+        Young { minutes, untagged, first_days }
     }
 
     pub fn of(&self, path: &str) -> Option<HardlyRan> {
         if let Some(minutes) = self.minutes.get(path) {
             return Some(HardlyRan::For { minutes: *minutes });
+        }
+        if let Some(days) = self.first_days {
+            return Some(HardlyRan::FirstDays { days });
         }
         let (newest, paths) = self.untagged.as_ref()?;
         paths.contains(path).then(|| HardlyRan::Untagged { newest: newest.clone() })
@@ -78,7 +89,8 @@ fn untagged(
     now: u64,
 ) -> Option<(String, BTreeSet<String>)> {
     let newest = tags.get(..TAGS)?;
-    if newest.last()?.1.time + A_YEAR < now {
+    let (first, last) = (newest.first()?.1.time, newest.last()?.1.time);
+    if last + A_YEAR < first || first + A_YEAR + A_YEAR / 2 < now {
         return None;
     }
     let mut found = paths.clone();
@@ -91,6 +103,20 @@ fn untagged(
     }
     // Tags that hold none of them are of something else.
     (found.len() < paths.len()).then(|| (newest[0].0.clone(), found))
+}
+
+/// The days since the first of these paths came, as one of a few that came with it. What was moved is older, and so may be
+/// what the very first commit brings.
+fn first_days(git: &Git<'_>, base: &str, paths: &BTreeSet<String>, now: u64) -> Option<u64> {
+    const MOST_CHANGES: usize = 200;
+    let first = paths.first()?;
+    let line = git.line_of(base, MOST_CHANGES, Some(first));
+    let came = line.last().filter(|_| line.len() < MOST_CHANGES)?;
+    let days = now.saturating_sub(came.time) / A_DAY;
+    let before = git.line_of(&came.commit, 2, None).pop().filter(|before| before.commit != came.commit)?;
+    let new = new_texts(&git.changed(&before.commit, &came.commit).ok()?);
+    let own = new.iter().filter(|path| paths.contains(*path)).count();
+    (days <= FIRST_DAYS && new.contains(first) && own <= MOST_AT_ONCE).then_some(days)
 }
 
 /// The base has no such file, but had it with this text until it was taken away: databases of that time ran it.

@@ -182,7 +182,13 @@ impl Definition {
     fn column(&mut self, work: &Work, name: &str, kind: &str, options: &Options, at: Span) -> Asked<()> {
         let mut own = options.clone();
         let index = own.take("index");
-        self.columns.push((column::define(name, kind, &own, work.dialect, Place::Block)?, at));
+        let column = column::define(name, kind, &own, work.dialect, Place::Block)?;
+        let told = self.columns.iter_mut().find(|(one, _)| one.name == column.name);
+        match told.filter(|_| work.dialect.until(5, 2)) {
+            // Before 6.0, which refuses it, what is said last takes the place of what was said first.
+            Some(place) => *place = (column, at),
+            None => self.columns.push((column, at)),
+        }
         if let Some(index) = index
             && super::given::flag_of(&index, "`index:`")?
         {

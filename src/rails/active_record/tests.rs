@@ -80,6 +80,26 @@ impl Migration {
 }
 
 #[test]
+fn a_column_said_twice_is_the_last_one_before_6() {
+    let links = |m: &Migration| {
+        let inner =
+            [m.call("belongs_to", [symbol("day")], []), m.call("integer", [symbol("day_id")], [("null", no())])];
+        m.block(m.call("create_table", [symbol("links")], []), inner)
+    };
+    let mut m = Migration::of(5, 2);
+    m.sends(
+        &links(&m),
+        &[
+            "CREATE TABLE links (id bigserial primary key, day_id integer NOT NULL)",
+            "CREATE INDEX index_links_on_day_id ON links (day_id)",
+        ],
+    );
+    let m = Migration::of(6, 0);
+    let Answer::Sends(pieces) = answer(&links(&m), &m.dialect, &m.schema) else { panic!("it is understood") };
+    assert!(pieces[0].text().contains("day_id bigint, day_id integer NOT NULL"), "{}", pieces[0].text());
+}
+
+#[test]
 fn a_table_with_all_that_a_block_says() {
     let mut m = Migration::of(7, 1);
     let users = m.call("create_table", [symbol("users")], []);

@@ -3,7 +3,9 @@
 use super::resolve::quoted;
 use super::{Change, Outcome, because, duplicate, failure, inherited, refused};
 use crate::operation::{ColumnDefinition, Constant, Expr, Expression, Ident, KeyPart, Name, NotNull, Rename, TypeName};
-use crate::schema::{ColumnId, ConstraintRow, FailureKind, IndexKey, Part, RelationId, TypeKind};
+use crate::schema::{
+    ColumnId, ConstraintRow, FailureKind, IndexKey, Part, Relation, RelationId, RelationKind, TypeKind,
+};
 
 /// What ALTER COLUMN … TYPE asks for.
 #[derive(Clone, Copy)]
@@ -448,8 +450,25 @@ impl Change<'_> {
         self.schema.gone_parts.insert((table, Part::Column, from.clone()), gone);
         self.schema.gone_parts.remove(&(table, Part::Column, to.clone()));
         self.rename_in_expressions(table, from, to);
+        self.outdate_views(table, |read| read.is_empty() || read.contains(&column));
         self.schema.edit_column(table, column, |column| column.name = to.clone());
         Ok(())
+    }
+
+    /// What reads a relation, some of its columns, goes on under their new names: only its text stays.
+    pub(super) fn outdate_views(&mut self, relation: RelationId, is_concerned: impl Fn(&[ColumnId]) -> bool) {
+        let views = match self.schema.get_relation(relation).map(|one| &one.kind) {
+            Some(RelationKind::Table(table)) => table.views.clone(),
+            Some(RelationKind::View(view)) => view.views.clone(),
+            _ => return,
+        };
+        for view in views {
+            let reads = self.schema.get_relation(view).and_then(Relation::as_view).map(|view| view.reads.as_slice());
+            let mut own = reads.unwrap_or_default().iter().filter(|(read, _)| *read == relation);
+            if own.any(|(_, columns)| is_concerned(columns)) {
+                self.schema.edit_view(view, |view| view.is_older_than_names = true);
+            }
+        }
     }
 
     /// PostgreSQL keeps columns by number: every expression follows a rename.

@@ -93,6 +93,7 @@ impl Change<'_> {
         if let Some(constraint) = self.as_index(id).and_then(|index| index.constraint) {
             self.rename_row(constraint, &rename.to)?;
         }
+        self.outdate_views(id, |_| true);
         self.rename_relation_row(id, to);
         Ok(())
     }

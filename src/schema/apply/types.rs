@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::drop::Object;
 use super::resolve::{quoted, quoted_name};
 use super::{Change, Outcome, because, duplicate, missing, refused};
 use crate::operation::{
-    AlterDomain, AlterType, CreateDomain, CreateType, DomainAction, Ident, QualifiedName, TypeAction, TypeForm,
+    AlterDomain, AlterType, Constant, CreateDomain, CreateType, DomainAction, Expr, Ident, QualifiedName, TypeAction,
+    TypeForm,
 };
 use crate::schema::{Domain, DomainCheck, Existence, Label, Type, TypeId, TypeKind};
 
@@ -112,6 +114,7 @@ impl Change<'_> {
                         labels.iter_mut().filter(|one| one.text == *from).for_each(|one| one.text = to.clone());
                     }
                 });
+                self.rename_in_defaults(id, from, to);
                 Ok(())
             }
             TypeAction::AddAttribute { name, data_type } => {
@@ -135,6 +138,31 @@ impl Change<'_> {
                 Ok(())
             }
             TypeAction::Owner(_) | TypeAction::Other => Ok(()),
+        }
+    }
+
+    /// The server keeps a default as the value that it is: it goes by the new label.
+    fn rename_in_defaults(&mut self, id: TypeId, from: &str, to: &str) {
+        let literal = |label: &str| format!("'{}'", label.replace('\'', "''"));
+        let (old, new) = (literal(from), literal(to));
+        let is_it = |tree: &Expr| match tree {
+            Expr::Cast { value, .. } => matches!(&**value, Expr::Constant(Constant::String(text)) if **text == *from),
+            Expr::Constant(Constant::String(text)) => **text == *from,
+            _ => false,
+        };
+        for object in self.dependents_of_type(id) {
+            let Object::Column(table, column) = object else { continue };
+            self.schema.edit_column(table, column, |column| {
+                let is_plain = column.data_type.as_ref().is_some_and(|one| !one.array);
+                let Some(default) = column.default.as_mut().filter(|default| is_plain && is_it(&default.tree)) else {
+                    return;
+                };
+                default.text = default.text.replace(&old, &new).into();
+                default.tree = default.tree.map(&mut |one| match one {
+                    Expr::Constant(Constant::String(_)) => Some(Expr::Constant(Constant::String(to.into()))),
+                    _ => None,
+                });
+            });
         }
     }
 

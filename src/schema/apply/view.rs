@@ -60,6 +60,7 @@ impl Change<'_> {
             text: create.text.clone(),
             reads,
             populated: create.with_data,
+            is_older_than_names: false,
             query: create.query.clone(),
             indexes: Vec::new(),
             views: Vec::new(),

@@ -25,17 +25,13 @@ impl<'a> Comparison<'a> {
                 pairs.insert(row.id, found);
             }
         }
-        // The same constraint under another name: PostgreSQL makes up names of its own on each server.
+        // The same constraint under another name: servers and frameworks make up names of their own, and what was dropped is
+        // made anew.
         for row in &sides.from {
             if pairs.contains_key(&row.id) {
                 continue;
             }
             let Some(table) = self.pairs.to(row.table) else { continue };
-            // So does whoever makes a dropped table anew.
-            let remade = matches!(self.shared, Shared::Since(_)) && table != row.table;
-            if row.as_foreign().is_none() && !remade {
-                continue;
-            }
             let wanted = definition(from, row);
             let found = to.constraints_of(table).find(|one| {
                 !taken.contains_key(&one.id)

@@ -68,7 +68,10 @@ impl<'a> Comparison<'a> {
 
     /// A dump prints a query anew, from its tree: of one from elsewhere only what it reads and gives can be compared.
     fn selects_same(&self, now: &View, then: &View) -> bool {
-        if same_text(&now.text, &then.text) {
+        let same_columns = !now.columns_known || !then.columns_known || now.columns == then.columns;
+        if same_text(&now.text, &then.text)
+            || same_columns && same_text(&without_implied_names(&now.text), &without_implied_names(&then.text))
+        {
             return true;
         }
         let reads = |view: &View, name: &dyn Fn(RelationId) -> String| -> BTreeSet<String> {
@@ -76,8 +79,9 @@ impl<'a> Comparison<'a> {
         };
         let read_now = reads(now, &|id| self.name_then(id).to_string());
         let read_then = reads(then, &|id| relation_name(self.to, id));
-        let columns = !now.columns_known || !then.columns_known || now.columns == then.columns;
-        !matches!(self.shared, Shared::Since(_)) && columns && read_now == read_then
+        // Nor can the text of one that is older than the names in it.
+        let is_unlike = now.is_older_than_names != then.is_older_than_names;
+        (is_unlike || !matches!(self.shared, Shared::Since(_))) && same_columns && read_now == read_then
     }
 
     pub(super) fn triggers(&mut self) {
@@ -166,5 +170,42 @@ impl<'a> Comparison<'a> {
             let sql = statement::set_trigger(self.to, other, other.enabled);
             self.differs("trigger", name, "fires at other times", both, vec![Repair::new(Stage::AlterTable, sql)]);
         }
+    }
+}
+
+/// `t.a AS a` and `t AS t` say no more than `t.a` and `t`, and `AS` itself may be left out.
+fn without_implied_names(text: &str) -> String {
+    const AS: &str = "as";
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '"');
+    let bare = |name: &str| name.trim_matches('"').to_lowercase();
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let ahead = kept.trim_end().len();
+        let is_word = ahead < kept.len() && rest.get(..AS.len()).is_some_and(|word| word.eq_ignore_ascii_case(AS));
+        if let Some(after) = rest.get(AS.len()..).filter(|after| is_word && after.starts_with(char::is_whitespace)) {
+            let name = after.trim_start();
+            let (name, behind) = name.split_at(name.find(|c| !is_part(c)).unwrap_or(name.len()));
+            let named = &kept[kept[..ahead].rfind(|c| !is_part(c)).map_or(0, |at| at + 1)..ahead];
+            let is_implied = !name.is_empty() && bare(named) == bare(name);
+            kept.truncate(ahead);
+            rest = if is_implied { behind } else { after };
+            continue;
+        }
+        kept.push(first);
+        rest = &rest[first.len_utf8()..];
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_implied_names;
+
+    #[test]
+    fn a_name_that_is_implied_is_no_difference() {
+        let same = |one: &str, other: &str| assert_eq!(without_implied_names(one), other);
+        same("SELECT ad.tags AS tags, b AS c FROM ads AS ad", "SELECT ad.tags, b c FROM ads ad");
+        same("SELECT \"Tags\" as tags, aas as b", "SELECT \"Tags\", aas b");
     }
 }

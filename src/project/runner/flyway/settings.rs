@@ -4,7 +4,7 @@
 //! as it is named.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::super::names::{FlywayKind, FlywayNames};
 use super::super::super::text::peek;
@@ -43,6 +43,10 @@ const FILES: &[&str] = &[
     "src/main/resources/application.yaml",
 ];
 
+/// Beside those, folders with the settings of one profile each.
+const PROFILES: &str = "profiles";
+const OF_PROFILE: [&str; 3] = ["application.properties", "application.yml", "application.yaml"];
+
 impl Options {
     /// From the nearest folder at or above the migrations whose files set anything.
     pub fn around(root: &Path, migrations: &Path) -> Options {
@@ -56,8 +60,48 @@ impl Options {
             if options.is_set {
                 return options;
             }
+            if let Some(options) = Options::of_profiles(&folder.join(PROFILES)) {
+                return options;
+            }
         }
         Options::default()
+    }
+
+    /// What all profiles set alike that set anything: which of them production is, no file says.
+    fn of_profiles(folder: &Path) -> Option<Options> {
+        const MOST: usize = 16;
+        let entries = std::fs::read_dir(folder).ok()?.flatten();
+        let mut profiles: Vec<PathBuf> = entries.map(|entry| entry.path()).take(MOST).collect();
+        profiles.sort();
+        let read = |profile: PathBuf| {
+            let mut options = Options::default();
+            for file in OF_PROFILE {
+                if let Some(text) = peek(&profile.join(file)) {
+                    options.read(file, &text);
+                }
+            }
+            options.is_set.then_some(options)
+        };
+        let mut all = profiles.into_iter().filter_map(read);
+        let first = all.next()?;
+        all.try_fold(first, Options::alike)
+    }
+
+    /// `None` where the two do not even name the same files.
+    fn alike(mut self, other: Options) -> Option<Options> {
+        if self.names != other.names || self.locations != other.locations {
+            return None;
+        }
+        self.group &= other.group;
+        self.mixed &= other.mixed;
+        self.out_of_order &= other.out_of_order;
+        self.takes_edits &= other.takes_edits;
+        self.outside_transaction &= other.outside_transaction;
+        self.placeholders.retain(|name, value| other.placeholders.get(name) == Some(value));
+        if self.first_schema() != other.first_schema() {
+            (self.schemas, self.default_schema) = (Vec::new(), None);
+        }
+        Some(self)
     }
 
     /// The settings name the folders that are looked into.
