@@ -301,10 +301,9 @@ fn the_first_days_of_a_project_without_tags_are_no_release() {
         ("months", "2024-04-20T00:00:00Z", false, false),
         ("tagged", "2024-01-20T00:00:00Z", true, false),
     ] {
-        let root = case(&format!("first-{case_name}"), &[], &[]);
-        fs::write(root.join("README"), "x").unwrap();
+        let notes = [("README".to_owned(), "what is to come".to_owned())];
+        let root = case(&format!("first-{case_name}"), &notes, &notes);
         commit(&root, "2023-06-01T00:00:00Z");
-        fs::create_dir_all(root.join("migrations")).unwrap();
         fs::write(root.join("migrations/001_t1.sql"), "CREATE TABLE t1 (id bigint);\n").unwrap();
         fs::write(root.join("migrations/002_t2.sql"), T2).unwrap();
         commit(&root, "2024-01-02T00:00:00Z");
