@@ -13,7 +13,7 @@ use crate::read::{on_deep_stack, side_by_side};
 use crate::rules::alike::renamed_indexes;
 use crate::rules::{Rule, dump_differs};
 use crate::schema::difference::{Aspect, Change, ChangeKind, Shared};
-use crate::schema::{ConstraintRow, Relation, Schema, Table, Told};
+use crate::schema::{Column, ConstraintRow, Relation, Schema, Table, Told};
 use crate::settings::Settings;
 use crate::source::SourceId;
 use crate::version::Major;
@@ -202,7 +202,8 @@ impl Mended {
     fn has_release(&self, change: &Change) -> bool {
         let Some((table, name)) = change.name.rsplit_once('.') else { return false };
         let table = Makers::table(&self.end.schema, table);
-        let column = table.and_then(|(_, table)| table.columns.iter().find(|one| one.name.to_string() == name));
+        let is_it = |column: &&Column| column.name.to_string().as_str() == name;
+        let column = table.and_then(|(_, table)| table.columns.iter().find(is_it));
         column.is_some_and(|column| self.with_release.contains(&column.existence.origin().span.source))
     }
 
