@@ -319,6 +319,29 @@ fn the_first_days_of_a_project_without_tags_are_no_release() {
 }
 
 #[test]
+fn what_stands_on_a_branch_alone_is_not_shipped() {
+    let git = |root: &Path, arguments: &[&str]| {
+        let ran = Command::new("git").current_dir(root).args(arguments).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    };
+    for (case_name, is_merged) in [("branch", false), ("main", true)] {
+        let root = case(&format!("on-{case_name}"), &[table(1)], &[table(1)]);
+        git(&root, &["branch", "-M", "main"]);
+        commit(&root, "2030-01-01T00:00:00Z");
+        if !is_merged {
+            git(&root, &["checkout", "-q", "-b", "topic"]);
+        }
+        fs::write(root.join("migrations/002_t2.sql"), T2).unwrap();
+        commit(&root, "2030-01-02T00:00:00Z");
+        fs::write(root.join("migrations/002_t2.sql"), LATER).unwrap();
+        commit(&root, "2030-02-02T00:00:00Z");
+        let (severity, message) = said_of_last(&root, "migrations", "shipped-migration-edited").unwrap();
+        assert_eq!(severity == "note", !is_merged, "{case_name}: {message}");
+        assert!(is_merged || message.contains("`main` had not taken in"), "{case_name}: {message}");
+    }
+}
+
+#[test]
 fn a_file_that_comes_back_as_it_was_is_not_new() {
     for (name, text, is_told) in [("as-it-was", T2, false), ("otherwise", LATER, true)] {
         let first = [("up", "CREATE TABLE t1 (id bigint);\n"), ("down", "SELECT 1;\n")];

@@ -207,6 +207,8 @@ pub enum HardlyRan {
     For { minutes: u64 },
     /// The project tags what it releases: none of its tags holds the text, up to this one.
     Untagged { newest: String },
+    /// It came on a branch that this one had not taken in when the change was made.
+    Unmerged { main: String },
     /// Nothing in the repository has a tag yet, and its first migration came so many days before this change.
     FirstDays { days: u64 },
     /// Sqitch's plan has it behind its last tag: until the next one it may be changed.
@@ -233,6 +235,10 @@ impl HardlyRan {
             ),
             HardlyRan::Untagged { newest } => format!(
                 "no tag holds it up to `{newest}`, so that no database ran it where only what has a tag is released"
+            ),
+            HardlyRan::Unmerged { main } => format!(
+                "it stands on a branch that `{main}` had not taken in when this change was made, so that hardly a database \
+                 but those of developers ran it"
             ),
             HardlyRan::FirstDays { days } => format!(
                 "the first migration came {days} days before this change and nothing has a tag yet, so that hardly a \

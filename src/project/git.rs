@@ -132,6 +132,26 @@ impl<'a> Git<'a> {
         self.line_of(&head, 1, None).pop()
     }
 
+    /// What the project's main branch had come to at a time, by its own line, with the branch's name.
+    pub fn main_at(&self, time: u64) -> Option<(String, String)> {
+        const NAMES: [&str; 5] =
+            ["refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master", "main", "master"];
+        let tip = NAMES.into_iter().find_map(|name| Some((name, self.commit(name)?)));
+        let (name, tip) = tip?;
+        let until = format!("--until={time}");
+        let listed = self.run(&["rev-list", "--first-parent", "--max-count=1", &until, &tip, "--"]).ok()?;
+        let commit = String::from_utf8(listed).ok()?.trim().to_owned();
+        let name = name.strip_prefix("refs/remotes/").unwrap_or(name);
+        (!commit.is_empty()).then(|| (name.to_owned(), commit))
+    }
+
+    /// Where two commits parted; one of them, where it holds the other.
+    pub fn parted(&self, one: &str, other: &str) -> Option<String> {
+        let output = self.run(&["merge-base", one, other]).ok()?;
+        let commit = String::from_utf8(output).ok()?.trim().to_owned();
+        (!commit.is_empty()).then_some(commit)
+    }
+
     /// All tags on commits by their names, the newest first.
     pub fn tags(&self) -> Vec<(String, Dated)> {
         let format = "--format=%(creatordate:unix)%00%(objectname)%00%(*objectname)%00%(refname:strip=2)";

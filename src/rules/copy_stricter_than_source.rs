@@ -7,6 +7,7 @@ use crate::history::{Passed, Whole};
 use crate::operation::Ident;
 use crate::schema::{Relation, RelationId, Schema};
 use crate::source::Span;
+use crate::version::Major;
 
 /// Judged when the migration is over: a file may loosen first what its trigger then spares, and most runners make it
 /// one transaction.
@@ -339,9 +340,11 @@ fn instead(schema: &Schema, group: &Group) -> String {
             let constraint = schema.constraint(*constraint);
             let target =
                 constraint.as_foreign().map(|key| schema.relation(key.references).name.to_string()).unwrap_or_default();
+            let is_partitioned = schema.relation(stricter.feed.source).is_partitioned();
+            let not_valid = if is_partitioned && !schema.majors.since(Major(18)) { "" } else { " NOT VALID" };
             format!(
                 "-- delete or mend the rows of {source} that refer to nothing, and keep new ones out first:\n\
-                 ALTER TABLE {source} ADD FOREIGN KEY ({}) REFERENCES {target} NOT VALID;",
+                 ALTER TABLE {source} ADD FOREIGN KEY ({}) REFERENCES {target}{not_valid};",
                 list(from)
             )
         }

@@ -15,6 +15,14 @@ pub struct Stuck {
     pub why: String,
 }
 
+impl Stuck {
+    /// What stands in the way is for a person to see, on one line: it is no statement to run.
+    pub fn words(&self) -> String {
+        let words: Vec<&str> = self.sql.trim_end_matches(';').split_whitespace().collect();
+        format!("-- not as it stands: `{}`, {}", words.join(" "), self.why)
+    }
+}
+
 /// The statements in an order in which they pass on a schema, as they came where that is one, and those that pass in none.
 pub fn in_order(mut statements: Vec<String>, schema: &Schema) -> (Vec<String>, Vec<Stuck>) {
     if statements.len() > MOST {
@@ -82,6 +90,13 @@ mod tests {
         assert_eq!(stuck, []);
         assert_eq!(ordered, [&*given[1], &given[3], &given[0], &given[2]]);
         assert_eq!(in_order(ordered.clone(), &base).0, ordered, "what passes stays as it is");
+    }
+
+    #[test]
+    fn what_does_not_run_is_a_comment_to_its_end() {
+        let sql = "CREATE VIEW v AS\nSELECT a\nFROM gone;".to_owned();
+        let told = Stuck { sql, why: "relation \"gone\" does not exist".to_owned() }.words();
+        assert_eq!(told, "-- not as it stands: `CREATE VIEW v AS SELECT a FROM gone`, relation \"gone\" does not exist");
     }
 
     #[test]

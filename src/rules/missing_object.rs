@@ -1,16 +1,17 @@
 //! A statement about something that this history dropped or renamed.
 
 use super::shipped::if_hardly_ran;
-use super::{Findings, fresh};
+use super::{Findings, fresh, mistyped};
 use crate::finding::{FAILS, Severity};
 use crate::history::{Context, SinceBase, Step};
-use crate::operation::{Operation, Origin};
+use crate::operation::{Ident, Name, Operation, Origin};
 use crate::schema::{Constraint, Existence, Failure, FailureKind, Relation, Schema};
 use crate::version::Major;
 
 pub fn check(step: &Step, findings: &mut Findings) {
     report(step, FailureKind::Missing, findings);
     made_later(step, findings);
+    mistyped::check(step, findings);
 }
 
 /// Only a statement that names it shows that it is there.
@@ -56,6 +57,11 @@ fn doubt(step: &Step, failure: &Failure) -> Option<String> {
     }
     let schema = &step.before.schema;
     let nothing = || Some("; nothing that is read here makes it".to_owned());
+    // Nor is it there, where the name is most likely another one's.
+    let is_mistyped = failure.state == "42P01" && mistyped::meant(step, &named(&failure.object)).is_some();
+    if is_mistyped {
+        return None;
+    }
     let Some((owner, part)) = failure.object.rsplit_once('.') else { return nothing() };
     let Some(relation) = schema.relations().find(|one| one.name.prints_as(owner)) else { return nothing() };
     if let Some(now) = older_name(schema, relation, part) {
@@ -70,6 +76,15 @@ fn doubt(step: &Step, failure: &Failure) -> Option<String> {
         Some(other) => Some(format!("; where the search_path leads to `{}`, that is what it means", other.name)),
         None if is_known => None,
         None => nothing(),
+    }
+}
+
+/// A relation as messages name it.
+fn named(object: &str) -> Name {
+    let own = |part: &str| Ident::new(part.trim_matches('"'));
+    match object.rsplit_once('.') {
+        Some((schema, name)) => Name { schema: Some(own(schema)), name: own(name) },
+        None => Name { schema: None, name: own(object) },
     }
 }
 

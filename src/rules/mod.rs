@@ -65,6 +65,7 @@ mod locks_held;
 mod loosened;
 mod mergeable;
 mod missing_object;
+mod mistyped;
 mod needless;
 mod never_validated;
 mod no_way_back;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::in_order::{Stuck, in_order};
 use super::{Findings, say};
 use crate::history::{Follows, SinceBase, State, Stop, Whole, course, stops};
 use crate::operation::{Ident, ObjectKind, Operation, Origin, TableActionKind};
@@ -30,7 +31,7 @@ pub fn incomplete(whole: &Whole, findings: &mut Findings) {
             }
         }
     }
-    report(&undone, &left, findings);
+    report(whole, &undone, &left, findings);
 }
 
 /// What is undone: the migrations that made it, and what of it is meant.
@@ -174,7 +175,7 @@ fn is_of(schema: &Schema, change: &Change, keys: &BTreeSet<(RelationId, Ident)>)
     })
 }
 
-fn report(undone: &Undone, left: &[(String, Vec<Change>)], findings: &mut Findings) {
+fn report(whole: &Whole, undone: &Undone, left: &[(String, Vec<Change>)], findings: &mut Findings) {
     let mut changes: Vec<Change> = Vec::new();
     for change in left.iter().flat_map(|(_, changes)| changes) {
         if !changes.iter().any(|known| known.name == change.name) {
@@ -203,7 +204,13 @@ fn report(undone: &Undone, left: &[(String, Vec<Change>)], findings: &mut Findin
         finding.stops.push(format!("{words}: {} left", say::list(&names)));
     }
     let statements: Vec<String> = statements(&changes).iter().map(|sql| guarded(sql)).collect();
-    finding.instead(format!("SET lock_timeout = '5s';\n{}", statements.join("\n")));
+    // What only a stop leaves is not there to be tried.
+    let (statements, stuck) = match always {
+        true => in_order(statements, &whole.after.schema),
+        false => (statements, Vec::new()),
+    };
+    let all: Vec<String> = statements.into_iter().chain(stuck.iter().map(Stuck::words)).collect();
+    finding.instead(format!("SET lock_timeout = '5s';\n{}", all.join("\n")));
 }
 
 /// The same statement where the object may be gone already.

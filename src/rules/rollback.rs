@@ -11,6 +11,7 @@ use crate::finding::Severity;
 use crate::history::{Course, Passed, Whole};
 use crate::operation::{Action, ConstraintKind, Ident, Node, Operation, TableActionKind, WriteKind};
 use crate::schema::{Constraint, ConstraintRow, IndexColumn, IndexKey, Relation, RelationId, Schema, Table};
+use crate::version::Major;
 
 /// The course of a down that does something, after an up that was understood.
 pub(super) fn way_back<'a>(whole: &Whole<'a>) -> Option<&'a Course> {
@@ -218,6 +219,10 @@ fn report_restored(whole: &Whole, step: &Passed, table: &Relation, what: &Restor
             let fill = known.map(|known| fill_first(&whole.after.schema, &table.name.to_string(), known));
             format!("-- in {down}, before it\n{}", fill.unwrap_or_default().join("\n"))
         }
+        "foreign key" if table.is_partitioned() && !whole.after.schema.majors.since(Major(18)) => format!(
+            "-- in {down}, before it: mend the rows that do not fit, or leave the key out; PostgreSQL before 18 takes no key \
+             NOT VALID on a partitioned table"
+        ),
         "check" | "foreign key" => {
             format!("-- in {down}: NOT VALID, and VALIDATE once the rows that do not fit are mended")
         }

@@ -298,19 +298,13 @@ fn converge(changes: &[Change], dropped: &[String], renames: &[Renamed], there: 
     parts.join("\n")
 }
 
-/// What stands in the way is for a person to see, on one line: it is no statement to run.
-fn refused(Stuck { sql, why }: &Stuck) -> String {
-    let words: Vec<&str> = sql.trim_end_matches(';').split_whitespace().collect();
-    format!("\n-- not as it stands: `{}`, {why}", words.join(" "))
-}
-
 fn way_out(words: &str, changes: &[Change], there: Option<&Schema>) -> String {
     let statements = statements(changes);
     let (statements, stuck) = match there {
         Some(there) => in_order(statements, there),
         None => (statements, Vec::new()),
     };
-    let refused: String = stuck.iter().map(refused).collect();
+    let refused: String = stuck.iter().map(|one| format!("\n{}", one.words())).collect();
     if statements.is_empty() {
         return format!("{words}{refused}");
     }
@@ -356,20 +350,5 @@ pub fn list(names: &[String], most: usize) -> String {
     match names.len().checked_sub(most) {
         Some(more) if more > 0 => format!("{} and {more} more", names[..most].join(", ")),
         _ => names.join(", "),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_does_not_run_is_a_comment_to_its_end() {
-        let sql = "CREATE VIEW v AS\nSELECT a\nFROM gone;".to_owned();
-        let told = refused(&Stuck { sql, why: "relation \"gone\" does not exist".to_owned() });
-        assert_eq!(
-            told,
-            "\n-- not as it stands: `CREATE VIEW v AS SELECT a FROM gone`, relation \"gone\" does not exist"
-        );
     }
 }

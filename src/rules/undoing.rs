@@ -1,6 +1,7 @@
 //! What a migration's way back needs where it does not end in the state before: statements and words for whoever mends it.
 
 use super::back::{column_of, is_in_transaction, is_taken, printed};
+use super::in_order::{Stuck, in_order};
 use super::say;
 use crate::history::{Passed, Whole};
 use crate::operation::{Node, Operation, RubyKind, TableActionKind, TypeName, walk};
@@ -51,7 +52,12 @@ pub(super) fn way_out(whole: &Whole, spared: bool, changed: &[Change]) -> Option
                 .to_owned(),
         );
     }
+    let (missing, stuck) = match whole.down() {
+        Some(course) => in_order(missing, &course.end.schema),
+        None => (missing, Vec::new()),
+    };
     parts.extend(missing);
+    parts.extend(stuck.iter().map(Stuck::words));
     parts.extend(fills.iter().flat_map(|change| not_null_again(whole, change)));
     (!parts.is_empty()).then(|| parts.join("\n"))
 }

@@ -29,6 +29,8 @@ pub struct Young {
     untagged: Option<(String, BTreeSet<String>)>,
     /// How old the first migration is, where nothing has a tag yet and that is not long ago.
     first_days: Option<u64>,
+    /// The main branch, and the paths whose text came on a branch that it had not taken in.
+    unmerged: Option<(String, BTreeSet<String>)>,
 }
 
 impl Young {
@@ -40,12 +42,16 @@ impl Young {
         let untagged = untagged(git, base, paths, &known, head.time);
         let minutes = if head.commit == base { BTreeMap::new() } else { minutes(git, base, &head, &known) };
         let first_days = if known.is_empty() { first_days(git, base, paths, head.time) } else { None };
-        Young { minutes, untagged, first_days }
+        let unmerged = unmerged(git, base, head.time);
+        Young { minutes, untagged, first_days, unmerged }
     }
 
     pub fn of(&self, path: &str) -> Option<HardlyRan> {
         if let Some(minutes) = self.minutes.get(path) {
             return Some(HardlyRan::For { minutes: *minutes });
+        }
+        if let Some((main, _)) = self.unmerged.as_ref().filter(|(_, paths)| paths.contains(path)) {
+            return Some(HardlyRan::Unmerged { main: main.clone() });
         }
         if let Some(days) = self.first_days {
             return Some(HardlyRan::FirstDays { days });
@@ -103,6 +109,15 @@ fn untagged(
     }
     // Tags that hold none of them are of something else.
     (found.len() < paths.len()).then(|| (newest[0].0.clone(), found))
+}
+
+/// The base stands on a branch of its own: what came to it there, main does not have.
+fn unmerged(git: &Git<'_>, base: &str, now: u64) -> Option<(String, BTreeSet<String>)> {
+    let (main, tip) = git.main_at(now)?;
+    let parted = git.parted(&tip, base).filter(|parted| parted != base)?;
+    let of_main: BTreeSet<String> = new_texts(&git.changed(&tip, base).ok()?).into_iter().collect();
+    let of_branch = new_texts(&git.changed(&parted, base).ok()?).into_iter();
+    Some((main, of_branch.filter(|path| of_main.contains(path)).collect()))
 }
 
 /// The days since the first of these paths came, as one of a few that came with it. What was moved is older, and so may be

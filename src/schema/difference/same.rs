@@ -139,6 +139,13 @@ fn plain(text: &str) -> String {
     while let Some(first) = rest.chars().next() {
         if first == '\'' {
             let end = literal_end(rest);
+            // A cast, as it is written before a literal.
+            if interval(&rest[..end]).is_some()
+                && let Some(ahead) = plain.strip_suffix("interval")
+                && !ahead.ends_with(|c: char| c.is_alphanumeric() || c == '_')
+            {
+                plain.truncate(ahead.len());
+            }
             plain.push_str(literal(&rest[..end]).as_str());
             rest = &rest[end..];
             continue;
@@ -175,8 +182,50 @@ fn literal(text: &str) -> String {
     match text {
         "'f'" | "'false'" => "false".to_owned(),
         "'t'" | "'true'" => "true".to_owned(),
+        _ if let Some(words) = interval(text) => words,
         _ => text.replace("public.", "").replace(" 00:00:00'", "'"),
     }
+}
+
+/// `'PT7H'`, which Active Record has written for `'7 hours'`, as a session's `intervalstyle` has it.
+fn interval(literal: &str) -> Option<String> {
+    const UNITS: [(&str, char); 6] =
+        [("year", 'Y'), ("mon", 'M'), ("day", 'D'), ("hour", 'h'), ("min", 'm'), ("sec", 's')];
+    let inside = literal.strip_prefix('\'')?.strip_suffix('\'')?;
+    let mut parts: Vec<(i64, char)> = Vec::new();
+    if let Some(iso) = inside.strip_prefix('P') {
+        let (mut is_time, mut number) = (false, String::new());
+        for one in iso.chars() {
+            match one {
+                'T' if number.is_empty() => is_time = true,
+                '0'..='9' | '-' => number.push(one),
+                'Y' | 'M' | 'W' | 'D' | 'H' | 'S' => {
+                    let count = number.parse::<i64>().ok()?;
+                    number.clear();
+                    parts.push(match one {
+                        'W' => (count.checked_mul(7)?, 'D'),
+                        _ if is_time => (count, one.to_ascii_lowercase()),
+                        _ => (count, one),
+                    });
+                }
+                _ => return None,
+            }
+        }
+        if !number.is_empty() {
+            return None;
+        }
+    } else {
+        let mut words = inside.split_whitespace();
+        while let Some(number) = words.next() {
+            let (count, unit) = (number.parse::<i64>().ok()?, words.next()?.to_lowercase());
+            if unit.starts_with("week") {
+                parts.push((count.checked_mul(7)?, 'D'));
+                continue;
+            }
+            parts.push((count, UNITS.into_iter().find(|(name, _)| unit.starts_with(name))?.1));
+        }
+    }
+    (!parts.is_empty()).then(|| parts.iter().map(|(count, unit)| format!("{count}{unit}")).collect())
 }
 
 /// Where a literal ends: behind its last quote.
@@ -257,6 +306,8 @@ mod tests {
             ("at > '2024-01-01'", "(at > '2024-01-01 00:00:00'::timestamp without time zone)"),
             ("'f'", "false"),
             ("now()", "CURRENT_TIMESTAMP"),
+            ("NOW() + INTERVAL '7 hours'", "(now() + 'PT7H'::interval)"),
+            ("INTERVAL '2 weeks 1 min'", "'P14DT1M'::interval"),
         ] {
             assert!(same_text(written, dumped), "{} {}", plain(written), plain(dumped));
         }
@@ -264,6 +315,7 @@ mod tests {
         assert!(same_text("a -- the last", "a") && !same_text("a - -1", "a"));
         assert!(!same_text("'--' || a", "'' || a"), "what stands in a literal is no comment");
         assert!(!same_text("a > 1", "a > 10"));
+        assert!(!same_text("INTERVAL '1 mon'", "'PT1M'::interval"), "a month is no minute");
         assert!(!same_text("a = 'X'", "a = 'x'"), "literals keep their case");
         assert!(!same_text("'now'", "'current_timestamp'") && !same_text("my_current_timestamp", "my_now"));
     }
