@@ -4,6 +4,7 @@
 //! it never stays silent. It has a budget in steps, levels and bytes.
 
 mod asked;
+mod attribute;
 mod background;
 mod branch;
 mod budget;

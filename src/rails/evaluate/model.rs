@@ -470,7 +470,7 @@ fn stated_in(body: &[Ruby]) -> Option<Arc<str>> {
 }
 
 /// A string or symbol without code in it.
-fn symbol(node: &Ruby) -> Option<Arc<str>> {
+pub(super) fn symbol(node: &Ruby) -> Option<Arc<str>> {
     match &node.kind {
         RubyKind::String(parts) | RubyKind::Symbol(parts) => match parts.as_slice() {
             [crate::operation::RubyPart::Text(text)] => Some(text.text().into()),

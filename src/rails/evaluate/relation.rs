@@ -434,7 +434,7 @@ impl Evaluator<'_> {
             self.unread_rows(relation, reason, at);
             return Ok(());
         }
-        let named = sets.and_then(|sets| {
+        let named = sets.map(|sets| self.as_columns(relation, sets)).and_then(|sets| {
             let one = |(key, value): (Value, Value)| Some((key.name().filter(|key| *key != "**")?.to_owned(), value));
             sets.into_iter().map(one).collect::<Option<Vec<_>>>()
         });

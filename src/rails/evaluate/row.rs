@@ -149,19 +149,6 @@ impl Evaluator<'_> {
         }
     }
 
-    /// An attribute that the table has no column for, of a model that stands elsewhere: `attr_accessor`,
-    /// `has_secure_password` and what libraries add are written as something else.
-    pub(super) fn virtual_attribute<'a>(&self, relation: &Relation, sets: &'a [(Value, Value)]) -> Option<&'a str> {
-        let name = relation.model.table.as_deref().filter(|_| !self.index.has(&relation.model.class))?;
-        let found = self.world.schema().find_table(&table_name(name))?;
-        let table = found.as_table().filter(|table| table.columns_known)?;
-        let stands = |key: &str| {
-            let column = Ident::new(self.column(name, key));
-            table.column(&column).is_some() || self.world.schema().gone_column(found.id, &column).is_some()
-        };
-        sets.iter().filter_map(|(key, _)| key.name()).find(|key| *key != "**" && !stands(key))
-    }
-
     fn save(&mut self, object: Object, at: Span) -> Flow {
         let Some(Thing::Row(row)) = self.things.get_mut(object.number as usize) else { return Ok(Value::Nil) };
         let (relation, is_new) = (row.relation.clone(), row.is_new);
@@ -180,7 +167,9 @@ impl Evaluator<'_> {
             );
             return Ok(Value::unknown("whether a row is saved"));
         }
-        match sets.filter(|sets| !sets.is_empty()) {
+        match sets.filter(|sets| !sets.is_empty()).map(|sets| self.as_columns(&relation, sets)) {
+            // None of what was set is a column.
+            Some(sets) if sets.is_empty() => Ok(Value::unknown("whether a row is saved")),
             Some(sets) => self.update_all(&relation, &Given { keywords: sets, ..Given::default() }, at),
             None => {
                 self.unread_rows(

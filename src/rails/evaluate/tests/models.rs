@@ -117,6 +117,12 @@ fn classes_of_the_file_name_their_tables() {
     // All of the class is seen: it has no attribute but its columns.
     let found = lines(classes, "Member.create!(name: 'x', password: 'y')");
     assert!(found[0].contains("(\"name\", \"password\", \"created_at\")"), "{found:?}");
+    let declared = "class Member < ActiveRecord::Base\n self.table_name = 'users'\n attribute :temp, :string\n \
+        attr_accessor :password\n store_accessor :name, :nick\nend";
+    let found = lines(declared, "Member.create!(admin: true, temp: 'x', password: 'y')");
+    assert!(found[0].contains("(\"admin\", \"created_at\")"), "{found:?}");
+    let found = lines(declared, "Member.create!(nick: 'x')");
+    assert!(found[0].contains("(\"name\", \"created_at\")"), "what is kept in a column: {found:?}");
     assert_eq!(lines(classes, "UserRole.delete_all"), ["DELETE FROM \"user_roles\""]);
     assert_eq!(lines(classes, "Person.delete_all"), ["DELETE FROM \"users\""]);
     assert_eq!(lines("", "User.transaction do\n User.delete_all\nend"), ["BEGIN", "DELETE FROM \"users\"", "COMMIT"]);
