@@ -96,7 +96,10 @@ mod tests {
     fn what_does_not_run_is_a_comment_to_its_end() {
         let sql = "CREATE VIEW v AS\nSELECT a\nFROM gone;".to_owned();
         let told = Stuck { sql, why: "relation \"gone\" does not exist".to_owned() }.words();
-        assert_eq!(told, "-- not as it stands: `CREATE VIEW v AS SELECT a FROM gone`, relation \"gone\" does not exist");
+        assert_eq!(
+            told,
+            "-- not as it stands: `CREATE VIEW v AS SELECT a FROM gone`, relation \"gone\" does not exist"
+        );
     }
 
     #[test]

@@ -51,7 +51,11 @@ pub(super) fn meant<'a>(step: &Step<'a>, name: &Name) -> Option<&'a Relation> {
 }
 
 fn made(schema: &Schema) -> Vec<&Relation> {
-    schema.tables().map(|(relation, _)| relation).filter(|one| matches!(one.existence, Existence::Created { .. })).collect()
+    schema
+        .tables()
+        .map(|(relation, _)| relation)
+        .filter(|one| matches!(one.existence, Existence::Created { .. }))
+        .collect()
 }
 
 /// A letter or two are another one: a number is a name of its own.
@@ -59,7 +63,5 @@ fn is_near(one: &Ident, other: &Ident) -> bool {
     let (one, other) = (one.as_str(), other.as_str());
     let letters = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
     let most = if one.len().min(other.len()) < 8 { 1 } else { 2 };
-    one.len().min(other.len()) > 3
-        && letters(one) != letters(other)
-        && strsim::damerau_levenshtein(one, other) <= most
+    one.len().min(other.len()) > 3 && letters(one) != letters(other) && strsim::damerau_levenshtein(one, other) <= most
 }

@@ -2,7 +2,7 @@
 
 use super::alike::Renamed;
 use super::back::is_wider;
-use super::in_order::{Stuck, in_order};
+use super::in_order::in_order;
 use super::{bare, say};
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{AfterEdit, Framework, HardlyRan};

@@ -33,7 +33,9 @@ impl Evaluator<'_> {
                 None => own.push((key, value)),
                 Some(Declared::Aside) => {}
                 Some(Declared::Inside(column)) if own.iter().any(|(key, _)| key.name() == Some(&column)) => {}
-                Some(Declared::Inside(column)) => own.push((Value::symbol(column), Value::unknown("what is kept in it"))),
+                Some(Declared::Inside(column)) => {
+                    own.push((Value::symbol(column), Value::unknown("what is kept in it")))
+                }
             }
         }
         own
