@@ -218,6 +218,9 @@ fn judged(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
         [of("unread-statement"), of("unread-ruby")],
         settings.strict_reading,
     )));
+    for (index, history) in histories.iter().enumerate() {
+        findings.extend(reading::unread_downs(index, history, of("unread-statement")));
+    }
     findings.extend(reading::unread_files(&project.unread_files, of("unread-file")));
     findings.extend(shipped::check(project, settings, &of));
     shipped::fails_first(&mut findings);

@@ -324,7 +324,9 @@ fn what_stands_on_a_branch_alone_is_not_shipped() {
         let ran = Command::new("git").current_dir(root).args(arguments).output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     };
-    for (case_name, is_merged) in [("branch", false), ("main", true)] {
+    for (case_name, is_merged, name) in
+        [("branch", false, "002_t2.sql"), ("main", true, "002_t2.sql"), ("titles", false, "002_of_a_new_title.sql")]
+    {
         let root = case(&format!("on-{case_name}"), &[table(1)], &[table(1)]);
         git(&root, &["branch", "-M", "main"]);
         commit(&root, "2030-01-01T00:00:00Z");
@@ -333,7 +335,8 @@ fn what_stands_on_a_branch_alone_is_not_shipped() {
         }
         fs::write(root.join("migrations/002_t2.sql"), T2).unwrap();
         commit(&root, "2030-01-02T00:00:00Z");
-        fs::write(root.join("migrations/002_t2.sql"), LATER).unwrap();
+        fs::remove_file(root.join("migrations/002_t2.sql")).unwrap();
+        fs::write(root.join("migrations").join(name), LATER).unwrap();
         commit(&root, "2030-02-02T00:00:00Z");
         let (severity, message) = said_of_last(&root, "migrations", "shipped-migration-edited").unwrap();
         assert_eq!(severity == "note", !is_merged, "{case_name}: {message}");

@@ -241,6 +241,12 @@ impl Compared<'_> {
             let known = draft.migration.hardly_ran.take();
             draft.migration.hardly_ran = young.of(self.shipped.path_then(&draft.up.path)).or(known);
         }
+        // Its shipped text may have had another title, and so another path.
+        for at in 1..drafts.len() {
+            if drafts[at].migration.since_base == SinceBase::Shipped {
+                drafts[at - 1].migration.hardly_ran = drafts[at].migration.hardly_ran.clone();
+            }
+        }
     }
 
     /// Puts what databases have run, and what is new, into the order in which production sees it.

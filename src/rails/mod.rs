@@ -62,6 +62,7 @@ impl Language {
         };
         // A dump says what there is, whatever a gem makes of migrations.
         let uuid_keys = self.dialect.uuid_keys && &*script.class != DUMP;
-        Dialect { version: version.unwrap_or(Release::OLDEST), uuid_keys, ..self.dialect.clone() }
+        let is_unversioned = matches!(inherits, "ActiveRecord::Migration" | "::ActiveRecord::Migration");
+        Dialect { version: version.unwrap_or(Release::OLDEST), is_unversioned, uuid_keys, ..self.dialect.clone() }
     }
 }

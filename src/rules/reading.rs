@@ -1,8 +1,9 @@
 //! What was not read is a finding too: `unread-statement`, `unread-ruby`, `unread-file`.
 
 use super::bare;
-use crate::finding::{Finding, Severity};
-use crate::history::{UnreadFile, UnreadStep};
+use crate::finding::{Finding, MigrationRef, Severity};
+use crate::history::{History, UnreadFile, UnreadStep};
+use crate::operation::Operation;
 
 /// Findings about statements that were not understood. In context they are notes.
 ///
@@ -48,6 +49,27 @@ pub fn unread_statements(unread: &[UnreadStep], judged: [Severity; 2], strict: b
         finding
     });
     all.filter(|finding| finding.severity > Severity::Off).collect()
+}
+
+/// Statements of a way back that were not understood: it is not compared with the state before, and may not even run.
+pub fn unread_downs(index: usize, history: &History, judged: Severity) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (number, migration) in history.migrations.iter().enumerate().filter(|(_, one)| one.judged) {
+        let at = MigrationRef { history: index, migration: number };
+        for node in migration.down.iter().flat_map(|down| &down.nodes) {
+            node.statements(&mut |statement| {
+                let Operation::Unread(unread) = &statement.operation else { return };
+                let message = format!(
+                    "this statement of the way back is not understood ({}): where that ends is not known",
+                    unread.reason
+                );
+                let severity = judged.min(Severity::Note);
+                found.push(bare("unread-statement", severity, Some(at), statement.span, "unread", message));
+            });
+        }
+    }
+    found.retain(|finding| finding.severity > Severity::Off);
+    found
 }
 
 /// Findings about files that were not read at all.

@@ -58,5 +58,5 @@ fn hardly_ran<'a>(context: &Context<'a>, existence: &Existence) -> Option<&'a Ha
     let Existence::Created { by } = existence else { return None };
     let creator = context.plan.migration_of(by.span)?;
     let why = context.plan.history.migrations[creator].hardly_ran.as_ref()?;
-    matches!(why, HardlyRan::For { .. } | HardlyRan::Untagged { .. }).then_some(why)
+    matches!(why, HardlyRan::For { .. } | HardlyRan::Untagged { .. } | HardlyRan::Unmerged { .. }).then_some(why)
 }

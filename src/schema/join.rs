@@ -20,6 +20,7 @@ impl Schema {
         let mut joined = self.clone();
         joined.complete &= other.complete;
         joined.unread |= other.unread;
+        joined.shows_tables &= other.shows_tables;
         let maybe = Existence::Maybe { by: by.clone() };
         for (id, own, theirs) in beside(&self.relations, &other.relations) {
             if theirs.is_none_or(|theirs| !alike(own, theirs)) {

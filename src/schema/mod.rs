@@ -34,6 +34,7 @@ impl Schema {
             majors: Standing::of(&[major]),
             complete: false,
             unread: false,
+            shows_tables: false,
             search_path: vec![Ident::new("public")],
             next_search_path: None,
             next_id: 1,

@@ -79,6 +79,7 @@ impl Schema {
     pub fn expect_unseen(&mut self) {
         self.complete = false;
         self.unread = true;
+        self.shows_tables = false;
     }
 
     /// Bare names of relations, columns and functions that were taken away since `before`.

@@ -15,6 +15,8 @@ pub type Files = Arc<dyn Fn(&str) -> Option<Piece> + Send + Sync>;
 pub struct Dialect {
     /// `ActiveRecord::Migration[7.1]`; without a version 4.2: what Active Record did before there were any.
     pub version: Release,
+    /// `ActiveRecord::Migration` alone, which 5.1 and later refuse: what came after does not know the call's options.
+    pub is_unversioned: bool,
     /// `ActiveRecord::ConnectionAdapters::PostgreSQLAdapter.datetime_type = :timestamptz`: what `datetime` means in
     /// migrations for 7.0 and later.
     pub datetime_with_zone: bool,
@@ -53,6 +55,7 @@ impl Dialect {
     pub fn new(version: Release) -> Dialect {
         Dialect {
             version,
+            is_unversioned: false,
             datetime_with_zone: false,
             table_name_prefix: "".into(),
             table_name_suffix: "".into(),

@@ -106,7 +106,9 @@ pub fn add_to(work: &mut Work, table: &str, to_table: &str, options: &Options) -
             return Ok(());
         }
     }
-    let valid = if options.is_off("validate") { " NOT VALID" } else { "" };
+    // Before 5.2 the option is passed over.
+    let is_later = options.is_off("validate") && !work.dialect.is_unversioned;
+    let valid = if is_later { " NOT VALID" } else { "" };
     work.send(&format!("ALTER TABLE {} ADD {sql}{valid}", quote::table(table)));
     Ok(())
 }

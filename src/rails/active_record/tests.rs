@@ -80,6 +80,23 @@ impl Migration {
 }
 
 #[test]
+fn a_key_is_validated_at_once_before_the_option_was_there() {
+    let mut m = Migration::of(4, 2);
+    for table in ["users", "posts"] {
+        m.run(&m.call("create_table", [symbol(table)], []));
+    }
+    m.run(&m.call("add_column", [symbol("posts"), symbol("user_id"), symbol("integer")], []));
+    let key = m.call("add_foreign_key", [symbol("posts"), symbol("users")], [("validate", no())]);
+    let sends = |m: &Migration| match answer(&key, &m.dialect, &m.schema) {
+        Answer::Sends(pieces) => pieces[0].text().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    assert!(sends(&m).ends_with(" NOT VALID"), "a class of the project's own may name a later release");
+    m.dialect.is_unversioned = true;
+    assert!(!sends(&m).contains("NOT VALID"), "{}", sends(&m));
+}
+
+#[test]
 fn a_column_said_twice_is_the_last_one_before_6() {
     let links = |m: &Migration| {
         let inner =
