@@ -342,6 +342,8 @@ pub struct UnreadFile {
     pub span: Option<Span>,
     pub reason: String,
     pub judged: bool,
+    /// The base has a file of its name, with another text.
+    pub shipped: bool,
 }
 
 #[cfg(test)]

@@ -80,7 +80,8 @@ pub fn assemble(
     let tool = runner::tool(layout.framework);
     let (late, after_edit) = (found.late.unwrap_or(tool.late), found.after_edit.unwrap_or(tool.after_edit));
     values.extend(settings.placeholders.clone());
-    let unread = unread.into_iter().map(|(path, reason)| UnreadFile { path, span: None, reason, judged: true });
+    let unread =
+        unread.into_iter().map(|(path, reason)| UnreadFile { path, span: None, reason, judged: true, shipped: false });
     let mut history = DraftHistory {
         layout,
         has_down,
@@ -294,7 +295,7 @@ impl DraftHistory {
             match read.refused.clone() {
                 Some((span, reason)) => {
                     let path = pending.entry.up.path;
-                    self.unread.push(UnreadFile { path, span: Some(span), reason, judged: true });
+                    self.unread.push(UnreadFile { path, span: Some(span), reason, judged: true, shipped: false });
                 }
                 None => self.drafts.push(pending.draft(read)),
             }
@@ -333,7 +334,7 @@ impl DraftHistory {
             }
             Err(reason) => {
                 let (path, reason) = (file.path.clone(), reason.clone());
-                self.unread.push(UnreadFile { path, span: None, reason, judged: true });
+                self.unread.push(UnreadFile { path, span: None, reason, judged: true, shipped: false });
                 None
             }
         }

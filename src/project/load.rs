@@ -401,6 +401,7 @@ impl<'a> Search<'a> {
                 span: None,
                 reason,
                 judged: true,
+                shipped: false,
             }));
             self.remarks.extend(found.remarks);
             self.leftover(&found.leftover);

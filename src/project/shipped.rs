@@ -53,6 +53,7 @@ pub fn since(
         });
         for file in &mut history.unread {
             file.judged = shipped.is_new_or_changed(&file.path);
+            file.shipped = file.judged && shipped.was_there(&file.path);
         }
         for (draft, _) in history.drafts.iter().zip(&changes).filter(|(_, undo)| **undo == Change::Edited) {
             let Some(down) = draft.down.as_ref().map(|down| shipped.path_at_base(&down.path)) else { continue };

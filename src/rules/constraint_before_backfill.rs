@@ -80,6 +80,9 @@ fn gap<'a>(whole: &Whole<'a>, place: usize, table: RelationId, column: &Column) 
             }
         }
         [only] if !only.filter.is_empty() && !only.partial && only.certain => {
+            if only.filter.iter().all(|condition| held_before(whole, table, condition)) {
+                return None;
+            }
             let plain = only.filter.iter().all(is_plain);
             (plain && !is_known(whole, place, table, &column.name)).then_some(Gap::Filtered(only))
         }
@@ -93,6 +96,15 @@ fn is_added_not_null(operation: &Operation, name: &Ident) -> bool {
         TableActionKind::AddColumn { column, .. } => column.name == *name && column.not_null.is_some(),
         _ => false,
     })
+}
+
+/// The rows that are there have a value in the column: it could not be NULL until this migration.
+fn held_before(whole: &Whole, table: RelationId, condition: &Expr) -> bool {
+    let Expr::Not(inner) = condition else { return false };
+    let Expr::IsNull(value) = &**inner else { return false };
+    let Expr::Column { name, .. } = &**value else { return false };
+    let before = whole.before.schema.get_relation(table).and_then(Relation::as_table);
+    before.and_then(|table| table.column(name)).is_some_and(|column| column.not_null)
 }
 
 /// Columns compared with constants: subqueries and variables may stand for every row that has no value.

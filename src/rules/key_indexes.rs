@@ -5,7 +5,9 @@ use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::{Passed, TransactionUnit, Whole, shaped};
 use crate::operation::{CreateIndex, Expr, Ident, KeyPart, Node, ObjectKind, Operation, Transaction};
-use crate::schema::{ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexKey, Relation, RelationId, Schema};
+use crate::schema::{
+    Column, ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexKey, Relation, RelationId, Schema,
+};
 
 /// The foreign keys that a migration leaves behind and did not find, each declared one once.
 pub(super) fn new_keys<'a>(whole: &'a Whole) -> Vec<(&'a Passed, &'a Constraint, &'a ForeignRow)> {
@@ -178,6 +180,11 @@ pub fn type_mismatch(whole: &Whole, findings: &mut Findings) {
                 other.name
             );
             let finding = findings.report(&step.origin, "add-foreign-key", step.certain, message);
+            let is_new = |column: &Column| whole.context.is_of_this_release(&column.existence);
+            if !is_new(own) && !is_new(other) {
+                finding.severity = finding.severity.min(Severity::Note);
+                finding.message.push_str("; so it was before the key, for both columns are older than this release");
+            }
             finding.object(table);
             finding.object(target);
             finding.because(other.existence.origin().span, format!("`{}` is made {wide}", other.name));

@@ -75,8 +75,12 @@ pub fn unread_downs(index: usize, history: &History, judged: Severity) -> Vec<Fi
 /// Findings about files that were not read at all.
 pub fn unread_files(files: &[UnreadFile], judged: Severity) -> Vec<Finding> {
     let all = files.iter().filter_map(|file| {
-        let severity = if file.judged { judged } else { judged.min(Severity::Note) };
-        let message = format!("`{}` is not read: {}", file.path, file.reason);
+        let is_news = file.judged && !file.shipped;
+        let severity = if is_news { judged } else { judged.min(Severity::Note) };
+        let mut message = format!("`{}` is not read: {}", file.path, file.reason);
+        if file.judged && file.shipped {
+            message.push_str("; databases that ran its text of before do not run it again");
+        }
         let mut finding = bare("unread-file", severity, None, file.span?, "unread", message);
         finding.object(&file.path);
         Some(finding)

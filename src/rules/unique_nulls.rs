@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Findings, say};
 use crate::history::{Whole, shaped};
+use crate::operation::Expr;
 use crate::schema::{Column, Index, IndexKey, Relation, Schema, Table};
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
@@ -34,9 +35,11 @@ fn open_moment<'a>(schema: &Schema, table: &'a Table, index: &Index) -> Option<&
     let is_open = |column: &&&Column| !column.not_null && column.default.is_none() && is_moment(column);
     let moment = *columns.iter().find(is_open)?;
     let others: BTreeSet<_> = columns.iter().filter(|one| one.id != moment.id).map(|one| one.id).collect();
+    let is_null = Expr::IsNull(Box::new(Expr::Column { qualifier: None, name: moment.name.clone() }));
     let kept = table.indexes.iter().filter_map(|id| schema.get_relation(*id)?.as_index()).any(|other| {
         let within = |key: &IndexKey| matches!(key, IndexKey::Column(column) if others.contains(column));
-        other.unique && other.parts.iter().all(|part| within(&part.key))
+        let covers = other.filter.as_ref().is_none_or(|filter| filter.tree == is_null);
+        other.unique && covers && other.parts.iter().all(|part| within(&part.key))
     });
     (!kept).then_some(moment)
 }

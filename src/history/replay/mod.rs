@@ -298,8 +298,10 @@ impl<'a> Replay<'a> {
         if let Some(after) = after {
             self.state.schema = Arc::new(after);
         }
-        if applied.failure().is_some_and(|failure| !failure.certain) {
-            self.state.edit_schema().expect_made(operation, &origin);
+        match applied.failure() {
+            Some(failure) if !failure.certain => self.state.edit_schema().expect_made(operation, &origin),
+            Some(_) if self.is_told() => self.state.edit_schema().take_as_made(operation, &origin),
+            Some(_) | None => {}
         }
         self.moment.step += 1;
         let certain = self.depth.undecided == 0;

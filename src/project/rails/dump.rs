@@ -165,6 +165,16 @@ fn place_dump(history: &mut DraftHistory, dump: Dump, commit: Option<&str>, sour
             "{shown}: not taken as the schema before what is judged, it holds that already; `--since` takes the one of the base"
         )];
     }
+    // A list names what ran on the database that the dump is of; up to a version, what comes late is not in it.
+    let is_held = |draft: &&Draft| draft.migration.since_base == SinceBase::Added && holds(draft);
+    let mut judged_ones =
+        history.drafts.iter().filter(|draft| draft.migration.judged && matches!(listed, Listed::Each(_)));
+    if let Some(held) = judged_ones.find(is_held) {
+        return vec![format!(
+            "{shown}: not taken as the schema before what is judged, it names version {} as run already",
+            held.migration.version
+        )];
+    }
     let mut drafts = std::mem::take(&mut history.drafts);
     if let Listed::Each(_) = listed {
         drafts.iter_mut().for_each(|draft| draft.migration.is_in_dump = holds(draft));

@@ -153,6 +153,11 @@ impl Files {
         self.renamed.get(path).map_or_else(|| self.path_at_base(path), String::as_str)
     }
 
+    /// The base has a file of that name.
+    pub fn was_there(&self, path: &str) -> bool {
+        self.files.get(path).is_some_and(Option::is_some)
+    }
+
     /// What the work tree has at a path.
     pub fn bytes_now(&self, path: &str) -> Option<&[u8]> {
         self.present.get(path).map(Vec::as_slice)

@@ -36,31 +36,48 @@ impl Schema {
         self.schemas.insert(name.clone(), Existence::Maybe { by: at.clone() });
     }
 
+    /// What a statement that cannot pass was to make: those after it are judged as though it had been mended.
+    pub fn take_as_made(&mut self, operation: &Operation, at: &Origin) {
+        if let Some(made) = relation_of(operation)
+            && self.find(made).is_none()
+        {
+            let id = Change::new(self, at).assume(made, Taken::Other);
+            self.edit_relation(id, |relation| relation.existence = Existence::Created { by: at.clone() });
+        }
+    }
+
     /// What a statement that failed here, and may pass on a server, would have made there.
     pub fn expect_made(&mut self, operation: &Operation, at: &Origin) {
-        let made = match operation {
-            Operation::CreateTable(create) => &create.name,
-            Operation::CreateTableAs(create) => &create.name,
-            Operation::CreateView(create) => &create.name,
-            Operation::CreateSequence(create) => &create.name,
+        match operation {
             Operation::AlterTable(alter) => {
                 let table = self.find(&alter.table).filter(|table| table.as_table().is_some());
                 if let Some(id) = table.map(|table| table.id) {
                     self.edit_table(id, |table| table.columns_known = false);
                 }
-                return;
             }
             Operation::CreateFunction(create) => {
                 let place = Change::new(self, at).place_unseen(&create.name);
                 self.gone_functions.remove(&place);
-                return;
             }
-            _ => return,
-        };
-        if self.find(made).is_none() {
+            _ => {}
+        }
+        if let Some(made) = relation_of(operation)
+            && self.find(made).is_none()
+        {
             let id = Change::new(self, at).assume(made, Taken::Other);
             self.edit_relation(id, |relation| relation.existence = Existence::Maybe { by: at.clone() });
         }
+    }
+}
+
+/// The relation that a statement makes.
+fn relation_of(operation: &Operation) -> Option<&Name> {
+    match operation {
+        Operation::CreateTable(create) => Some(&create.name),
+        Operation::CreateTableAs(create) => Some(&create.name),
+        Operation::CreateView(create) => Some(&create.name),
+        Operation::CreateSequence(create) => Some(&create.name),
+        _ => None,
     }
 }
 
