@@ -92,6 +92,23 @@ fn what_stands_in_the_shipped_text_too_is_no_part_of_an_edit() {
     assert_eq!(said(&root, "sync-reads-unfilled-copy").len(), 0, "neither edit touches the trigger");
 }
 
+/// What neither text lets be read may be another matter for new databases only.
+#[test]
+fn an_edit_of_what_is_not_read_is_a_note() {
+    let file = |text: &str| vec![table(1), ("002_b.sql".to_owned(), format!("SELECT '\0';\n{text}"))];
+    let told = |name: &str, base: &[(String, String)], now: &[(String, String)]| {
+        let root = case(name, base, now);
+        let ran = plimsoll_in(&root, &["check", "migrations", "--since", "HEAD", "--format=json", "--notes"]);
+        let document: Value = serde_json::from_str(&ran.out).unwrap_or_else(|fault| panic!("{fault}: {}", ran.err));
+        let all = document["findings"].as_array().unwrap().iter();
+        let unread: Vec<_> = all.filter(|one| one["rule"] == "unread-file").cloned().collect();
+        let [one] = unread.as_slice() else { panic!("{}", ran.out) };
+        (one["severity"].as_str().unwrap().to_owned(), one["message"].as_str().unwrap().contains("do not run it again"))
+    };
+    assert_eq!(told("unread-edited", &file(""), &file("-- more\n")), ("note".to_owned(), true));
+    assert_eq!(told("unread-added", &[table(1)], &file("")), ("error".to_owned(), false));
+}
+
 /// What a shipped text made is no new table for the edits behind it, whether it was edited itself or not.
 #[test]
 fn what_edited_migrations_made_is_as_old_as_what_others_made() {
