@@ -49,7 +49,7 @@ impl Schema {
         let mut schema = dump.clone();
         schema.complete = self.complete;
         schema.unread = told == Told::Tables && self.unread;
-        schema.shows_tables = true;
+        schema.unread_until = 0;
         same.rename_all(self, dump, &mut schema);
         if told == Told::Tables {
             schema.keep_untold(self);

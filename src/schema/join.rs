@@ -20,7 +20,7 @@ impl Schema {
         let mut joined = self.clone();
         joined.complete &= other.complete;
         joined.unread |= other.unread;
-        joined.shows_tables &= other.shows_tables;
+        joined.unread_until = joined.unread_until.max(other.unread_until);
         let maybe = Existence::Maybe { by: by.clone() };
         for (id, own, theirs) in beside(&self.relations, &other.relations) {
             if theirs.is_none_or(|theirs| !alike(own, theirs)) {

@@ -34,7 +34,7 @@ impl Schema {
             majors: Standing::of(&[major]),
             complete: false,
             unread: false,
-            shows_tables: false,
+            unread_until: 0,
             search_path: vec![Ident::new("public")],
             next_search_path: None,
             next_id: 1,

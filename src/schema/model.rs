@@ -46,8 +46,9 @@ pub struct Schema {
     pub complete: bool,
     /// A statement that was not understood may have made or dropped anything.
     pub(super) unread: bool,
-    /// A dump has shown all tables with their columns, and nothing since was unread.
-    pub(super) shows_tables: bool,
+    /// Relations with a smaller id were there when something was last not understood, and may have got or lost columns by
+    /// it; a dump shows what became of them.
+    pub(super) unread_until: u32,
     /// The session's search_path.
     pub search_path: Vec<Ident>,
     /// The one with which sessions begin that come after, where ALTER DATABASE or ALTER ROLE set it.

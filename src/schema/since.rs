@@ -79,7 +79,7 @@ impl Schema {
     pub fn expect_unseen(&mut self) {
         self.complete = false;
         self.unread = true;
-        self.shows_tables = false;
+        self.unread_until = self.next_id;
     }
 
     /// Bare names of relations, columns and functions that were taken away since `before`.

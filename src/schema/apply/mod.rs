@@ -36,7 +36,7 @@ mod write;
 
 pub use residue::Phase;
 
-use super::{Applied, Failure, FailureKind, Notice, Schema};
+use super::{Applied, Existence, Failure, FailureKind, Notice, Schema};
 use crate::operation::{Ident, Operation, Origin, Set, SetScope};
 use crate::version::Major;
 
@@ -88,10 +88,23 @@ impl<'a> Change<'a> {
 
 impl Change<'_> {
     /// What is missing may have been made by a statement or file that was not read; not so what a statement that
-    /// was read has ended, nor a column that a dump does not show.
+    /// was read has ended.
     fn may_be_unseen(&self, failure: &Failure) -> bool {
-        let is_shown = self.schema.shows_tables && failure.state == "42703";
-        self.schema.unread && failure.kind == FailureKind::Missing && failure.because.is_none() && !is_shown
+        self.schema.unread
+            && failure.kind == FailureKind::Missing
+            && failure.because.is_none()
+            && !self.is_of_known_table(failure)
+    }
+
+    /// A column is missing of a table whose columns are all known, and nothing was left unread since it was made.
+    fn is_of_known_table(&self, failure: &Failure) -> bool {
+        let Some((owner, _)) = failure.object.rsplit_once('.').filter(|_| failure.state == "42703") else { return false };
+        let owner = self.schema.relations().find(|one| one.name.prints_as(owner));
+        owner.is_some_and(|owner| {
+            let is_whole = owner.as_table().is_some_and(|table| table.columns_known);
+            let is_later = owner.id.0 >= self.schema.unread_until;
+            is_whole && is_later && matches!(owner.existence, Existence::Created { .. })
+        })
     }
 
     fn since(&self, major: u8) -> bool {
