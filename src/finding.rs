@@ -121,6 +121,8 @@ pub struct Finding {
     pub span: Span,
     /// What will happen to which object, in one line without advice.
     pub message: String,
+    /// The same in a few words, for the finding that this one is said inside of.
+    pub brief: String,
     pub because: Vec<Because>,
     pub chain: Vec<Link>,
     /// The writes that fail.

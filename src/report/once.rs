@@ -91,6 +91,10 @@ pub fn said_inside(findings: &mut Vec<Finding>, rule: &str) {
             kept.push(aside);
             continue;
         };
+        if !aside.brief.is_empty() && !host.message.contains(" fail") {
+            host.message.push_str("; ");
+            host.message.push_str(&aside.brief);
+        }
         let mut elsewhere = aside.clone();
         elsewhere.postgres.retain(|major| !host.postgres.contains(major));
         if host.verify.is_none() {

@@ -44,6 +44,7 @@ fn fails_on_rows(step: &Step, majors: Vec<Major>, checks: &[DataCheck], findings
     };
     let finding = findings.report(step.origin, "depends on data", step.certain, message);
     finding.postgres = majors;
+    finding.brief = format!("it fails where {} ({})", misfit(check.state), check.state);
     for check in checks {
         if let Some(relation) = schema.get_relation(check.relation) {
             finding.object(&relation.name);
@@ -55,6 +56,18 @@ fn fails_on_rows(step: &Step, majors: Vec<Major>, checks: &[DataCheck], findings
     finding.databases = if passes.is_empty() { Vec::new() } else { stops };
     if let Some(query) = stopped::verify(schema, &passed, check) {
         finding.verify(query);
+    }
+}
+
+/// What rows are like that do not fit, by the SQLSTATE.
+fn misfit(state: &str) -> &'static str {
+    match state {
+        "23502" => "a row has no value",
+        "23503" => "a row refers to none",
+        "23505" => "two rows have the same key",
+        "23514" => "a row breaks it",
+        "23P01" => "two rows exclude each other",
+        _ => "rows do not fit",
     }
 }
 

@@ -10,6 +10,7 @@ mod pattern;
 mod radius;
 pub mod reading;
 mod row_changes;
+mod row_loops;
 mod ruby_habits;
 mod say;
 pub mod stated;
@@ -254,7 +255,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("lock-retries-misused", Check::Step(lock_retries::misused)),
     rule!("lock-timeout-disabled", Check::Step(transaction_control::lock_timeout_disabled)),
     rule!("lock-timeout-missing", Check::Step(lock_timeout_missing::check)),
-    rule!("loop-without-batching", Check::Step(row_changes::loop_without_batching)),
+    rule!("loop-without-batching", Check::Step(row_loops::loop_without_batching)),
     rule!("many-tables-locked", Check::Step(locks_held::many_tables)),
     rule!("matview-refresh-blocks", Check::Step(other_locks::refresh)),
     rule!("mergeable-alters", Check::Whole(mergeable::alters)),
@@ -474,6 +475,7 @@ pub fn bare(
         migration,
         span,
         message,
+        brief: String::new(),
         because: Vec::new(),
         chain: Vec::new(),
         hits: Vec::new(),

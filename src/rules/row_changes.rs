@@ -7,14 +7,14 @@ use super::weight::{held, on_purpose, size};
 use crate::finding::{Finding, Severity};
 use crate::history::{Passed, Step, TransactionUnit, Unit};
 use crate::operation::{
-    Constant, Expr, FromSource, Ident, LoopOver, Node, Operation, Query, TableActionKind, Transaction, Write, WriteKind,
+    Constant, Expr, Frame, FrameKind, FromSource, Ident, Node, Operation, TableActionKind, Write, WriteKind,
 };
 use crate::schema::{Relation, Schema};
 use crate::server::{KnownVolatility, volatility_of};
 
 /// Which rows a statement over a whole table changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reach<'a> {
+pub(super) enum Reach<'a> {
     All,
     /// A join may find few partners, or many: nothing in the files tells.
     Joined,
@@ -35,14 +35,14 @@ impl Reach<'_> {
     }
 }
 
-/// The UPDATE or DELETE of a step that reaches (nearly) every row of its table.
-fn whole_table<'a>(step: &'a Step) -> Option<(&'a Write, &'a Relation, Reach<'a>)> {
+/// The UPDATE or DELETE of a step that reaches (nearly) every row of its table, with all rounds of the loop that it is in.
+pub(super) fn whole_table<'a>(step: &'a Step) -> Option<(&'a Write, &'a Relation, Reach<'a>)> {
     let Operation::Write(write) = step.operation else { return None };
     if step.applied.failure().is_some() || !matches!(write.kind, WriteKind::Update | WriteKind::Delete) {
         return None;
     }
     let relation = step.before.schema.find_table(&write.target)?;
-    let mut reach = reach(write)?;
+    let mut reach = reach(write, is_round(step))?;
     // One that came later has a value in hardly any row; one as old as its table in those that somebody gave it.
     if let (Reach::All, Some(Expr::IsNull(column))) = (reach, &write.filter)
         && let Some((_, name)) = column.as_column()
@@ -54,9 +54,32 @@ fn whole_table<'a>(step: &'a Step) -> Option<(&'a Write, &'a Relation, Reach<'a>
     is_costly(step, relation.id).then_some((write, relation, reach))
 }
 
+/// A round of a loop in Ruby, in the transaction of its migration.
+pub(super) fn is_round(step: &Step) -> bool {
+    let frames = || step.origin.frames.iter().map(|frame| &frame.kind);
+    let is_sql = |kind: &FrameKind| matches!(kind, FrameKind::DoBlock | FrameKind::Function(_));
+    step.in_transaction() && frames().any(|kind| matches!(kind, FrameKind::Loop(_))) && !frames().any(is_sql)
+}
+
+/// It runs, or does so in each round of a loop: whether there is a round hangs on the rows alone.
+pub(super) fn runs(step: &Step) -> bool {
+    let frames = &step.origin.frames;
+    let is_of_loop =
+        |frame: &Frame| frames.iter().any(|one| matches!(one.kind, FrameKind::Loop(_)) && one.span == frame.span);
+    step.certain || frames.iter().filter(|frame| frame.kind == FrameKind::Undecided).all(is_of_loop)
+}
+
+/// `id >= $1`: what bounds a round is no condition on its rows.
+fn is_bound(expr: &Expr) -> bool {
+    let Expr::Binary { operator, left, right } = expr else { return false };
+    matches!(&**operator, ">" | ">=" | "<" | "<=")
+        && left.as_column().is_some()
+        && matches!(**right, Expr::Parameter(_))
+}
+
 /// No condition, one that only the rows already done fail or that asks for the value to be given on, or a join with
-/// whole tables.
-fn reach(write: &Write) -> Option<Reach<'_>> {
+/// whole tables; of a round, but for what bounds it.
+fn reach(write: &Write, round: bool) -> Option<Reach<'_>> {
     let tables = write.from.iter().all(|item| matches!(item.source, FromSource::Relation { .. }));
     let conjuncts: &[Expr] = match &write.filter {
         None => return write.from.is_empty().then_some(Reach::All),
@@ -65,6 +88,7 @@ fn reach(write: &Write) -> Option<Reach<'_>> {
     };
     let to_do = |expr: &Expr| match expr {
         Expr::Constant(Constant::Bool(true)) => true,
+        Expr::Binary { .. } if round && is_bound(expr) => true,
         Expr::IsNull(column) => {
             column.as_column().is_some_and(|(_, name)| write.assignments.iter().any(|(assigned, _)| assigned == name))
         }
@@ -91,8 +115,9 @@ fn given<'a>(write: &Write, expr: &'a Expr) -> Option<&'a Ident> {
 
 pub fn unbatched(step: &Step, findings: &mut Findings) {
     let Some((write, relation, reach)) = whole_table(step) else { return };
-    // Under a lock of this transaction it is worse: backfill-in-schema-transaction.
-    if step.context.is_small(&step.before.schema, relation.id) || held(step, relation.id).is_some() {
+    // Under a lock of this transaction it is worse: backfill-in-schema-transaction. What comes round by round is for
+    // loop-without-batching.
+    if is_round(step) || step.context.is_small(&step.before.schema, relation.id) || held(step, relation.id).is_some() {
         return;
     }
     let table = relation.name.short();
@@ -118,7 +143,7 @@ fn verb(write: &Write) -> &'static str {
     if write.kind == WriteKind::Delete { "deletes" } else { "rewrites" }
 }
 
-fn tell(finding: &mut Finding, relation: &Relation) {
+pub(super) fn tell(finding: &mut Finding, relation: &Relation) {
     finding.object(&relation.name);
     because_in_use(finding, relation);
 }
@@ -255,7 +280,7 @@ pub fn backfill_in_schema_transaction(step: &Step, findings: &mut Findings) {
     let waits = if held.mode.blocks_reads() { "reads and writes" } else { "writes" };
     let rows = if reach == Reach::All { "every row of it".to_owned() } else { reach.rows() };
     let message = format!("all {waits} of `{table}` wait while {rows} is changed: this transaction has locked it");
-    let finding = findings.report(step.origin, "write", step.certain && reach == Reach::All, message);
+    let finding = findings.report(step.origin, "write", runs(step) && reach == Reach::All, message);
     finding.object(&relation.name);
     finding.one_per(&table);
     finding.because(held.by.span, format!("takes {} on `{table}` until the transaction ends", held.mode));
@@ -341,67 +366,5 @@ fn picks_by_key(filter: &Expr, schema: &Schema, relation: &Relation) -> bool {
         }
         Expr::In { value, list } => unique(value) && list.iter().all(|one| one.columns().is_empty()),
         _ => false,
-    }
-}
-
-/// A loop that changes rows batch by batch and never commits.
-pub fn loop_without_batching(step: &Step, findings: &mut Findings) {
-    let Operation::Do(block) = step.operation else { return };
-    for node in block.body.nodes.iter() {
-        visit(node, &mut |node| {
-            let Node::Loop(repeat) = node else { return };
-            // A loop over a handful of names is no loop over rows, and chosen rows may be few.
-            match &repeat.over {
-                LoopOver::Array(_) => return,
-                LoopOver::Query(query) if chooses(query) => return,
-                _ => {}
-            }
-            let (mut target, mut commits) = (None, false);
-            for inner in &repeat.body {
-                inner.statements(&mut |statement| match &statement.operation {
-                    Operation::Write(write) if matches!(write.kind, WriteKind::Update | WriteKind::Delete) => {
-                        target = target.or(step.before.schema.find_table(&write.target));
-                    }
-                    Operation::Transaction(Transaction::Commit) => commits = true,
-                    _ => {}
-                });
-            }
-            let Some(relation) = target.filter(|relation| is_costly(step, relation.id) && !commits) else { return };
-            let table = relation.name.short();
-            let message = format!(
-                "the loop changes `{table}` round by round in one transaction: every row stays locked until the last round"
-            );
-            let at = crate::operation::Origin { span: repeat.span, frames: step.origin.frames.clone() };
-            let finding = findings.report(&at, "do", step.certain, message);
-            finding.object(&relation.name);
-            finding.instead(
-                "-- COMMIT at the end of each round, with the DO block outside of any transaction;\n\
-                 -- or let a job outside of the migration do the rounds",
-            );
-        });
-    }
-}
-
-/// A query that compares columns with constants, rather than asking for what is still to do.
-fn chooses(query: &Query) -> bool {
-    let mut chosen = false;
-    if let Some(filter) = &query.filter {
-        filter.walk(&mut |expr| {
-            let is_compared = |one: &Expr| matches!(one, Expr::Constant(constant) if *constant != Constant::Null);
-            chosen |= matches!(expr, Expr::Binary { left, right, .. } if is_compared(left) || is_compared(right));
-        });
-    }
-    chosen && !query.limited
-}
-
-fn visit<'a>(node: &'a Node, tell: &mut dyn FnMut(&'a Node)) {
-    tell(node);
-    match node {
-        Node::Guard { branches, otherwise } => {
-            let bodies = branches.iter().flat_map(|branch| &branch.body);
-            bodies.chain(otherwise).for_each(|node| visit(node, tell));
-        }
-        Node::Block { body, .. } => body.iter().for_each(|node| visit(node, tell)),
-        _ => {}
     }
 }

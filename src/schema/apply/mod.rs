@@ -98,7 +98,9 @@ impl Change<'_> {
 
     /// A column is missing of a table whose columns are all known, and nothing was left unread since it was made.
     fn is_of_known_table(&self, failure: &Failure) -> bool {
-        let Some((owner, _)) = failure.object.rsplit_once('.').filter(|_| failure.state == "42703") else { return false };
+        let Some((owner, _)) = failure.object.rsplit_once('.').filter(|_| failure.state == "42703") else {
+            return false;
+        };
         let owner = self.schema.relations().find(|one| one.name.prints_as(owner));
         owner.is_some_and(|owner| {
             let is_whole = owner.as_table().is_some_and(|table| table.columns_known);
