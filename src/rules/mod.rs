@@ -80,6 +80,7 @@ mod partition_fk_survives_drop;
 mod partition_keys;
 mod partition_locks;
 mod partition_parts;
+mod pending_events;
 mod phases;
 mod queue;
 mod queue_relied;
@@ -279,6 +280,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("partition-fk-survives-drop", Check::Whole(partition_fk_survives_drop::check)),
     rule!("partition-lock-fan-out", Check::Step(partition_locks::fan_out)),
     rule!("partition-without-constraint", Check::Whole(partition_parts::without)),
+    rule!("pending-trigger-events", Check::Unit(pending_events::check)),
     rule!("polymorphic-fk", Check::Whole(table_shape::polymorphic)),
     rule!("primary-key-builds-index", Check::Step(key_builds_index::primary_key)),
     rule!("primary-key-nullable-scan", Check::Step(key_builds_index::nullable)),

@@ -31,6 +31,7 @@ pub fn shared() -> (Sources, Report) {
         migration: Some(at(1)),
         span: span(&sources, "db/002_second.sql", "alter table café\n  add foreign key (id) references users"),
         message: "writes to `café` fail while `users` is not filled".to_owned(),
+        brief: String::new(),
         because: vec![Because {
             span: span(&sources, "db/001_first.sql", "create table café (id bigint)"),
             text: "`café` was created here".to_owned(),
@@ -64,6 +65,7 @@ pub fn shared() -> (Sources, Report) {
         certain: false,
         span: span(&sources, "db/002_second.sql", "update café set id = 1"),
         message: "this update depends on data".to_owned(),
+        brief: String::new(),
         because: Vec::new(),
         chain: Vec::new(),
         hits: Vec::new(),

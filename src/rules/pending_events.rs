@@ -1,0 +1,132 @@
+//! Tables that may not change while rows of their own transaction wait for a check at its end.
+
+use super::{Findings, say};
+use crate::finding::FAILS;
+use crate::history::{Passed, Unit};
+use crate::operation::{Expr, Ident, ObjectKind, Operation, Rows, Write, WriteKind};
+use crate::schema::{ColumnId, Constraint, Existence, RelationId, Table};
+
+/// Rows that a write left behind to be looked at when the transaction ends.
+struct Pending<'a> {
+    table: RelationId,
+    by: &'a Passed,
+    /// What looks at them, and where it was made.
+    check: String,
+    made: &'a Existence,
+    /// The write has rows wherever it runs.
+    certain: bool,
+}
+
+/// `pending-trigger-events`: PostgreSQL refuses to change a table whose deferred checks are still to come (55006).
+pub fn check(unit: &Unit, findings: &mut Findings) {
+    let mut pending: Vec<Pending> = Vec::new();
+    for (place, step) in unit.steps.iter().enumerate().filter(|(_, step)| step.applied.failure().is_none()) {
+        match &step.operation {
+            // From here on all is looked at where it is written, or what was waiting has been.
+            Operation::SetConstraints { deferred: false, .. } => return,
+            Operation::Write(write) => pending.extend(left_behind(unit, place, write)),
+            other => {
+                let Some(waiting) = changed(unit, other).and_then(|id| pending.iter().find(|one| one.table == id))
+                else {
+                    continue;
+                };
+                report(unit, step, waiting, findings);
+                return;
+            }
+        }
+    }
+}
+
+fn report(unit: &Unit, step: &Passed, waiting: &Pending, findings: &mut Findings) {
+    let state = [unit.before, unit.after].into_iter().find(|state| state.schema.get_relation(waiting.table).is_some());
+    let Some(relation) = state.and_then(|state| state.schema.get_relation(waiting.table)) else { return };
+    let table = relation.name.short();
+    let when = if waiting.certain { "" } else { " where a row was written above" };
+    let message = format!(
+        "this statement fails{when}: rows of `{table}` wait for {}, which looks at them when the transaction ends, and until \
+         then `{table}` cannot change (SQLSTATE 55006)",
+        waiting.check
+    );
+    let certain = step.certain && waiting.by.certain;
+    let finding = findings.report(&step.origin, step.operation.word(), certain, message);
+    finding.one_per(FAILS);
+    finding.object(&relation.name);
+    finding.because(waiting.by.origin.span, format!("writes rows of `{table}`"));
+    finding.because(waiting.made.origin().span, "it is deferred");
+    finding.instead("SET CONSTRAINTS ALL IMMEDIATE; -- before it: what waits is looked at now");
+}
+
+/// What changes the table itself. Its names may change.
+fn changed(unit: &Unit, operation: &Operation) -> Option<RelationId> {
+    let name = match operation {
+        Operation::AlterTable(alter) if alter.target == ObjectKind::Table => &alter.table,
+        Operation::CreateIndex(create) if !create.concurrently => &create.table,
+        Operation::Drop(drop) if drop.kind == ObjectKind::Table => &drop.targets.first()?.name,
+        Operation::Truncate(truncate) => &truncate.tables.first()?.name,
+        _ => return None,
+    };
+    let found = unit.before.schema.find_table(name).or_else(|| unit.after.schema.find_table(name));
+    found.filter(|relation| !relation.is_partitioned()).map(|relation| relation.id)
+}
+
+/// The checks that an INSERT, an UPDATE of a key or a DELETE of what is referred to puts off.
+fn left_behind<'a>(unit: &Unit<'a>, place: usize, write: &Write) -> Option<Pending<'a>> {
+    let step = &unit.steps[place];
+    let schemas = [&unit.before.schema, &unit.after.schema];
+    let (schema, relation) =
+        schemas.into_iter().find_map(|schema| Some((schema, schema.find_table(&write.target)?)))?;
+    let table = relation.as_table().filter(|_| !relation.is_partitioned())?;
+    let is_there = |made: &Existence| {
+        let by = unit.steps.iter().position(|one| one.origin.span == made.origin().span);
+        by.is_none_or(|by| by < place)
+    };
+    let own = schema.constraints_of(relation.id).filter(|row| row.as_foreign().is_some_and(|key| !key.referenced_side));
+    let others = table.referenced_by.iter().filter_map(|id| schema.get_constraint(*id));
+    let is_deferred = |row: &&Constraint| row.initially_deferred && row.enforced && is_there(&row.existence);
+    let set = |columns: &[ColumnId]| sets(write, table, columns);
+    let key = match write.kind {
+        WriteKind::Insert | WriteKind::Copy => own.filter(is_deferred).next(),
+        WriteKind::Update => {
+            let mut own = own.filter(|row| set(&row.columns));
+            own.find(is_deferred).or_else(|| {
+                let is_key = |row: &&Constraint| row.as_foreign().is_some_and(|key| set(&key.referenced_columns));
+                others.filter(is_key).find(is_deferred)
+            })
+        }
+        WriteKind::Delete => others.filter(is_deferred).next(),
+        WriteKind::Merge => None,
+    };
+    let (check, made) = match key {
+        Some(key) => (format!("foreign key `{}` of `{}`", key.name, say::name(schema, key.table)), &key.existence),
+        None => {
+            let trigger = schema.triggers_of(relation.id).into_iter().find(|trigger| {
+                let fires = match write.kind {
+                    WriteKind::Insert | WriteKind::Copy => trigger.events.insert,
+                    WriteKind::Update => trigger.events.update && trigger.update_columns.is_empty(),
+                    WriteKind::Delete => trigger.events.delete,
+                    WriteKind::Merge => false,
+                };
+                trigger.initially_deferred && trigger.for_each_row && fires && trigger.when.is_none()
+            });
+            let trigger = trigger.filter(|trigger| is_there(&trigger.existence))?;
+            (format!("trigger `{}`", trigger.name), &trigger.existence)
+        }
+    };
+    let certain = match &write.rows {
+        Rows::Values { .. } | Rows::Defaults => write.on_conflict.is_none(),
+        Rows::None | Rows::Query(_) => false,
+    };
+    // A table of this release has the rows that this release gives it.
+    let may_have_rows = certain
+        || matches!(write.kind, WriteKind::Insert | WriteKind::Copy)
+        || !unit.context.is_new(unit.before, relation.id);
+    may_have_rows.then_some(Pending { table: relation.id, by: step, check, made, certain })
+}
+
+/// An UPDATE gives one of the columns another value.
+fn sets(write: &Write, table: &Table, columns: &[ColumnId]) -> bool {
+    let is_own = |name: &Ident, value: &Expr| value.as_column().is_some_and(|(_, other)| other == name);
+    write.assignments.iter().any(|(name, value)| {
+        !is_own(name, value) && table.column(name).is_some_and(|column| columns.contains(&column.id))
+    })
+}
