@@ -9,7 +9,7 @@ use crate::history::{Context, Event, Migration, Parted, Plan, Start, Told, Trans
 use crate::operation::{Operation, TableActionKind};
 use crate::project::Project;
 use crate::report::{Detail, Recorder};
-use crate::rules::{BUILT_IN, Check, Findings, Rule, unreleased};
+use crate::rules::{BUILT_IN, Check, Findings, Rule, reading, unreleased};
 use crate::schema::Schema;
 use crate::source::Span;
 use crate::version::Major;
@@ -129,7 +129,7 @@ impl<'a> Judge<'a> {
             Event::Step(step) => (&step.context, step.before),
             Event::Unit(unit) => (&unit.context, unit.before),
             Event::Whole(whole) => (&whole.context, whole.before),
-            Event::Unread(unread) => return self.run.unread.push(unread.clone()),
+            Event::Unread(unread) => return self.hear_of_unread(unread.clone()),
             Event::Call(at) => return *self.run.calls.entry(at).or_default() += 1,
         };
         if let Some(recorder) = &mut self.recorder {
@@ -163,6 +163,17 @@ impl<'a> Judge<'a> {
         {
             self.run.unread_downs.insert(context.at);
         }
+    }
+
+    /// The state is not kept beyond what rests on it.
+    fn hear_of_unread(&mut self, mut unread: UnreadStep) {
+        if let Some(rows) = unread.rows.take() {
+            let (plan, at) = (self.plan, unread.at);
+            let migration = &plan.history.migrations[at.migration];
+            let context = Context { plan, settings: plan.settings, migration, at, majors: &[] };
+            unread.weighed = reading::weigh(&context, &rows);
+        }
+        self.run.unread.push(unread);
     }
 
     fn ask_for(&mut self, context: &Context) {

@@ -14,7 +14,7 @@ pub use application::*;
 pub use migration::*;
 pub use plan::*;
 pub use replay::{
-    Course, Event, Follows, Parted, Passage, Replay, Start, Told, UnreadStep, course, replay, replay_from,
+    Course, Event, Follows, Parted, Passage, Replay, Start, Told, UnreadRows, UnreadStep, course, replay, replay_from,
 };
 pub use session::*;
 pub use step::*;

@@ -142,6 +142,13 @@ impl<'a> Plan<'a> {
         })
     }
 
+    /// What a migration's Ruby sends, as far as its text alone tells.
+    pub fn sent_by(&self, number: usize) -> &[Statement] {
+        let nodes = &self.history.migrations[number].up.nodes;
+        let Some(Node::Ruby(script)) = nodes.iter().find(|node| matches!(node, Node::Ruby(_))) else { return &[] };
+        self.ahead[number].get_or_init(|| ahead(script, &self.history.language))
+    }
+
     /// All statements of a migration, those of DO blocks and those that its Ruby sends.
     fn statements(&self, number: usize, visit: &mut dyn FnMut(&Statement)) {
         for node in &self.history.migrations[number].up.nodes {
@@ -149,9 +156,8 @@ impl<'a> Plan<'a> {
                 Operation::Do(block) => block.body.nodes.iter().for_each(|node| node.statements(visit)),
                 _ => visit(statement),
             });
-            if let Node::Ruby(script) = node {
-                let sent = self.ahead[number].get_or_init(|| ahead(script, &self.history.language));
-                sent.iter().for_each(&mut *visit);
+            if let Node::Ruby(_) = node {
+                self.sent_by(number).iter().for_each(&mut *visit);
             }
         }
     }

@@ -106,8 +106,17 @@ pub struct Unread {
     /// Relations that may be touched; where `everything` is set, any may be.
     pub touches: Vec<Name>,
     pub everything: bool,
+    pub reach: Reach,
+}
+
+/// How far what cannot be read may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    Anything,
     /// It may write rows, and makes and takes away no object.
-    pub rows_only: bool,
+    Rows,
+    /// One row each time it runs.
+    OneRow,
 }
 
 /// A statement without effect on relations, by its leading words (`CREATE ROLE`).

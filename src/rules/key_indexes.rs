@@ -180,10 +180,9 @@ pub fn type_mismatch(whole: &Whole, findings: &mut Findings) {
                 other.name
             );
             let finding = findings.report(&step.origin, "add-foreign-key", step.certain, message);
-            let is_new = |column: &Column| whole.context.is_of_this_release(&column.existence);
-            if !is_new(own) && !is_new(other) {
+            if was_so(whole, key.table, own) && was_so(whole, foreign.references, other) {
                 finding.severity = finding.severity.min(Severity::Note);
-                finding.message.push_str("; so it was before the key, for both columns are older than this release");
+                finding.message.push_str("; both were so before, with no key between them");
             }
             finding.object(table);
             finding.object(target);
@@ -192,6 +191,13 @@ pub fn type_mismatch(whole: &Whole, findings: &mut Findings) {
             finding.verify(format!("SELECT count(*) FROM {target} WHERE {} > {limit}", other.name));
         }
     }
+}
+
+/// The column had its type before the release: a key over it changes nothing of what it can hold.
+fn was_so(whole: &Whole, table: RelationId, column: &Column) -> bool {
+    let before = whole.before.schema.get_relation(table).and_then(Relation::as_table);
+    let was = before.and_then(|table| table.column_by_id(column.id));
+    was.is_some_and(|was| was.data_type == column.data_type) && !whole.context.is_of_this_release(&column.existence)
 }
 
 /// The largest number of an integer type.

@@ -1,8 +1,8 @@
 //! What was not read is a finding too: `unread-statement`, `unread-ruby`, `unread-file`.
 
-use super::bare;
+use super::{bare, weight};
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{History, UnreadFile, UnreadStep};
+use crate::history::{Context, History, UnreadFile, UnreadRows, UnreadStep};
 use crate::operation::Operation;
 
 /// Findings about statements that were not understood. In context they are notes.
@@ -17,7 +17,7 @@ pub fn unread_statements(unread: &[UnreadStep], judged: [Severity; 2], strict: b
         let severity = match (step.judged, strict) {
             (true, true) => Severity::Error,
             // Of what kind it is can be read: a place to look at.
-            (true, false) if step.made_text == Some(true) => judged.min(Severity::Note),
+            (true, false) if step.made_text == Some(true) || step.weighed.is_some() => judged.min(Severity::Note),
             (true, false) => judged,
             (false, _) => judged.min(Severity::Note),
         };
@@ -25,10 +25,13 @@ pub fn unread_statements(unread: &[UnreadStep], judged: [Severity; 2], strict: b
             [] => "what it changes is not known".to_owned(),
             names => format!("what it does to {} is not known", super::say::list(names)),
         };
-        let message = match step.made_text {
+        let mut message = match step.made_text {
             Some(true) => format!("not checked: {}; {touches}", step.reason),
             _ => format!("this {what} is not understood ({}): {touches}", step.reason),
         };
+        if let Some(why) = &step.weighed {
+            message.push_str(&format!(", but {why}"));
+        }
         let mut finding = bare(rule, severity, Some(step.at), step.origin.span, "unread", message);
         // One block or function is one thing to look at, however many texts it makes.
         if let (Some(_), Some(frame)) = (step.made_text, step.origin.frames.first()) {
@@ -70,6 +73,19 @@ pub fn unread_downs(index: usize, history: &History, judged: Severity) -> Vec<Fi
     }
     found.retain(|finding| finding.severity > Severity::Off);
     found
+}
+
+/// Why little rests on rows that something not understood may write: one row, or rows that are few.
+pub fn weigh(context: &Context, rows: &UnreadRows) -> Option<String> {
+    if rows.is_one {
+        return Some("it writes one row".to_owned());
+    }
+    let why = |name| {
+        let table = rows.before.schema.find(name)?;
+        weight::little(context, &rows.before, table.id)
+    };
+    let each: Option<Vec<String>> = rows.tables.iter().map(why).collect();
+    Some(each?.join("; ")).filter(|why| !why.is_empty())
 }
 
 /// Findings about files that were not read at all.

@@ -115,6 +115,11 @@ pub(super) fn renamed<'a>(whole: &'a Whole) -> Vec<Renamed<'a>> {
         let Some(relation) = before.schema.find_table(object) else { continue };
         let Some(table) = relation.as_table().filter(|table| !is_temporary(table)) else { continue };
         let Some(column) = table.column(part) else { continue };
+        // A name that only this migration has known is in no code.
+        let was = whole.before.schema.get_relation(relation.id).and_then(Relation::as_table);
+        if was.and_then(|table| table.column_by_id(column.id)).is_some_and(|was| was.name != *part) {
+            continue;
+        }
         let new = whole.context.is_new(before, relation.id) || whole.context.is_of_this_release(&column.existence);
         if new || has_other_front(whole, relation, part) {
             continue;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Findings, say};
 use crate::history::{Whole, shaped};
-use crate::operation::Expr;
+use crate::operation::{Expr, Ident};
 use crate::schema::{Column, Index, IndexKey, Relation, Schema, Table};
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
@@ -35,13 +35,21 @@ fn open_moment<'a>(schema: &Schema, table: &'a Table, index: &Index) -> Option<&
     let is_open = |column: &&&Column| !column.not_null && column.default.is_none() && is_moment(column);
     let moment = *columns.iter().find(is_open)?;
     let others: BTreeSet<_> = columns.iter().filter(|one| one.id != moment.id).map(|one| one.id).collect();
-    let is_null = Expr::IsNull(Box::new(Expr::Column { qualifier: None, name: moment.name.clone() }));
     let kept = table.indexes.iter().filter_map(|id| schema.get_relation(*id)?.as_index()).any(|other| {
         let within = |key: &IndexKey| matches!(key, IndexKey::Column(column) if others.contains(column));
-        let covers = other.filter.as_ref().is_none_or(|filter| filter.tree == is_null);
-        other.unique && covers && other.parts.iter().all(|part| within(&part.key))
+        let keeps = match &other.filter {
+            None => other.parts.iter().all(|part| within(&part.key)),
+            Some(filter) => is_without(&filter.tree, &moment.name),
+        };
+        other.unique && keeps
     });
     (!kept).then_some(moment)
+}
+
+/// A key of its own for the rows that have no such moment: somebody thought of them.
+fn is_without(filter: &Expr, moment: &Ident) -> bool {
+    let Expr::IsNull(inner) = filter else { return false };
+    inner.as_column().is_some_and(|(_, name)| name == moment)
 }
 
 fn is_moment(column: &Column) -> bool {

@@ -111,6 +111,30 @@ pub fn size(step: &Step, finding: &mut Finding, relation: RelationId) {
     }
 }
 
+/// Why the rows of a table are none, or few, by what is seen of it; `None`: they may be many.
+pub fn little(context: &Context, state: &State, relation: RelationId) -> Option<String> {
+    let (schema, data) = (&state.schema, &state.data);
+    let table = say::name(schema, relation);
+    if context.is_new(state, relation) {
+        return Some(format!("`{table}` is new"));
+    }
+    if context.is_small(schema, relation) {
+        return Some(format!("`{table}` is said to be small"));
+    }
+    if data.is_fed(schema, relation) && !data.is_seeded(schema, relation) {
+        return None;
+    }
+    if holds_written_rows(context, state, relation) {
+        return Some(format!("migrations write out what `{table}` holds, as they do of kinds and settings"));
+    }
+    let age = schema.get_relation(relation).and_then(|found| context.age_in_days(&found.existence));
+    if age.is_some_and(|days| days < NEWBORN_DAYS) {
+        return Some(format!("`{table}` is not ten days old"));
+    }
+    has_keys_alone(context, schema, relation)
+        .then(|| format!("`{table}` has no index but for its keys, as small tables do"))
+}
+
 /// Nothing shows that anybody looks for many of its rows, up to now and in what this migration makes of it.
 pub fn is_small_by_nature(step: &Step, relation: RelationId) -> bool {
     let indexed = matches!(step.operation, Operation::CreateIndex(create) if !create.unique);
@@ -159,8 +183,7 @@ pub fn is_unseen(step: &Step, relation: RelationId) -> bool {
     step.session.transaction.as_ref().is_some_and(|open| open.before.schema.get_relation(relation).is_none())
 }
 
-/// The statements of this migration after the step, up to where its transaction ends; those that Ruby makes are not
-/// looked into.
+/// The statements of this migration after the step, up to where its transaction ends.
 pub fn later<'a>(step: &Step<'a>) -> Vec<&'a Statement> {
     let mut found: Vec<&Statement> = Vec::new();
     if !step.in_transaction() || !step.origin.frames.is_empty() {
@@ -173,6 +196,10 @@ pub fn later<'a>(step: &Step<'a>) -> Vec<&'a Statement> {
             }
         });
     }
+    let sent = step.context.plan.sent_by(step.context.at.migration).iter();
+    found.extend(
+        sent.filter(|one| one.span.source == step.origin.span.source && one.span.start >= step.origin.span.end),
+    );
     let ends =
         |one: &&Statement| matches!(one.operation, Operation::Transaction(Transaction::Commit | Transaction::Rollback));
     let end = found.iter().position(ends).unwrap_or(found.len());

@@ -4,7 +4,7 @@ use super::super::condition::decide;
 use super::Replay;
 use crate::history::State;
 use crate::operation::{
-    Branch, Expr, Frame, FrameKind, Handler, Loop, LoopOver, Name, Node, Operation, Statement, Unread,
+    Branch, Expr, Frame, FrameKind, Handler, Loop, LoopOver, Name, Node, Operation, Reach, Statement, Unread,
 };
 use crate::read::dynamic::{Variables, evaluate, parse, selected};
 use crate::read::holes::{Holed, is_holed};
@@ -236,7 +236,7 @@ impl Replay<'_> {
             None => "EXECUTE runs a text that is made at run time".to_owned(),
         };
         let touches: Vec<Name> = known.and_then(Holed::target).cloned().into_iter().collect();
-        let unread = Unread { reason: reason.into(), everything: touches.is_empty(), touches, rows_only: false };
+        let unread = Unread { reason: reason.into(), everything: touches.is_empty(), touches, reach: Reach::Anything };
         self.made_text = Some(known.is_some_and(|known| !known.takes_away()));
         self.run(&Statement { span, operation: Operation::Unread(unread) });
         self.made_text = None;
@@ -256,7 +256,7 @@ impl Replay<'_> {
 
     fn too_deep(&mut self, span: Span) {
         let reason = "nested too deeply to follow".into();
-        let unread = Unread { reason, touches: Vec::new(), everything: true, rows_only: false };
+        let unread = Unread { reason, touches: Vec::new(), everything: true, reach: Reach::Anything };
         self.run(&Statement { span, operation: Operation::Unread(unread) });
     }
 
@@ -273,8 +273,12 @@ impl Replay<'_> {
                 let mut inner = Variables::of(&block.body);
                 self.nodes(&block.body.nodes, &mut inner);
                 for (span, reason) in block.body.unread.iter() {
-                    let unread =
-                        Unread { reason: reason.clone(), touches: Vec::new(), everything: true, rows_only: false };
+                    let unread = Unread {
+                        reason: reason.clone(),
+                        touches: Vec::new(),
+                        everything: true,
+                        reach: Reach::Anything,
+                    };
                     self.run(&Statement { span: *span, operation: Operation::Unread(unread) });
                 }
                 self.frames.pop();

@@ -21,7 +21,9 @@ use super::{
 };
 use crate::data::{Circumstances, Moment};
 use crate::finding::MigrationRef;
-use crate::operation::{Frame, FrameKind, Node, OnCommit, Operation, Origin, Statement, TableActionKind, Unread};
+use crate::operation::{
+    Frame, FrameKind, Name, Node, OnCommit, Operation, Origin, Reach, Statement, TableActionKind, Unread,
+};
 use crate::read::dynamic::Variables;
 use crate::schema::Applied;
 use crate::server::Effects;
@@ -56,6 +58,20 @@ pub struct UnreadStep {
     pub made_text: Option<bool>,
     /// What would make it known.
     pub declare: Option<Arc<str>>,
+    /// Rows are all that it may write, and it is judged.
+    pub rows: Option<UnreadRows>,
+    /// Why little rests on it, as a rule has found.
+    pub weighed: Option<String>,
+}
+
+/// Rows that something not understood may write.
+#[derive(Debug, Clone)]
+pub struct UnreadRows {
+    pub before: State,
+    /// Empty: of which tables is not known.
+    pub tables: Vec<Name>,
+    /// One, and not in a loop.
+    pub is_one: bool,
 }
 
 /// Steps that one migration may take: loops and calls beyond it are cut short and said to be unread.
@@ -280,7 +296,7 @@ impl<'a> Replay<'a> {
                 reason: format!("more than {STEP_BUDGET} steps: the rest of the migration is not followed").into(),
                 touches: Vec::new(),
                 everything: true,
-                rows_only: false,
+                reach: Reach::Anything,
             }),
         };
         let statement = if self.steps_left == 0 { &cut } else { statement };
@@ -332,9 +348,17 @@ impl<'a> Replay<'a> {
 
     fn tell_unread(&mut self, operation: &Operation, origin: &Origin) {
         let mut unread = false;
+        let judged = self.history.migrations[self.at.migration].judged;
+        let rows = match operation {
+            Operation::Unread(unread) if judged && unread.reach != Reach::Anything => Some(UnreadRows {
+                before: self.state.clone(),
+                tables: unread.touches.clone(),
+                is_one: unread.reach == Reach::OneRow && self.depth.loops == 0,
+            }),
+            _ => None,
+        };
         let mut tell = |origin: Origin, reason: &Arc<str>, touches: Vec<String>| {
             unread = true;
-            let judged = self.history.migrations[self.at.migration].judged;
             let (ruby, declare) = (self.unread.is_some(), self.unread.clone().flatten());
             let told = UnreadStep {
                 at: self.at,
@@ -345,6 +369,8 @@ impl<'a> Replay<'a> {
                 ruby,
                 made_text: self.made_text,
                 declare,
+                rows: rows.clone(),
+                weighed: None,
             };
             self.notes.push(Note::Unread(Box::new(told)));
         };

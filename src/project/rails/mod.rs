@@ -12,6 +12,7 @@ mod language;
 pub mod models;
 pub mod names;
 pub mod schema_rb;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -154,6 +155,8 @@ pub fn language(history: &DraftHistory, root: &Path, settings: &Settings, source
     let (jobs, loaded) = side_by_side(|| jobs::read(&app, &vocabularies), || files::read(history, root, &app, sources));
     let mut dialect = language::dialect(&app, "", loaded);
     dialect.uuid_keys = around.gems.has("ar-uuid");
+    let texts: Vec<Piece> = history.drafts.iter().map(|draft| sources.piece(draft.migration.source)).collect();
+    dialect.models = Arc::new(tables::read(&app, texts.iter().map(Piece::text)));
     Arc::new(Language { vocabularies, dialect, jobs: Arc::new(jobs), limits_lock_waits })
 }
 

@@ -71,18 +71,22 @@ pub fn read(
     Ok(application)
 }
 
-/// Files that may say something of a table among the words.
-fn files(place: &Place, app: &str, words: &BTreeSet<String>) -> Vec<(String, String)> {
-    let root = place.root.join(app);
-    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| root.join(folder)).collect();
+/// Where models stand.
+pub fn folders(app: &Path) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| app.join(folder)).collect();
     for part in PARTS {
-        let entries = std::fs::read_dir(root.join(part)).into_iter().flatten().flatten();
+        let entries = std::fs::read_dir(app.join(part)).into_iter().flatten().flatten();
         let mut inside: Vec<_> = entries.map(|entry| entry.path().join("app/models")).collect();
         inside.sort();
         folders.extend(inside);
     }
+    folders
+}
+
+/// Files that may say something of a table among the words.
+fn files(place: &Place, app: &str, words: &BTreeSet<String>) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for folder in folders {
+    for folder in folders(&place.root.join(app)) {
         let is_models = folder.ends_with("app/models");
         let entries = WalkDir::new(&folder).max_depth(DEPTH_CAP).sort_by_file_name().into_iter().flatten();
         for entry in entries.filter(|entry| entry.file_type().is_file()).take(FILE_CAP) {

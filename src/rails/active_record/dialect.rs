@@ -1,6 +1,7 @@
 //! What decides how Active Record says one and the same call: the version that a migration was written for, and what
 //! the project sets.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,6 +36,16 @@ pub struct Dialect {
     pub partial_inserts: Option<bool>,
     pub inflections: Arc<Inflections>,
     pub files: Option<Files>,
+    /// Classes of the application whose names do not tell their tables.
+    pub models: Arc<BTreeMap<Arc<str>, ModelTable>>,
+}
+
+/// What a model's class says of its table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelTable {
+    Named(Arc<str>),
+    /// That of the class above, where that is a model.
+    Of(Arc<str>),
 }
 
 /// A release of Active Record: `7.1`.
@@ -66,6 +77,7 @@ impl Dialect {
             partial_inserts: None,
             inflections: Arc::default(),
             files: None,
+            models: Arc::default(),
         }
     }
 

@@ -28,7 +28,7 @@ mod tests;
 mod types;
 mod view;
 
-pub use dialect::{Dialect, Files, Release};
+pub use dialect::{Dialect, Files, ModelTable, Release};
 pub use inflect::Inflections;
 pub use inverse::inverse;
 pub use types::kind_of;

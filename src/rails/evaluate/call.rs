@@ -100,7 +100,8 @@ impl Evaluator<'_> {
                 let why = why.clone();
                 if super::model::changes_rows(name) {
                     let reason = format!("`{name}` writes rows of what is not known: {why}");
-                    self.counting(at, None, |evaluator| evaluator.unread_writes(reason, Vec::new(), at));
+                    let reach = super::model::reach_of_row(name);
+                    self.counting(at, None, |evaluator| evaluator.unread_writes(reason, Vec::new(), reach, at));
                 }
                 self.outside_again(&why, name, at);
                 return self.on_unknown(why, given, at);

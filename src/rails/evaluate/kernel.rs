@@ -168,6 +168,10 @@ impl<'a> Evaluator<'a> {
         if let Some(flow) = self.helper(&format!("{class}.{name}").into(), &given, at) {
             return flow;
         }
+        // What a library gives to the models of an application.
+        if let Some(flow) = self.helper(&format!("ApplicationRecord.{name}").into(), &given, at) {
+            return flow;
+        }
         match (&**class, &**name) {
             ("ActiveRecord::Base" | "ApplicationRecord", "connection" | "lease_connection") => {
                 return Ok(self.make(Thing::Connection));

@@ -7,7 +7,7 @@ use super::flow::{Flow, Leave};
 use super::given::Given;
 use super::holed::Rows;
 use super::object::Thing;
-use crate::operation::{Frame, FrameKind, RubyDirection, RubyMethod, RubyScript};
+use crate::operation::{Frame, FrameKind, Reach, RubyDirection, RubyMethod, RubyScript};
 use crate::rails::active_record;
 use crate::rails::call::{Answer, Call};
 use crate::rails::value::{Object, Value};
@@ -128,6 +128,7 @@ impl<'a> Evaluator<'a> {
                     _ => evaluator.unread_writes(
                         format!("the SQL of `{name}` is made at run time: {why}"),
                         Vec::new(),
+                        Reach::Rows,
                         at,
                     ),
                 });

@@ -9,7 +9,8 @@ use super::object::Thing;
 use super::relation::Relation;
 use super::unread::table_name;
 use super::{Activation, Evaluator};
-use crate::operation::{Ruby, RubyClass, RubyKind, RubyTarget};
+use crate::operation::{Reach, Ruby, RubyClass, RubyKind, RubyTarget};
+use crate::rails::active_record::ModelTable;
 use crate::rails::value::{Object, Value};
 use crate::source::Span;
 
@@ -138,6 +139,43 @@ pub(super) const WRITES: &[&str] = &[
     "upsert_all",
 ];
 
+/// Those of a class or relation that make one row, or change one by its key.
+const MAKES_ONE: &[&str] = &[
+    "create",
+    "create!",
+    "create_or_find_by",
+    "create_or_find_by!",
+    "decrement_counter",
+    "find_or_create_by",
+    "find_or_create_by!",
+    "first_or_create",
+    "first_or_create!",
+    "increment_counter",
+    "insert",
+    "insert!",
+    "reset_counters",
+    "update_counters",
+    "upsert",
+];
+
+/// Those of a row. What goes with one that is destroyed may be many more.
+const WRITES_ONE: &[&str] = &[
+    "decrement!",
+    "increment!",
+    "save!",
+    "toggle!",
+    "update_attribute",
+    "update_attributes",
+    "update_attributes!",
+    "update_column",
+    "update_columns",
+];
+
+/// How far a method goes that only rows have.
+pub(super) fn reach_of_row(name: &str) -> Reach {
+    if WRITES_ONE.contains(&name) { Reach::OneRow } else { Reach::Rows }
+}
+
 /// Methods that read rows: what they give is known only where the rows are.
 const READS: &[&str] = &[
     "any?",
@@ -239,8 +277,27 @@ impl Evaluator<'_> {
         is_base(&self.base_of(class)?).then(|| Model { class: class.into(), table: Some(self.table_of(class).into()) })
     }
 
-    /// A class of the application: the table of its name, where the history has that.
+    /// A class of the application: the table that it states, or else that of its name, where the history has it.
     fn model_outside(&self, class: &str) -> Option<Model> {
+        self.model_by_name(class).or_else(|| self.model_as_stated(class, 0))
+    }
+
+    fn model_as_stated(&self, class: &str, level: usize) -> Option<Model> {
+        match self.dialect.models.get(class)? {
+            ModelTable::Named(table) => Some(Model { class: class.into(), table: Some(table.clone()) }),
+            ModelTable::Of(above) if level < 8 && self.dialect.models.contains_key(above) => {
+                let known = self.model_by_name(above).or_else(|| self.model_as_stated(above, level + 1))?;
+                Some(Model { class: class.into(), table: known.table })
+            }
+            // The table of its name, though the history has none.
+            ModelTable::Of(above) if is_base(above) => {
+                Some(Model { class: class.into(), table: Some(self.table_of(class).into()) })
+            }
+            ModelTable::Of(_) => None,
+        }
+    }
+
+    fn model_by_name(&self, class: &str) -> Option<Model> {
         let schema = self.world.schema();
         let path = super::names::underscore(class).replace('/', "_");
         let whole = self.dialect.inflections.pluralize(&path);
@@ -313,7 +370,8 @@ impl Evaluator<'_> {
             let class = &model.class;
             if WRITES.contains(&&**name) {
                 let reason = format!("which table `{class}` stands for is not known");
-                self.counting(at, None, |evaluator| evaluator.unread_writes(reason, Vec::new(), at));
+                let reach = if MAKES_ONE.contains(&&**name) { Reach::OneRow } else { Reach::Rows };
+                self.counting(at, None, |evaluator| evaluator.unread_writes(reason, Vec::new(), reach, at));
             }
         }
         self.on_relation(Relation::all(Arc::new(model)), name, given, at)

@@ -10,7 +10,7 @@ use super::model::Model;
 use super::object::Thing;
 use super::row::Row;
 use super::unread::table_name;
-use crate::operation::Ident;
+use crate::operation::{Ident, Reach};
 use crate::rails::value::Value;
 use crate::schema::IndexKey;
 use crate::source::{Piece, Span};
@@ -27,6 +27,8 @@ pub(super) struct Relation {
     pub is_batch: bool,
     /// `in_batches` without a block: what is called on it is done batch by batch.
     by_batches: bool,
+    /// One row at most: what was looked up, or is new.
+    is_one: bool,
 }
 
 /// A condition that is not worked out: some rows meet it.
@@ -36,7 +38,7 @@ const ROWS: usize = 1000;
 
 impl Relation {
     pub fn all(model: Arc<Model>) -> Relation {
-        Relation { model, filters: Vec::new(), limited: false, is_batch: false, by_batches: false }
+        Relation { model, filters: Vec::new(), limited: false, is_batch: false, by_batches: false, is_one: false }
     }
 
     fn with(mut self, filter: impl Into<String>) -> Relation {
@@ -56,8 +58,13 @@ impl Relation {
         self.with(format!("{table}.{} = $1", ident(key)))
     }
 
+    /// One of the rows.
+    pub fn of_one(self) -> Relation {
+        Relation { is_one: true, ..self }
+    }
+
     pub fn batch(&self) -> Relation {
-        Relation { is_batch: true, by_batches: false, limited: false, ..self.clone() }
+        Relation { is_batch: true, by_batches: false, limited: false, is_one: false, ..self.clone() }
     }
 }
 
@@ -358,7 +365,8 @@ impl Evaluator<'_> {
 
     pub(super) fn unread_rows(&mut self, relation: &Relation, reason: String, at: Span) {
         let touches: Vec<_> = relation.model.table.iter().map(|table| table_name(table)).collect();
-        self.counting(at, None, |evaluator| evaluator.unread_writes(reason, touches, at));
+        let reach = if relation.is_one { Reach::OneRow } else { Reach::Rows };
+        self.counting(at, None, |evaluator| evaluator.unread_writes(reason, touches, reach, at));
     }
 
     pub(super) fn update_all(&mut self, relation: &Relation, given: &Given, at: Span) -> Flow {
@@ -429,6 +437,7 @@ impl Evaluator<'_> {
         once: bool,
         at: Span,
     ) -> Result<(), Leave> {
+        let relation = &relation.clone().of_one();
         if let Some(strange) = sets.as_ref().and_then(|sets| self.virtual_attribute(relation, sets)) {
             let reason = format!("what the model of {} writes for `{strange}` is not known", shown(relation));
             self.unread_rows(relation, reason, at);
@@ -619,7 +628,7 @@ impl Evaluator<'_> {
             Some(Value::Hash(pairs)) => Some(pairs.to_vec()),
             Some(_) => None,
         };
-        self.make(Thing::Row(Row { relation: Relation::all(model), sets, is_new: true }))
+        self.make(Thing::Row(Row { relation: Relation::all(model).of_one(), sets, is_new: true }))
     }
 }
 

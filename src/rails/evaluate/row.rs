@@ -25,6 +25,7 @@ pub(super) struct Row {
 
 impl Row {
     pub fn of(relation: Relation) -> Row {
+        let relation = relation.of_one();
         Row { relation, sets: Some(Vec::new()), is_new: false }
     }
 }

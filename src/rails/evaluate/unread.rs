@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Evaluator;
 use super::given::Given;
-use crate::operation::{Name, Unread};
+use crate::operation::{Name, Reach, Unread};
 use crate::rails::call::Call;
 use crate::rails::value::Value;
 use crate::source::Span;
@@ -18,13 +18,13 @@ impl Evaluator<'_> {
     }
 
     /// It writes rows of these tables, or of any.
-    pub(super) fn unread_writes(&mut self, reason: String, touches: Vec<Name>, at: Span) {
+    pub(super) fn unread_writes(&mut self, reason: String, touches: Vec<Name>, reach: Reach, at: Span) {
         let everything = touches.is_empty();
-        self.world.unread(Unread { reason: reason.into(), touches, everything, rows_only: true }, None, at);
+        self.world.unread(Unread { reason: reason.into(), touches, everything, reach }, None, at);
     }
 
     pub(super) fn unread(&mut self, reason: Arc<str>, touches: Vec<Name>, everything: bool, at: Span) {
-        self.world.unread(Unread { reason, touches, everything, rows_only: false }, None, at);
+        self.world.unread(Unread { reason, touches, everything, reach: Reach::Anything }, None, at);
     }
 
     pub(super) fn unread_call(&mut self, call: &Call, reason: Arc<str>) {
@@ -45,7 +45,7 @@ impl Evaluator<'_> {
         let reason = format!("`{name}` is not known here");
         let declare = declaration(name, given);
         self.world.unread(
-            Unread { reason: reason.into(), touches, everything, rows_only: false },
+            Unread { reason: reason.into(), touches, everything, reach: Reach::Anything },
             Some(declare.into()),
             at,
         );

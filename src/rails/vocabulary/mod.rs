@@ -65,6 +65,7 @@ const SHIPPED: &[&str] = &[
     include_str!("shipped/online_migrations.toml"),
     include_str!("shipped/pg_ha_migrations.toml"),
     include_str!("shipped/safe_pg_migrations.toml"),
+    include_str!("shipped/searchkick.toml"),
     include_str!("shipped/strong_migrations.toml"),
 ];
 

@@ -3,7 +3,7 @@
 use super::lexer::{Lexer, Token};
 use super::split::{Part, meta_word};
 use super::{cursor::Cursor, ends_transaction};
-use crate::operation::{Branch, Expr, Expression, Node, Opaque, Operation, Statement, Transaction, Unread};
+use crate::operation::{Branch, Expr, Expression, Node, Opaque, Operation, Reach, Statement, Transaction, Unread};
 use crate::source::Piece;
 
 /// Depth of `\if` beyond which the commands are read over: their statements count as always run.
@@ -133,5 +133,5 @@ fn unread(reason: String, piece: &Piece, named: Option<Token>) -> Operation {
         touches.extend(Cursor::new(piece, &tokens).name());
     }
     let everything = touches.is_empty();
-    Operation::Unread(Unread { reason: reason.into(), touches, everything, rows_only: false })
+    Operation::Unread(Unread { reason: reason.into(), touches, everything, reach: Reach::Anything })
 }

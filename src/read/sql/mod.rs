@@ -37,7 +37,7 @@ use cursor::Cursor;
 use lexer::{Kind, Lexer, Token};
 use split::{Long, LongRows, Part, Splitter};
 
-use crate::operation::{Comment, Node, Operation, Rows, Statement, Transaction, TypeName, Unread, WriteKind};
+use crate::operation::{Comment, Node, Operation, Reach, Rows, Statement, Transaction, TypeName, Unread, WriteKind};
 use crate::source::{Piece, PieceBuilder};
 
 /// What a text holds.
@@ -95,7 +95,8 @@ pub fn read_statement(piece: &Piece, range: Range<usize>) -> Statement {
     let tokens: Vec<Token> = lexer.filter(|token| token.kind != Kind::Comment).collect();
     if tokens.is_empty() {
         let reason = "nothing stands here".into();
-        let operation = Operation::Unread(Unread { reason, touches: Vec::new(), everything: false, rows_only: false });
+        let operation =
+            Operation::Unread(Unread { reason, touches: Vec::new(), everything: false, reach: Reach::Anything });
         return Statement { span: piece.span(range), operation };
     }
     statement(piece, &tokens)
@@ -132,7 +133,7 @@ fn executed(piece: &Piece, tokens: &[Token]) -> Statement {
     let read = statement(piece, tokens);
     let reason = "psql runs the result of this query (\\gexec)".into();
     Statement {
-        operation: Operation::Unread(Unread { reason, touches: Vec::new(), everything: true, rows_only: false }),
+        operation: Operation::Unread(Unread { reason, touches: Vec::new(), everything: true, reach: Reach::Anything }),
         ..read
     }
 }

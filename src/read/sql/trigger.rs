@@ -4,7 +4,7 @@ use super::cursor::{Cursor, Read};
 use super::lexer::Kind;
 use super::statement;
 use crate::operation::{
-    CreateRule, CreateTrigger, Operation, Policy, RuleEvent, Statement, TriggerEvents, TriggerTiming, Unread,
+    CreateRule, CreateTrigger, Operation, Policy, Reach, RuleEvent, Statement, TriggerEvents, TriggerTiming, Unread,
 };
 
 impl Cursor<'_> {
@@ -222,7 +222,7 @@ impl Cursor<'_> {
                 reason: "statements are nested too deeply".into(),
                 touches: Vec::new(),
                 everything: true,
-                rows_only: false,
+                reach: Reach::Anything,
             }),
         };
         Some(Statement { span: self.span(places), operation })

@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::lexer::Kind;
-use crate::operation::{Name, Unread};
+use crate::operation::{Name, Reach, Unread};
 
 /// Words after which a relation is named.
 const BEFORE_RELATION: &[&str] =
@@ -67,7 +67,7 @@ pub(super) fn unread(cursor: &Cursor<'_>, reason: String) -> Unread {
     }
     let harmless = touches.is_empty() && TOUCH_NOTHING.iter().any(|words| cursor.is(words));
     let everything = unnamed || (touches.is_empty() && !harmless);
-    Unread { reason: reason.into(), touches, everything, rows_only: false }
+    Unread { reason: reason.into(), touches, everything, reach: Reach::Anything }
 }
 
 enum Found {

@@ -1,7 +1,7 @@
 //! From names as written to objects: through search_path, assuming what a history without base never showed.
 
 use super::{Change, Outcome, because, missing, refused};
-use crate::operation::{Ident, Name, QualifiedName, TypeName, Unread};
+use crate::operation::{Ident, Name, QualifiedName, Reach, TypeName, Unread};
 use crate::schema::{
     Column, ColumnId, Existence, Part, Relation, RelationId, RelationKind, Table, TableKind, Type, TypeId, TypeKind,
 };
@@ -267,7 +267,7 @@ impl Change<'_> {
 
     /// A statement that could not be read may have done anything to what it names.
     pub(super) fn unread(&mut self, unread: &Unread) {
-        if unread.rows_only {
+        if unread.reach != Reach::Anything {
             return;
         }
         let by = Existence::Maybe { by: self.at.clone() };
