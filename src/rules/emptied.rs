@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::weight::{later, size};
+use super::weight::{later, said_to_be_made_anew, size};
 use super::{Findings, say};
 use crate::finding::{Finding, Severity};
 use crate::history::Step;
@@ -37,6 +37,10 @@ pub fn truncate(step: &Step, findings: &mut Findings) {
         finding.severity = finding.severity.min(Severity::Warning);
     }
     // The gravest of several tables counts.
+    if let Some(said) = said_to_be_made_anew(step) {
+        finding.severity = finding.severity.min(Severity::Note);
+        finding.because(said, "a comment says that it is a cache, whose rows are made anew");
+    }
     if let [only] = tables.as_slice() {
         size(step, finding, only.id);
         given_up(step, finding, only);

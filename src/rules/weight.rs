@@ -50,8 +50,28 @@ const WEIGHED: [&str; 14] = [
     "rather than concurrently",
 ];
 
-/// The last comment above a statement, where it says so.
+/// How small does not matter: "so small", "very small".
+const HOW: [&str; 8] = ["so", "very", "quite", "rather", "really", "pretty", "fairly", "relatively"];
+
+/// What a comment says of rows that nobody misses, beside that they are a cache.
+const MADE_ANEW: [&str; 6] = ["clear", "flush", "invalidat", "rebuil", "refill", "regenerat"];
+
+/// The last comment above a statement, where it says that the table is small.
 fn said_to_be_small(step: &Step) -> Option<Span> {
+    let (text, last) = said_above(step)?;
+    let plain: Vec<&str> = text.split_whitespace().filter(|word| !HOW.contains(word)).collect();
+    let says = |text: &str| WEIGHED.iter().any(|words| text.contains(words));
+    ((says(&text) || says(&plain.join(" "))) && !text.contains("not a small")).then_some(last)
+}
+
+/// The last comment above a statement, where it says that what it takes away is a cache and may go.
+pub fn said_to_be_made_anew(step: &Step) -> Option<Span> {
+    let (text, last) = said_above(step)?;
+    (text.contains("cache") && MADE_ANEW.iter().any(|word| text.contains(word))).then_some(last)
+}
+
+/// What the comments right above a statement say, in small letters, and the last of them.
+fn said_above(step: &Step) -> Option<(String, Span)> {
     let at = step.origin.span;
     let migration = step.context.migration;
     let mut from = 0;
@@ -71,9 +91,7 @@ fn said_to_be_small(step: &Step) -> Option<Span> {
     let comments: Vec<_> = migration.comments.iter().filter(|comment| near(comment.span)).collect();
     let text: Vec<String> = comments.iter().map(|comment| comment.text.trim().to_lowercase()).collect();
     // A sentence goes on in the next line.
-    let text = text.join(" ");
-    let says = WEIGHED.iter().any(|words| text.contains(words)) && !text.contains("not a small");
-    comments.last().filter(|_| says).map(|comment| comment.span)
+    comments.last().map(|comment| (text.join(" "), comment.span))
 }
 
 /// LOCK TABLE: whoever writes it wants others to wait.

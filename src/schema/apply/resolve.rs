@@ -252,7 +252,8 @@ impl Change<'_> {
         let mut kept = data_type.clone();
         kept.name.schema = match found {
             Some(found) if found.name.schema != "public" => Some(found.name.schema.clone()),
-            _ => kept.name.schema,
+            // `public.citext` is the type that `citext` is.
+            _ => kept.name.schema.filter(|schema| *schema != "public"),
         };
         kept
     }
