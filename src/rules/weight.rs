@@ -156,7 +156,15 @@ pub fn little(context: &Context, state: &State, relation: RelationId) -> Option<
 /// Nothing shows that anybody looks for many of its rows, up to now and in what this migration makes of it.
 pub fn is_small_by_nature(step: &Step, relation: RelationId) -> bool {
     let indexed = matches!(step.operation, Operation::CreateIndex(create) if !create.unique);
-    !indexed && has_keys_alone(&step.context, &step.before.schema, relation) && !builds_below(step, relation)
+    // An index that this transaction took away was there for those who look.
+    let begun = step.session.transaction.as_ref().map(|open| &open.before.schema);
+    let was_searched = begun.is_some_and(|schema| {
+        schema.get_relation(relation).is_some() && !has_keys_alone(&step.context, schema, relation)
+    });
+    !indexed
+        && !was_searched
+        && has_keys_alone(&step.context, &step.before.schema, relation)
+        && !builds_below(step, relation)
 }
 
 /// By the days that versions name: a table that migrations made lately, and into which none has moved old rows.
