@@ -309,6 +309,10 @@ fn what_no_release_has_brought_yet_is_worth_a_note() {
     tag(&root, "v6", "2024-02-23T00:00:00Z");
     write("006_d.sql", "CREATE INDEX t2_id ON t2 (id);\n", "2024-02-24T00:00:00Z");
     assert_eq!(told("index-not-concurrent").0, "error", "`v6` has it");
+    // A formatter's work on a file is no news of what it made.
+    write("001_t1.sql", &format!("-- the first\n{}", table(1).1), "2024-02-25T00:00:00Z");
+    write("007_e.sql", "CREATE INDEX t1_m ON t1 (o, key);\n", "2024-02-26T00:00:00Z");
+    assert_eq!(told("index-not-concurrent").0, "error", "`v6` has the table, whatever text it was made by");
 }
 
 #[test]

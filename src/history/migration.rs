@@ -78,8 +78,8 @@ pub struct Migration {
     pub since_base: SinceBase,
     /// Why hardly a database has run what the base has of it.
     pub hardly_ran: Option<HardlyRan>,
-    /// The dump of the base counts it among those that have run: what is made from it does not run it.
-    pub is_in_dump: bool,
+    /// Why hardly a database has what it made: its file has no other text that ran before.
+    pub hardly_there: Option<HardlyRan>,
     /// It is no migration but a dump of what the shipped ones before it have made: it takes the place of what their
     /// replay comes to.
     pub dump: Option<Told>,
@@ -152,7 +152,7 @@ impl Migration {
             phase: None,
             since_base: SinceBase::Same,
             hardly_ran: None,
-            is_in_dump: false,
+            hardly_there: None,
             dump: None,
         }
     }

@@ -222,7 +222,7 @@ impl Pending {
             phase: class.phase.or(entry.phase),
             since_base: SinceBase::Same,
             hardly_ran: entry.hardly_ran,
-            is_in_dump: false,
+            hardly_there: None,
             dump: None,
         };
         Draft { migration, up: entry.up, down: entry.down, part, order: 0 }

@@ -240,7 +240,9 @@ impl Compared<'_> {
         let young = Young::at(git, base, &paths);
         for draft in drafts.iter_mut().filter(|draft| draft.migration.since_base != SinceBase::Added) {
             let known = draft.migration.hardly_ran.take();
-            draft.migration.hardly_ran = young.of(self.shipped.path_then(&draft.up.path)).or(known);
+            let path = self.shipped.path_then(&draft.up.path);
+            draft.migration.hardly_ran = young.of(path).or(known);
+            draft.migration.hardly_there = young.of_file(path);
         }
         // Its shipped text may have had another title, and so another path.
         for at in 1..drafts.len() {

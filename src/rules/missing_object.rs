@@ -122,9 +122,6 @@ pub fn report(step: &Step, kind: FailureKind, findings: &mut Findings) {
     let maker = because.as_ref().and_then(|because| plan.history.migrations.get(plan.migration_of(because.span)?));
     // Nothing that was shipped makes it but the dump: whoever ran the migrations has it not.
     let from_dump = kind == FailureKind::Duplicate && maker.is_some_and(|maker| maker.dump.is_some());
-    if from_dump && step.context.migration.is_in_dump {
-        return;
-    }
     // Databases that ran it have what it made; those made anew do not.
     let gone = maker.filter(|maker| kind == FailureKind::Duplicate && maker.since_base == SinceBase::Deleted);
     let where_it_fails = match gone {

@@ -18,7 +18,7 @@ pub fn soften(rule: &Rule, context: &Context, before: &State, found: &mut [Findi
     let migrations = &context.plan.history.migrations;
     let concern = rule.page().concern;
     let is_asked = matches!(concern, Some(Concern::Waits | Concern::Code)) || ALSO.contains(&rule.id);
-    if !is_asked || migrations.iter().all(|one| one.hardly_ran.is_none()) {
+    if !is_asked || migrations.iter().all(|one| one.hardly_there.is_none()) {
         return;
     }
     for finding in found.iter_mut().filter(|finding| finding.severity > Severity::Note) {
@@ -57,6 +57,6 @@ fn unreleased(context: &Context, before: &State, finding: &Finding, of_columns: 
 fn hardly_ran<'a>(context: &Context<'a>, existence: &Existence) -> Option<&'a HardlyRan> {
     let Existence::Created { by } = existence else { return None };
     let creator = context.plan.migration_of(by.span)?;
-    let why = context.plan.history.migrations[creator].hardly_ran.as_ref()?;
+    let why = context.plan.history.migrations[creator].hardly_there.as_ref()?;
     matches!(why, HardlyRan::For { .. } | HardlyRan::Untagged { .. } | HardlyRan::Unmerged { .. }).then_some(why)
 }

@@ -176,9 +176,6 @@ fn place_dump(history: &mut DraftHistory, dump: Dump, commit: Option<&str>, sour
         )];
     }
     let mut drafts = std::mem::take(&mut history.drafts);
-    if let Listed::Each(_) = listed {
-        drafts.iter_mut().for_each(|draft| draft.migration.is_in_dump = holds(draft));
-    }
     let later = drafts.split_off(judged);
     let (mut covered, missed): (Vec<Draft>, Vec<Draft>) = drafts.into_iter().partition(|draft| holds(draft));
     // An edited one has two texts.

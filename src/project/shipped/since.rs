@@ -31,6 +31,8 @@ pub struct Young {
     first_days: Option<u64>,
     /// The main branch, and the paths whose text came on a branch that it had not taken in.
     unmerged: Option<(String, BTreeSet<String>)>,
+    /// Of all these the paths that had another text before: their text is young, and what they made is not.
+    edited: BTreeSet<String>,
 }
 
 impl Young {
@@ -39,11 +41,20 @@ impl Young {
         let Some(head) = git.head() else { return Young::default() };
         let tags = git.tags();
         let known: Vec<&(String, Dated)> = tags.iter().filter(|(_, tag)| tag.time <= head.time).collect();
-        let untagged = untagged(git, base, paths, &known, head.time);
-        let minutes = if head.commit == base { BTreeMap::new() } else { minutes(git, base, &head, &known) };
+        let mut edited = BTreeSet::new();
+        let untagged = untagged(git, base, paths, &known, head.time, &mut edited);
+        let minutes = match head.commit == base {
+            true => BTreeMap::new(),
+            false => minutes(git, base, &head, &known, &mut edited),
+        };
         let first_days = if known.is_empty() { first_days(git, base, paths, head.time) } else { None };
-        let unmerged = unmerged(git, base, head.time);
-        Young { minutes, untagged, first_days, unmerged }
+        let unmerged = unmerged(git, base, head.time, &mut edited);
+        Young { minutes, untagged, first_days, unmerged, edited }
+    }
+
+    /// Likewise, where the file itself is young.
+    pub fn of_file(&self, path: &str) -> Option<HardlyRan> {
+        self.of(path).filter(|_| !self.edited.contains(path))
     }
 
     pub fn of(&self, path: &str) -> Option<HardlyRan> {
@@ -62,7 +73,13 @@ impl Young {
 }
 
 /// Commit by commit, back to the first that was there an hour before the head, or to a tag.
-fn minutes(git: &Git<'_>, base: &str, head: &Dated, tags: &[&(String, Dated)]) -> BTreeMap<String, u64> {
+fn minutes(
+    git: &Git<'_>,
+    base: &str,
+    head: &Dated,
+    tags: &[&(String, Dated)],
+    edited: &mut BTreeSet<String>,
+) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     let line = git.line_of(base, MOST_COMMITS + 1, None);
     for (commit, before) in line.iter().zip(line.iter().skip(1)) {
@@ -71,6 +88,7 @@ fn minutes(git: &Git<'_>, base: &str, head: &Dated, tags: &[&(String, Dated)]) -
             break;
         }
         let Ok(changed) = git.changed(&before.commit, &commit.commit) else { break };
+        edited.extend(edited_texts(&changed));
         for path in new_texts(&changed) {
             found.entry(path).or_insert(seconds / 60);
         }
@@ -86,6 +104,11 @@ fn new_texts(changed: &[Changed]) -> Vec<String> {
     changed.iter().filter(is_new).map(|one| one.path.clone()).collect()
 }
 
+/// Of them those that had another text.
+fn edited_texts(changed: &[Changed]) -> impl Iterator<Item = String> {
+    changed.iter().filter(|one| one.before.is_some() && one.after.is_some()).map(|one| one.path.clone())
+}
+
 /// Of the base's paths those whose text stands in none of the newest tags.
 fn untagged(
     git: &Git<'_>,
@@ -93,6 +116,7 @@ fn untagged(
     paths: &BTreeSet<String>,
     tags: &[&(String, Dated)],
     now: u64,
+    edited: &mut BTreeSet<String>,
 ) -> Option<(String, BTreeSet<String>)> {
     let newest = tags.get(..TAGS)?;
     let (first, last) = (newest.first()?.1.time, newest.last()?.1.time);
@@ -101,7 +125,9 @@ fn untagged(
     }
     let mut found = paths.clone();
     for (_, tag) in newest {
-        let changed: BTreeSet<String> = new_texts(&git.changed(&tag.commit, base).ok()?).into_iter().collect();
+        let changed = git.changed(&tag.commit, base).ok()?;
+        edited.extend(edited_texts(&changed));
+        let changed: BTreeSet<String> = new_texts(&changed).into_iter().collect();
         found.retain(|path| changed.contains(path));
         if found.is_empty() {
             return None;
@@ -112,10 +138,12 @@ fn untagged(
 }
 
 /// The base stands on a branch of its own: what came to it there, main does not have.
-fn unmerged(git: &Git<'_>, base: &str, now: u64) -> Option<(String, BTreeSet<String>)> {
+fn unmerged(git: &Git<'_>, base: &str, now: u64, edited: &mut BTreeSet<String>) -> Option<(String, BTreeSet<String>)> {
     let (main, tip) = git.main_at(now)?;
     let parted = git.parted(&tip, base).filter(|parted| parted != base)?;
-    let of_main: BTreeSet<String> = new_texts(&git.changed(&tip, base).ok()?).into_iter().collect();
+    let changed = git.changed(&tip, base).ok()?;
+    edited.extend(edited_texts(&changed));
+    let of_main: BTreeSet<String> = new_texts(&changed).into_iter().collect();
     let of_branch = new_texts(&git.changed(&parted, base).ok()?).into_iter();
     Some((main, of_branch.filter(|path| of_main.contains(path)).collect()))
 }
