@@ -80,12 +80,13 @@ fn left_behind<'a>(unit: &Unit<'a>, place: usize, write: &Write) -> Option<Pendi
         let by = unit.steps.iter().position(|one| one.origin.span == made.origin().span);
         by.is_none_or(|by| by < place)
     };
-    let own = schema.constraints_of(relation.id).filter(|row| row.as_foreign().is_some_and(|key| !key.referenced_side));
-    let others = table.referenced_by.iter().filter_map(|id| schema.get_constraint(*id));
+    let mut own =
+        schema.constraints_of(relation.id).filter(|row| row.as_foreign().is_some_and(|key| !key.referenced_side));
+    let mut others = table.referenced_by.iter().filter_map(|id| schema.get_constraint(*id));
     let is_deferred = |row: &&Constraint| row.initially_deferred && row.enforced && is_there(&row.existence);
     let set = |columns: &[ColumnId]| sets(write, table, columns);
     let key = match write.kind {
-        WriteKind::Insert | WriteKind::Copy => own.filter(is_deferred).next(),
+        WriteKind::Insert | WriteKind::Copy => own.find(is_deferred),
         WriteKind::Update => {
             let mut own = own.filter(|row| set(&row.columns));
             own.find(is_deferred).or_else(|| {
@@ -93,7 +94,7 @@ fn left_behind<'a>(unit: &Unit<'a>, place: usize, write: &Write) -> Option<Pendi
                 others.filter(is_key).find(is_deferred)
             })
         }
-        WriteKind::Delete => others.filter(is_deferred).next(),
+        WriteKind::Delete => others.find(is_deferred),
         WriteKind::Merge => None,
     };
     let (check, made) = match key {
