@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Findings, say};
 use crate::finding::{Finding, Severity};
 use crate::history::{Passed, State, Whole};
-use crate::operation::{Ident, Operation, QualifiedName, TableActionKind};
+use crate::operation::{Ident, ObjectKind, Operation, QualifiedName, TableActionKind};
 use crate::schema::{
     ColumnId, Constraint, ConstraintRow, Existence, Index, IndexKey, Lost, Relation, RelationId, RelationKind, Schema,
 };
@@ -116,11 +116,12 @@ fn fallen(whole: &Whole, step: &Passed, before: &State, after: &State) -> Vec<Fa
             made: column.existence.origin().span,
         });
     }
-    found.extend(fallen_keys(whole, &lost, schema, &gone));
+    found.extend(fallen_keys(whole, step, &lost, schema, &gone));
     for trigger in &lost.triggers {
         let again = end.get_relation(trigger.table).is_none()
             || end.triggers_of(trigger.table).iter().any(|one| one.name == trigger.name);
-        if gone.contains(&trigger.table) || again || trigger.parent.is_some() || new(&trigger.existence) {
+        let named = names_part(&step.operation, ObjectKind::Trigger, &trigger.name);
+        if gone.contains(&trigger.table) || again || named || trigger.parent.is_some() || new(&trigger.existence) {
             continue;
         }
         let table = say::name(schema, trigger.table);
@@ -155,15 +156,33 @@ fn is_named(whole: &Whole, relation: &Relation) -> bool {
     })
 }
 
+/// A part of a table goes by its own name.
+fn names_part(operation: &Operation, kind: ObjectKind, name: &Ident) -> bool {
+    match operation {
+        Operation::Drop(drop) => drop.kind == kind && drop.targets.iter().any(|target| target.name.name == *name),
+        Operation::AlterTable(alter) => alter.actions.iter().any(
+            |action| matches!(&action.kind, TableActionKind::DropConstraint { name: dropped, .. } if dropped == name),
+        ),
+        _ => false,
+    }
+}
+
 /// Foreign keys of tables that stay.
-fn fallen_keys(whole: &Whole, lost: &Lost, schema: &Schema, gone: &BTreeSet<RelationId>) -> Vec<Fallen> {
+fn fallen_keys(
+    whole: &Whole,
+    step: &Passed,
+    lost: &Lost,
+    schema: &Schema,
+    gone: &BTreeSet<RelationId>,
+) -> Vec<Fallen> {
     let end = &whole.after.schema;
     let keys = lost.constraints.iter().filter(|one| {
         let referenced = one.as_foreign().is_none_or(|key| key.referenced_side);
         // A key goes with its own column, and with its table where that goes later.
         let table = end.get_relation(one.table).and_then(Relation::as_table);
         let stays = table.is_some_and(|table| one.columns.iter().all(|column| table.column_by_id(*column).is_some()));
-        let again = end.find_constraint(one.table, &one.name).is_some();
+        let again = end.find_constraint(one.table, &one.name).is_some()
+            || names_part(&step.operation, ObjectKind::Constraint, &one.name);
         let target_stays = one.as_foreign().is_some_and(|key| !whole.context.is_new(whole.before, key.references));
         !(gone.contains(&one.table) || referenced || again || one.parent.is_some()) && stays && target_stays
     });
@@ -202,7 +221,7 @@ pub fn drop_primary_key_cascade(whole: &Whole, findings: &mut Findings) {
                 continue;
             }
             let lost = after.schema.lost_since(&before.schema);
-            let keys = fallen_keys(whole, &lost, &before.schema, &BTreeSet::new());
+            let keys = fallen_keys(whole, step, &lost, &before.schema, &BTreeSet::new());
             if keys.is_empty() {
                 continue;
             }

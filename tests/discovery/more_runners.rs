@@ -1,7 +1,7 @@
 //! Each further runner on a small tree: what it is known by, its order, its units, what undoes what.
 
 use plimsoll::error::Error;
-use plimsoll::history::{AfterEdit, AfterFailure, Framework, Late};
+use plimsoll::history::{AfterEdit, AfterFailure, Framework, Late, TransactionUnit};
 use plimsoll::settings::Flags;
 
 use crate::tree::*;
@@ -46,6 +46,22 @@ fn drizzle_runs_folders_by_name() {
     assert_eq!((only(&one).framework, only(&one).migrations.len()), (Framework::Drizzle, 3));
 }
 
+/// Whoever has such a journal runs the files by other means: they are read all the same.
+#[test]
+fn drizzle_with_a_journal_of_other_files_is_read_by_name() {
+    let (_, project) = load_as(
+        &[
+            ("drizzle/meta/_journal.json", r#"{"entries":[{"idx":0,"when":30,"tag":"0000_gone","breakpoints":true}]}"#),
+            ("drizzle/0002_b.sql", CONCURRENTLY),
+            ("drizzle/0001_a.sql", SQL),
+        ],
+        Framework::Drizzle,
+    );
+    let history = only(&project);
+    assert_eq!((names(history), units(history)), (vec!["a", "b"], vec![TransactionUnit::Statement; 2]));
+    assert!(says(&project, "names none of the files beside it") && unread(&project).is_empty());
+}
+
 #[test]
 fn drizzle_follows_its_journal() {
     let journal = r#"{"version":"7","entries":[
@@ -67,7 +83,10 @@ fn drizzle_follows_its_journal() {
 
     for (journal, words) in [
         ("{\"entries\":[", "no journal of Drizzle"),
-        ("{\"entries\":[{\"idx\":0,\"when\":1,\"tag\":\"../../../etc/passwd\"}]}", "1 files that it names are missing"),
+        (
+            r#"{"entries":[{"when":1,"tag":"0001_a"},{"when":2,"tag":"../../../etc/passwd"}]}"#,
+            "1 files that it names are missing",
+        ),
         ("\u{0}", "NUL"),
     ] {
         tree.write(&[("drizzle/meta/_journal.json", journal)]);

@@ -94,7 +94,17 @@ fn list(context: &mut Context<'_>) -> Entries {
         return list_folders(layout);
     }
     let mut found = Entries::default();
+    let mut unit = TransactionUnit::AllPending;
+    let is_there = |row: &Row| layout.files.iter().any(|file| file.name() == format!("{}.sql", row.tag));
     let rows = match context.manifest(&path).map(|text| rows(&text?)) {
+        // Nobody who has only this could run any of them: they are run by other means.
+        Some(Ok(rows)) if !rows.is_empty() && !layout.files.is_empty() && !rows.iter().any(is_there) => {
+            unit = TransactionUnit::Statement;
+            found.remarks.push(format!(
+                "{path}: it names none of the files beside it: they are read by name, each statement as sent by itself"
+            ));
+            by_name(context)
+        }
         Some(Ok(rows)) => rows,
         Some(Err(reason)) => {
             found.unread.push((path, reason));
@@ -122,7 +132,7 @@ fn list(context: &mut Context<'_>) -> Entries {
         }
         let parts = plain(&format!("{}.sql", row.tag));
         let made = day_of(&format!("{:.0}", row.when));
-        let entry = Entry::new(parts.version, parts.name, file, TransactionUnit::AllPending);
+        let entry = Entry::new(parts.version, parts.name, file, unit);
         found.entries.push(Entry { made, ..entry });
     }
     found.remarks.extend(late.first().map(|(row, before)| {
