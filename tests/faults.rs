@@ -63,6 +63,8 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("ddl-on-copy-blocks-source", "fk-breaks-source-delete", "the read under lock; the key's action"),
     ("fk-index-dropped", "primary-key-builds-index", "the index that goes; the index that comes"),
     ("fk-sets-null-on-not-null", "not-null-scan", "the key's action; the read under lock"),
+    ("index-not-concurrent", "pending-trigger-events", "how it is built; what waits in its transaction"),
+    ("pending-trigger-events", "truncate", "what waits in its transaction; which rows go"),
     ("key-from-incomplete-table", "not-null-scan", "rows that are missing; the read under lock"),
     ("lock-held-while-scanning", "truncate", "how long others wait; which rows are put back"),
     ("lock-held-while-scanning", "swap-loses-rows", "where the copy runs; which rows it takes"),

@@ -210,7 +210,19 @@ impl Change<'_> {
                 }
             }
         }
+        self.keep_types_of_all_arms(query, &mut result);
         Ok(result)
+    }
+
+    /// UNION and the like make one type of those of their arms: it is known where all have the same.
+    fn keep_types_of_all_arms(&mut self, query: &Query, result: &mut ResultColumns) {
+        for arm in &query.arms {
+            let other = self.result_columns(arm).map(|other| other.columns).unwrap_or_default();
+            for (place, (_, data_type)) in result.columns.iter_mut().enumerate() {
+                let same = other.get(place).is_some_and(|(_, other)| other == data_type);
+                *data_type = data_type.take().filter(|_| same);
+            }
+        }
     }
 
     /// The columns that outputs and filter name; silent where a source's columns are not all known.
