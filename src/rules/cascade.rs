@@ -168,13 +168,7 @@ fn names_part(operation: &Operation, kind: ObjectKind, name: &Ident) -> bool {
 }
 
 /// Foreign keys of tables that stay.
-fn fallen_keys(
-    whole: &Whole,
-    step: &Passed,
-    lost: &Lost,
-    schema: &Schema,
-    gone: &BTreeSet<RelationId>,
-) -> Vec<Fallen> {
+fn fallen_keys(whole: &Whole, step: &Passed, lost: &Lost, schema: &Schema, gone: &BTreeSet<RelationId>) -> Vec<Fallen> {
     let end = &whole.after.schema;
     let keys = lost.constraints.iter().filter(|one| {
         let referenced = one.as_foreign().is_none_or(|key| key.referenced_side);
