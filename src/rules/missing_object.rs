@@ -93,7 +93,7 @@ pub(super) fn named_by_newer_servers(context: &Context, failure: &Failure) -> Op
     const NAMED: Major = Major(18);
     let name = failure.message.strip_prefix("constraint \"")?.split('"').next()?;
     let is_of_not_null = name.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("_not_null");
-    let is_older = context.majors.iter().all(|major| *major < NAMED) && context.settings.postgres.newest >= NAMED;
+    let is_older = context.majors.iter().all(|major| *major < NAMED);
     (failure.kind == FailureKind::Missing && is_of_not_null && is_older)
         .then_some("; it is the name that PostgreSQL 18 gives to a NOT NULL, which has none before")
 }
