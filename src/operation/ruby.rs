@@ -5,6 +5,11 @@ use std::sync::Arc;
 use super::Comment;
 use crate::source::{Piece, Span};
 
+/// What a tree does not show, and what may do anything: `RubyKind::Other` of these names.
+pub const SHELL_COMMAND: &str = "a shell command";
+pub const CASE_IN: &str = "`case … in`";
+pub const NOT_MADE_OUT: &str = "what Ruby's parser could not make out";
+
 /// A file, or the body of a helper in a vocabulary.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RubyFile {

@@ -7,7 +7,7 @@ use super::flow::{Flow, Leave};
 use super::given::Given;
 use super::holed::HOLE;
 use super::{Activation, Evaluator};
-use crate::operation::{Ruby, RubyKind, RubyPart, RubyTarget, RubyVariable};
+use crate::operation::{CASE_IN, NOT_MADE_OUT, Ruby, RubyKind, RubyPart, RubyTarget, RubyVariable, SHELL_COMMAND};
 use crate::rails::value::{Text, Value};
 use crate::source::{PieceBuilder, Span};
 
@@ -73,7 +73,7 @@ impl Evaluator<'_> {
             },
             RubyKind::Class(_) => Value::Nil,
             RubyKind::Defined(inner) => self.defined(inner),
-            RubyKind::Other(what) => self.other(what),
+            RubyKind::Other(what) => self.other(what, node.span),
             RubyKind::And(..)
             | RubyKind::Or(..)
             | RubyKind::Not(_)
@@ -93,8 +93,13 @@ impl Evaluator<'_> {
         self.here.me.clone().unwrap_or_else(|| Value::Constant(self.here.class.clone()))
     }
 
-    fn other(&self, what: &Arc<str>) -> Value {
+    fn other(&mut self, what: &Arc<str>, at: Span) -> Value {
         match &**what {
+            SHELL_COMMAND | CASE_IN | NOT_MADE_OUT => {
+                let reason = format!("{what} is not followed");
+                self.counting(at, None, |evaluator| evaluator.unread_everything(reason, at));
+                Value::unknown(format!("what {what} gives is not known"))
+            }
             // An anonymous block parameter.
             "&" => self.scopes.get(self.here.scope, "&").cloned().unwrap_or(Value::Nil),
             "__FILE__" => Value::unknown("where the migration's file lies is not known"),

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use ruby_prism::{Location, Node, NodeList, StatementsNode};
 
-use crate::operation::{Comment, Ruby, RubyFile, RubyKind};
+use crate::operation::{CASE_IN, Comment, NOT_MADE_OUT, Ruby, RubyFile, RubyKind, SHELL_COMMAND};
 use crate::source::{Piece, Span};
 
 /// Deeper trees are cut: whoever walks one does so by recursion.
@@ -110,10 +110,9 @@ fn unfollowed(node: &Node<'_>) -> &'static str {
         Node::SourceFileNode { .. } => "__FILE__",
         Node::SourceLineNode { .. } => "__LINE__",
         Node::SourceEncodingNode { .. } => "__ENCODING__",
-        Node::XStringNode { .. } | Node::InterpolatedXStringNode { .. } => "a shell command",
-        Node::CaseMatchNode { .. } | Node::MatchPredicateNode { .. } | Node::MatchRequiredNode { .. } => {
-            "pattern matching"
-        }
+        Node::XStringNode { .. } | Node::InterpolatedXStringNode { .. } => SHELL_COMMAND,
+        Node::CaseMatchNode { .. } => CASE_IN,
+        Node::MatchPredicateNode { .. } | Node::MatchRequiredNode { .. } => "pattern matching",
         Node::AliasMethodNode { .. } | Node::AliasGlobalVariableNode { .. } => "alias",
         Node::UndefNode { .. } => "undef",
         Node::RetryNode { .. } => "retry",
@@ -121,7 +120,7 @@ fn unfollowed(node: &Node<'_>) -> &'static str {
         Node::RationalNode { .. } | Node::ImaginaryNode { .. } => "a rational or complex number",
         Node::FlipFlopNode { .. } => "a flip-flop",
         Node::PreExecutionNode { .. } | Node::PostExecutionNode { .. } => "BEGIN or END",
-        _ => "what Ruby's parser could not make out",
+        _ => NOT_MADE_OUT,
     }
 }
 
