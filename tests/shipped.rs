@@ -181,6 +181,21 @@ end\n";
     let path = root.join("db/migrate/20240201000000_index.rb");
     fs::write(&path, restyled.replace("'by_kind'", "'by_kind_and_account'")).unwrap();
     assert!(told().contains(&"shipped-migration-edited".to_owned()), "another name is another index");
+    // What no tree shows is compared by its words.
+    let runs = |what: &str| {
+        let body = format!("  def up\n    `psql -f {what}.sql`\n  end\n");
+        fs::write(&path, format!("class Index < ActiveRecord::Migration[7.1]\n{body}end\n")).unwrap();
+    };
+    let unread = || said_of_last(&root, "db/migrate", "unread-ruby").unwrap().0;
+    runs("one");
+    commit(&root, "2030-01-01T00:00:00Z");
+    runs("one");
+    fs::write(root.join("README"), "more").unwrap();
+    commit(&root, "2030-01-02T00:00:00Z");
+    assert_eq!(unread(), "note", "nothing of it is changed");
+    runs("other");
+    commit(&root, "2030-01-03T00:00:00Z");
+    assert_eq!(unread(), "warning", "another command is another migration");
 }
 
 #[test]
@@ -345,13 +360,17 @@ fn what_stands_on_a_branch_alone_is_not_shipped() {
         let ran = Command::new("git").current_dir(root).args(arguments).output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     };
-    for (case_name, is_merged, name) in
-        [("branch", false, "002_t2.sql"), ("main", true, "002_t2.sql"), ("titles", false, "002_of_a_new_title.sql")]
-    {
+    for (case_name, is_merged, begun, name) in [
+        ("branch", false, "2030-01-01T00:00:00Z", "002_t2.sql"),
+        ("main", true, "2030-01-01T00:00:00Z", "002_t2.sql"),
+        ("titles", false, "2030-01-01T00:00:00Z", "002_of_a_new_title.sql"),
+        // What has been left alone for years is not where the project goes on.
+        ("left", true, "2028-01-01T00:00:00Z", "002_t2.sql"),
+    ] {
         let root = case(&format!("on-{case_name}"), &[table(1)], &[table(1)]);
         git(&root, &["branch", "-M", "main"]);
-        commit(&root, "2030-01-01T00:00:00Z");
-        if !is_merged {
+        commit(&root, begun);
+        if case_name != "main" {
             git(&root, &["checkout", "-q", "-b", "topic"]);
         }
         fs::write(root.join("migrations/002_t2.sql"), T2).unwrap();

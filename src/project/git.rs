@@ -133,7 +133,7 @@ impl<'a> Git<'a> {
     }
 
     /// What the project's main branch had come to at a time, by its own line, with the branch's name.
-    pub fn main_at(&self, time: u64) -> Option<(String, String)> {
+    pub fn main_at(&self, time: u64) -> Option<(String, Dated)> {
         const NAMES: [&str; 5] =
             ["refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/remotes/origin/master", "main", "master"];
         let tip = NAMES.into_iter().find_map(|name| Some((name, self.commit(name)?)));
@@ -142,7 +142,8 @@ impl<'a> Git<'a> {
         let listed = self.run(&["rev-list", "--first-parent", "--max-count=1", &until, &tip, "--"]).ok()?;
         let commit = String::from_utf8(listed).ok()?.trim().to_owned();
         let name = name.strip_prefix("refs/remotes/").unwrap_or(name);
-        (!commit.is_empty()).then(|| (name.to_owned(), commit))
+        let dated = if commit.is_empty() { None } else { self.line_of(&commit, 1, None).pop() };
+        Some((name.to_owned(), dated?))
     }
 
     /// Where two commits parted; one of them, where it holds the other.

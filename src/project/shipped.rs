@@ -15,7 +15,7 @@ use super::runner::{self, compare_versions};
 use super::{Base, Deleted, Edited};
 use crate::error::Error;
 use crate::history::{AfterEdit, Framework, SinceBase};
-use crate::operation::Node;
+use crate::operation::{Node, RubyFile, RubyKind, walk};
 use crate::read::sql::same_tokens;
 use crate::source::{SourceId, Sources};
 
@@ -306,13 +306,27 @@ fn says_the_same(before: &Draft, now: &Draft, sources: &Sources) -> bool {
     before.up.nodes.iter().zip(&now.up.nodes).all(|(before_node, now_node)| match (before_node, now_node) {
         (Node::Statement(one), Node::Statement(other)) => same_tokens(sources.text(one.span), sources.text(other.span)),
         // Brackets that may be left out, kinds of quotes and `%i[…]` are other words for the same.
-        (Node::Ruby(one), Node::Ruby(other)) => one.file.body == other.file.body,
+        (Node::Ruby(one), Node::Ruby(other)) => {
+            one.file.body == other.file.body && unfollowed(&one.file, sources) == unfollowed(&other.file, sources)
+        }
         // Parts of a text that stand under a condition of `psql`.
         (Node::Guard { .. }, Node::Guard { .. }) => {
             same_tokens(&sources.get(before.source).text, &sources.get(now.source).text)
         }
         _ => false,
     })
+}
+
+/// The words of what no tree shows: shell commands, and whatever else is not followed.
+fn unfollowed<'a>(file: &RubyFile, sources: &'a Sources) -> Vec<&'a str> {
+    let mut found = Vec::new();
+    walk(&file.body, &mut |node| {
+        if matches!(node.kind, RubyKind::Other(_)) {
+            found.push(sources.text(node.span));
+        }
+    });
+    found.extend(file.errors.iter().map(|(span, _)| sources.text(*span)));
+    found
 }
 
 /// Lines that end otherwise, and empty ones, are all that differs.

@@ -139,7 +139,9 @@ fn untagged(
 
 /// The base stands on a branch of its own: what came to it there, main does not have.
 fn unmerged(git: &Git<'_>, base: &str, now: u64, edited: &mut BTreeSet<String>) -> Option<(String, BTreeSet<String>)> {
-    let (main, tip) = git.main_at(now)?;
+    // One that nobody has worked on for so long is no main branch any more.
+    let (main, tip) = git.main_at(now).filter(|(_, tip)| tip.time + A_YEAR / 2 > now)?;
+    let tip = tip.commit;
     let parted = git.parted(&tip, base).filter(|parted| parted != base)?;
     let changed = git.changed(&tip, base).ok()?;
     edited.extend(edited_texts(&changed));
