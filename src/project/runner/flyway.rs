@@ -120,8 +120,10 @@ fn list(context: &mut Context<'_>) -> Entries {
     let mut ignored = BTreeSet::new();
     let mut undo: BTreeMap<Vec<String>, &Found> = BTreeMap::new();
     let mut files = Vec::new();
-    let (inside, outside): (Vec<&Found>, Vec<&Found>) =
-        layout.files.iter().partition(|file| !is_outside(&options, &layout.files, file));
+    let folders: BTreeSet<&str> = layout.files.iter().map(Found::folder).collect();
+    let outside = outside(&options, &folders);
+    let (outside, inside): (Vec<&Found>, Vec<&Found>) =
+        layout.files.iter().partition(|file| outside.contains(file.folder()));
     if let Some(first) = outside.first().map(|file| &file.path) {
         let (root, count) = (named(&layout.root), outside.len());
         let what = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
@@ -176,13 +178,12 @@ fn list(context: &mut Context<'_>) -> Entries {
 }
 
 /// Locations may be named in code: where no settings name them, only what lies above the usual one is in none.
-fn is_outside(options: &Options, files: &[Found], file: &Found) -> bool {
-    let mut inside = files.iter().map(Found::folder).filter(|folder| options.is_location(folder));
-    let is_above = |folder: &str| is_below(folder, file.folder()) && !options.is_location(file.folder());
-    match options.has_locations() {
-        true => inside.next().is_some() && !options.is_location(file.folder()),
-        false => inside.any(is_above),
-    }
+fn outside<'a>(options: &Options, folders: &BTreeSet<&'a str>) -> BTreeSet<&'a str> {
+    let (inside, mut outside): (BTreeSet<&str>, BTreeSet<&str>) =
+        folders.iter().partition(|folder| options.is_location(folder));
+    let is_above = |folder: &&str| inside.iter().any(|one| is_below(one, folder));
+    outside.retain(|folder| if options.has_locations() { !inside.is_empty() } else { is_above(folder) });
+    outside
 }
 
 /// A version's parts without what does not count: `1_0` and `01` are one.
