@@ -9,6 +9,7 @@ use crate::operation::{BackgroundAction, Ident, Node, Operation, Rows, Statement
 use crate::rails::Language;
 use crate::settings::{Fact, Settings};
 use crate::source::{SourceId, Span};
+use crate::version::Major;
 
 /// A history with what is stated and settled about it.
 #[derive(Debug)]
@@ -27,8 +28,20 @@ pub struct Plan<'a> {
     /// Files that migrations read and run, where any does: by the first of them.
     read_by: OnceLock<RwLock<BTreeMap<SourceId, usize>>>,
     fills: OnceLock<BTreeMap<Ident, Vec<LaterFill>>>,
+    /// Where edited migrations stop on a new database, by the first of the majors that are asked about.
+    stops_anew: RwLock<BTreeMap<(usize, Major), StopsAnew>>,
     /// How many of the migrations before each set `lock_timeout`; one more entry than migrations.
     lock_timeouts_before: Vec<usize>,
+}
+
+/// Whether a migration's text passes on a new database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopsAnew {
+    Never,
+    /// In the statement that begins here.
+    At(u32),
+    /// There is no new database to speak of: the change leaves what is shipped as it was.
+    Unknown,
 }
 
 /// A statement that fills a table from others.
@@ -64,7 +77,19 @@ impl<'a> Plan<'a> {
             lock_timeouts_before,
             read_by: OnceLock::new(),
             fills: OnceLock::new(),
+            stops_anew: RwLock::default(),
         }
+    }
+
+    /// Where a migration stops on a new database: all that is replayed for it is so once.
+    pub fn stops_anew(&self, migration: usize, major: Major, find: impl FnOnce() -> StopsAnew) -> StopsAnew {
+        let key = (migration, major);
+        let known = self.stops_anew.read().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+        known.unwrap_or_else(|| {
+            let found = find();
+            self.stops_anew.write().unwrap_or_else(PoisonError::into_inner).insert(key, found);
+            found
+        })
     }
 
     /// The search_path with which sessions begin, as the settings have it, else the runner's own; empty: nobody says.

@@ -1,7 +1,7 @@
 //! What a new database is before a migration: it runs the texts of the work tree alone. Databases that ran a text which this
 //! change edits, moves or deletes are told of by the rules on shipped migrations.
 
-use crate::history::{Context, Migration, Plan, SinceBase, Start, State, replay_from};
+use crate::history::{Context, Migration, Plan, SinceBase, Start, State, StopsAnew, replay_from};
 use crate::source::Span;
 
 /// Its state before the migration; `None` where the change leaves all that is shipped as it was.
@@ -22,9 +22,18 @@ pub(super) fn passes(context: &Context, statement: Span) -> bool {
     if context.migration.since_base != SinceBase::Edited {
         return false;
     }
-    let Some(state) = before(context) else { return false };
-    let course = context.plan.run_from(context.at.migration, &state, context.majors);
-    course.failed.is_none_or(|(step, _)| step.origin.span.start > statement.start)
+    let (plan, own) = (context.plan, context.at.migration);
+    let Some(major) = context.majors.first() else { return false };
+    let stops = plan.stops_anew(own, *major, || {
+        let Some(state) = before(context) else { return StopsAnew::Unknown };
+        let failed = plan.run_from(own, &state, context.majors).failed;
+        failed.map_or(StopsAnew::Never, |(step, _)| StopsAnew::At(step.origin.span.start))
+    });
+    match stops {
+        StopsAnew::Never => true,
+        StopsAnew::At(place) => place > statement.start,
+        StopsAnew::Unknown => false,
+    }
 }
 
 /// The place stands in a text that databases have run and the work tree lacks.

@@ -13,8 +13,9 @@ const MOST_LIKELY_WHOLE: usize = 3;
 /// A statement takes a table for granted that is most likely another one's name.
 pub fn check(step: &Step, findings: &mut Findings) {
     let schema = &step.before.schema;
-    let named = schema.relations().find(|one| is_first_named_by(step, one));
-    let Some(named) = named.filter(|_| step.certain) else { return };
+    // What a statement takes for granted is the newest of all when it runs.
+    let newest = schema.relations().rev().take_while(|one| is_first_named_by(step, one));
+    let Some(named) = newest.last().filter(|_| step.certain) else { return };
     let Some(meant) = meant(step, &named.name.as_name()) else { return };
     let (name, meant) = (named.name.short(), meant.name.short());
     let message = format!(

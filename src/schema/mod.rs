@@ -112,7 +112,8 @@ impl Schema {
         &self.functions[&id]
     }
 
-    pub fn relations(&self) -> impl Iterator<Item = &Relation> {
+    /// In the order in which they were made, or first named.
+    pub fn relations(&self) -> impl DoubleEndedIterator<Item = &Relation> {
         self.relations.values().map(|relation| &**relation)
     }
 
