@@ -19,7 +19,7 @@ pub fn not_inverse(whole: &Whole, findings: &mut Findings) {
     if let Some((step, failure)) = &course.failed {
         // Where all of the change is taken back, it passes.
         if taken_back(whole).is_none() {
-            report_failure(whole, step, failure, findings);
+            report_failure(whole, (step, &course.end.schema), failure, findings);
         }
         return;
     }
@@ -191,11 +191,11 @@ fn is_spared(whole: &Whole, change: &Change) -> bool {
     change.kind == ChangeKind::Missing && there.is_some() && there == standing(&whole.after.schema, change)
 }
 
-fn report_failure(whole: &Whole, step: &Passed, failure: &Failure, findings: &mut Findings) {
+fn report_failure(whole: &Whole, (step, here): (&Passed, &Schema), failure: &Failure, findings: &mut Findings) {
     let message = format!("cannot be taken back: the down stops here, {}", failure.message);
     let finding = findings.report(&step.origin, "down fails", true, message);
     finding.object(&failure.object);
-    if let Some(named) = missing_object::named_by_newer_servers(&whole.context, failure) {
+    if let Some(named) = missing_object::named_by_newer_servers(&whole.context, here, failure) {
         finding.message.push_str(named);
         finding.severity = finding.severity.min(Severity::Note);
     }

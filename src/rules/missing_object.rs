@@ -5,7 +5,7 @@ use super::{Findings, fresh, mistyped};
 use crate::finding::{FAILS, Severity};
 use crate::history::{Context, SinceBase, Step};
 use crate::operation::{Ident, Name, Operation, Origin};
-use crate::schema::{Constraint, Existence, Failure, FailureKind, Relation, Schema};
+use crate::schema::{Column, Constraint, Existence, Failure, FailureKind, Relation, Schema};
 use crate::version::Major;
 
 pub fn check(step: &Step, findings: &mut Findings) {
@@ -52,10 +52,10 @@ fn doubt(step: &Step, failure: &Failure) -> Option<String> {
     if failure.kind != FailureKind::Missing || failure.because.is_some() || is_word() {
         return None;
     }
-    if let Some(named) = named_by_newer_servers(&step.context, failure) {
+    let schema = &step.before.schema;
+    if let Some(named) = named_by_newer_servers(&step.context, schema, failure) {
         return Some(named.to_owned());
     }
-    let schema = &step.before.schema;
     let nothing = || Some("; nothing that is read here makes it".to_owned());
     // Nor is it there, where the name is most likely another one's.
     let is_mistyped = failure.state == "42P01" && mistyped::meant(step, &named(&failure.object)).is_some();
@@ -88,13 +88,15 @@ fn named(object: &str) -> Name {
     }
 }
 
-/// A NOT NULL has a name from PostgreSQL 18 on: whoever wrote it down has such a server.
-pub(super) fn named_by_newer_servers(context: &Context, failure: &Failure) -> Option<&'static str> {
+/// A NOT NULL has a name from PostgreSQL 18 on, which ends in its column's: whoever wrote it down has such a server.
+pub(super) fn named_by_newer_servers(context: &Context, schema: &Schema, failure: &Failure) -> Option<&'static str> {
     const NAMED: Major = Major(18);
-    let name = failure.message.strip_prefix("constraint \"")?.split('"').next()?;
-    let is_of_not_null = name.trim_end_matches(|c: char| c.is_ascii_digit()).ends_with("_not_null");
+    let (owner, name) = failure.object.rsplit_once('.')?;
+    let own = name.trim_matches('"').trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix("_not_null")?;
+    let table = schema.relations().find(|one| one.name.prints_as(owner))?.as_table()?;
+    let is_of = |column: &Column| column.not_null && own.ends_with(&format!("_{}", column.name.as_str()));
     let is_older = context.majors.iter().all(|major| *major < NAMED);
-    (failure.kind == FailureKind::Missing && is_of_not_null && is_older)
+    (failure.kind == FailureKind::Missing && is_older && table.columns.iter().any(is_of))
         .then_some("; it is the name that PostgreSQL 18 gives to a NOT NULL, which has none before")
 }
 
