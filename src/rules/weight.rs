@@ -53,7 +53,10 @@ const WEIGHED: [&str; 14] = [
 /// How small does not matter: "so small", "very small".
 const HOW: [&str; 8] = ["so", "very", "quite", "rather", "really", "pretty", "fairly", "relatively"];
 
-/// What a comment says of rows that nobody misses, beside that they are a cache.
+/// How a comment calls what a table holds a cache; to clear "the cache" is said of another one.
+const CACHE: [&str; 4] = ["a cache", "cache table", "is cached", "are cached"];
+
+/// What it says of rows that nobody misses, beside that.
 const MADE_ANEW: [&str; 6] = ["clear", "flush", "invalidat", "rebuil", "refill", "regenerat"];
 
 /// The last comment above a statement, where it says that the table is small.
@@ -67,7 +70,8 @@ fn said_to_be_small(step: &Step) -> Option<Span> {
 /// The last comment above a statement, where it says that what it takes away is a cache and may go.
 pub fn said_to_be_made_anew(step: &Step) -> Option<Span> {
     let (text, last) = said_above(step)?;
-    (text.contains("cache") && MADE_ANEW.iter().any(|word| text.contains(word))).then_some(last)
+    let calls_it = CACHE.iter().any(|words| text.contains(words));
+    (calls_it && MADE_ANEW.iter().any(|word| text.contains(word))).then_some(last)
 }
 
 /// What the comments right above a statement say, in small letters, and the last of them.
