@@ -57,6 +57,8 @@ pub struct Tool {
     pub late: Late,
     /// Two files of one version are refused, or one of them is lost.
     pub one_per_version: bool,
+    /// What the runner does of such two, as a part of a sentence.
+    pub of_twins: &'static str,
     /// Endings of migrations in other languages that stand in the same order, with the language.
     pub also: &'static [(&'static str, &'static str)],
     /// What is replaced in a text before the server sees it.
@@ -94,6 +96,7 @@ const ORDINARY: Tool = Tool {
     after_edit: AfterEdit::Nothing,
     late: Late::Runs,
     one_per_version: true,
+    of_twins: "refuses it",
     also: &[],
     templates: Style::Marks,
     by_names: false,
@@ -284,11 +287,7 @@ fn refuse_duplicates(layout: &Layout, tool: &Tool, found: &mut Entries) {
         match kept.last().filter(|before| is_twin(tool, before, &entry)) {
             Some(before) => {
                 let runner = layout.framework.name();
-                let refuses = match layout.framework {
-                    Framework::Pop => "runs one of two, and never the other",
-                    _ => "refuses it",
-                };
-                let reason = format!("{runner} {refuses}: `{}` has the same version", before.up.path);
+                let reason = format!("{runner} {}: `{}` has the same version", tool.of_twins, before.up.path);
                 found.unread.push((entry.up.path, reason));
             }
             None => kept.push(entry),

@@ -28,6 +28,7 @@ pub const TOOL: Tool = Tool {
     fits: |name| up_down(name).is_some(),
     also: &[(".up.fizz", "fizz")],
     templates: Style::Go,
+    of_twins: "runs one of two, and never the other",
     manifests: &[MANIFESTS[0]],
     ..ORDINARY
 };
