@@ -5,6 +5,7 @@ mod bare;
 mod changes;
 pub mod dump;
 mod edited;
+mod in_ruby;
 mod judge;
 mod known;
 mod replays;
@@ -188,9 +189,10 @@ fn judged(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
     let mut unknown_facts = vec![true; settings.facts.len()];
     // A migration is replayed once for each class of majors; its calls are the same but where guards ask for more.
     let mut calls: BTreeMap<MigrationRef, usize> = BTreeMap::new();
-    let mut details = Vec::new();
+    let (mut details, mut tables) = (Vec::new(), in_ruby::Tables::new());
     for run in runs {
         details.extend(run.details);
+        tables.extend(run.tables);
         for (at, count) in run.calls {
             let known = calls.entry(at).or_default();
             *known = count.max(*known);
@@ -237,6 +239,7 @@ fn judged(project: &Project, settings: &Settings, told: &Words, runs: Vec<Run>) 
     let line = |span: Span| format!("line {}", project.sources.start(span).line);
     let mut findings = one_per_concern(findings, &|rule| page(rule)?.concern, &line);
     bare::speak_as_they_do(project, &mut findings);
+    in_ruby::speak_as_they_do(project, &tables, &mut findings);
     let mut facts = settings.facts.clone();
     facts.extend(told.all().flat_map(|(_, directives)| directives.facts.iter().cloned()));
     let mut report = Report {

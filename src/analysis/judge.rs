@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::dump;
+use super::in_ruby::{Tables, note_tables};
 use crate::finding::{FAILS, Finding, MigrationRef, Severity};
-use crate::history::{Context, Event, Migration, Parted, Plan, Start, Told, TransactionUnit, UnreadStep};
+use crate::history::{Context, Event, Framework, Migration, Parted, Plan, Start, Told, TransactionUnit, UnreadStep};
 use crate::operation::{Operation, TableActionKind};
 use crate::project::Project;
 use crate::report::{Detail, Recorder};
@@ -28,6 +29,8 @@ pub struct Run {
     /// For each fact of the settings file: this history has no such table at its end.
     pub unknown_facts: Vec<bool>,
     pub details: Vec<Detail>,
+    /// The tables of indexes that advice drops.
+    pub tables: Tables,
 }
 
 impl Run {
@@ -40,6 +43,7 @@ impl Run {
         self.details.extend(other.details);
         self.unread_downs.extend(other.unread_downs);
         self.calls.extend(other.calls);
+        self.tables.extend(other.tables);
         self
     }
 
@@ -125,10 +129,10 @@ impl<'a> Judge<'a> {
     }
 
     fn hear(&mut self, event: Event) {
-        let (context, before) = match event {
-            Event::Step(step) => (&step.context, step.before),
-            Event::Unit(unit) => (&unit.context, unit.before),
-            Event::Whole(whole) => (&whole.context, whole.before),
+        let (context, before, after) = match event {
+            Event::Step(step) => (&step.context, step.before, step.after),
+            Event::Unit(unit) => (&unit.context, unit.before, unit.after),
+            Event::Whole(whole) => (&whole.context, whole.before, whole.after),
             Event::Unread(unread) => return self.hear_of_unread(unread.clone()),
             Event::Call(at) => return *self.run.calls.entry(at).or_default() += 1,
         };
@@ -153,6 +157,15 @@ impl<'a> Judge<'a> {
                 found.iter_mut().for_each(|finding| _ = finding.because(comment, STOPPED));
             }
             for finding in &mut found {
+                if self.plan.history.framework == Framework::Rails {
+                    // What the transaction has dropped before is known to its beginning.
+                    let began = match event {
+                        Event::Step(step) => step.session.transaction.as_ref().map(|open| &open.before),
+                        _ => None,
+                    };
+                    let states = [Some(before), Some(after), began].into_iter().flatten();
+                    note_tables(finding, states.map(|state| &*state.schema), &mut self.run.tables);
+                }
                 finding.verify.take_if(|query| words(query).any(|word| self.made.contains(word)));
             }
             self.run.findings.extend(found);

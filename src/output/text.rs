@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::rails::active_record;
+
 /// One line: line breaks and every character that a terminal acts on, or that hides, become visible.
 pub fn visible(text: &str) -> Cow<'_, str> {
     let printable = |byte: u8| matches!(byte, b' '..=b'~');
@@ -61,13 +63,17 @@ pub(super) fn wrap(text: &str, width: usize) -> String {
 
 /// As [`wrap`], but lines that read as code are left alone; a comment goes on as a comment.
 pub(super) fn wrap_around_code(text: &str, width: usize) -> String {
-    let line = |line: &str| match line.strip_prefix("-- ") {
-        // What plimsoll is to read stays in one line.
-        Some(comment) if !comment.starts_with("plimsoll:") => {
-            wrap_line(comment, width.saturating_sub(3)).split('\n').map(|part| format!("-- {part}")).collect()
+    let line = |line: &str| {
+        let mark = ["-- ", "# "].into_iter().find(|mark| line.starts_with(mark));
+        match mark.map(|mark| (mark, &line[mark.len()..])) {
+            // What plimsoll is to read stays in one line.
+            Some((mark, comment)) if !comment.starts_with("plimsoll:") => {
+                let wrapped = wrap_line(comment, width.saturating_sub(mark.len()));
+                wrapped.split('\n').map(|part| format!("{mark}{part}")).collect()
+            }
+            _ if reads_as_code(line) => vec![line.to_owned()],
+            _ => vec![wrap_line(line, width)],
         }
-        _ if reads_as_code(line) => vec![line.to_owned()],
-        _ => vec![wrap_line(line, width)],
     };
     let lines: Vec<String> = text.lines().flat_map(line).collect();
     lines.join("\n")
@@ -90,7 +96,7 @@ pub(super) fn advice(text: &str) -> Advice {
     let mut lines = text.lines();
     let language = if lines.any(|line| line.starts_with('[') && line.ends_with(']')) {
         "toml"
-    } else if text.starts_with("# ") {
+    } else if text.starts_with("# ") || text.lines().any(reads_as_ruby) {
         "ruby"
     } else if text.lines().any(reads_as_code) {
         "sql"
@@ -128,7 +134,17 @@ fn reads_as_code(line: &str) -> bool {
         "REINDEX", "SELECT", "SET", "TRUNCATE", "UPDATE", "WHERE", "WITH",
     ];
     let first = line.split([' ', ';']).next().unwrap_or_default();
-    line.starts_with([' ', '\t']) || line.ends_with(';') || line.starts_with("--") || VERBS.contains(&first)
+    line.starts_with([' ', '\t'])
+        || line.ends_with(';')
+        || line.starts_with("--")
+        || VERBS.contains(&first)
+        || reads_as_ruby(line)
+}
+
+/// A call of a migration's.
+fn reads_as_ruby(line: &str) -> bool {
+    let call = line.split_once(' ').map_or("", |(call, _)| call);
+    call == "transaction" || active_record::is_known(call)
 }
 
 /// `1 error`, `2 errors`.
@@ -161,6 +177,7 @@ mod tests {
         assert_eq!(wrap("SELECT → one → two", 8), "SELECT →\none →\ntwo");
         assert_eq!(wrap("überlanges-wort x", 4), "überlanges-wort\nx");
         assert_eq!(wrap_around_code("-- one two three\nSET a;", 10), "-- one two\n-- three\nSET a;");
+        assert_eq!(wrap_around_code("# one two three\nadd_index :a, :b", 10), "# one two\n# three\nadd_index :a, :b");
         assert_eq!(wrap_around_code("-- plimsoll:fact a b", 10), "-- plimsoll:fact a b");
     }
 
@@ -174,6 +191,7 @@ mod tests {
             ("sql", "-- first\nDROP INDEX x;"),
             ("sql", "Fill it first, then:\nVACUUM x;"),
             ("sql", "-- plimsoll:allow drop-column: why"),
+            ("ruby", "add_index :a, :b\n# then\nexecute \"VACUUM\""),
             ("ruby", "# before:\nself.ignored_columns += [\"a\"]"),
             ("toml", "# declare it\n[helper.x]\ndoes = \"\""),
         ] {

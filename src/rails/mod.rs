@@ -2,7 +2,8 @@
 //! server.
 //!
 //! [`value`] holds what Ruby's expressions come to, [`evaluate`] works them out against a [`World`], [`active_record`]
-//! turns one call into the SQL that Active Record would send, [`vocabulary`] does so for what gems and projects add.
+//! turns one call into the SQL that Active Record would send, [`vocabulary`] does so for what gems and projects add;
+//! [`write`](mod@write) goes the other way, for advice.
 
 pub mod active_record;
 pub mod call;
@@ -11,6 +12,7 @@ pub mod migration;
 pub mod value;
 pub mod vocabulary;
 pub mod world;
+pub mod write;
 
 pub use call::{Answer, Call, Options};
 pub use value::{Text, Value};

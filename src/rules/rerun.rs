@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Findings, say, stopped};
 use crate::finding::Severity;
 use crate::history::{AfterFailure, Course, Framework, Passed, Stop, TransactionUnit, Whole, Why};
-use crate::operation::{AlterTable, CreateIndex, Ident, Operation, TableActionKind};
+use crate::operation::{AlterTable, ConstraintKind, CreateIndex, Ident, Operation, TableActionKind};
 use crate::schema::definition::{index_body, type_name};
 use crate::schema::difference::{Aspect, ChangeKind, Shared};
 use crate::schema::{Applied, FailureKind, Phase, Relation, Schema};
@@ -108,9 +108,11 @@ fn doubled(whole: &Whole, course: &Course) -> Option<String> {
 
 /// What each statement needs that the second run meets again: it stops at the first of them, and then at the next.
 fn advice(whole: &Whole, stop: &Stop) -> String {
+    let in_ruby = whole.context.plan.history.framework == Framework::Rails;
     let passed = whole.course().units.iter().take(stop.passed).flat_map(|unit| &unit.steps);
     let mut needed: Vec<String> = Vec::new();
-    let mut note = |words: String| {
+    let mut note = |words: Guard| {
+        let words = if in_ruby { words.ruby } else { words.sql };
         if !needed.contains(&words) {
             needed.push(words);
         }
@@ -128,39 +130,85 @@ fn advice(whole: &Whole, stop: &Stop) -> String {
     )
 }
 
+/// What makes a statement one that runs twice, in both languages.
+struct Guard {
+    sql: String,
+    ruby: String,
+}
+
+impl Guard {
+    fn new(sql: impl Into<String>, ruby: impl Into<String>) -> Guard {
+        Guard { sql: sql.into(), ruby: ruby.into() }
+    }
+
+    /// Where no call has an option for it.
+    fn same(words: &str) -> Guard {
+        Guard::new(words, words)
+    }
+}
+
 /// A build that failed leaves its index INVALID, and IF NOT EXISTS would take that.
-fn cleared(create: &CreateIndex) -> String {
+fn cleared(create: &CreateIndex) -> Guard {
     let name = create.name.as_ref().map_or_else(|| "…".to_owned(), ToString::to_string);
     let schema = create.table.schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
-    format!("DROP INDEX CONCURRENTLY IF EXISTS {schema}{name} before its build")
+    Guard::new(
+        format!("DROP INDEX CONCURRENTLY IF EXISTS {schema}{name} before its build"),
+        format!(
+            "`remove_index :{}, name: \"{name}\", algorithm: :concurrently, if_exists: true` before its build",
+            create.table.name
+        ),
+    )
 }
 
 /// What makes a statement one that runs twice; nothing where it does.
-fn repeatable(operation: &Operation) -> Vec<String> {
-    let one = |words: &str| vec![words.to_owned()];
+fn repeatable(operation: &Operation) -> Vec<Guard> {
     match operation {
         Operation::CreateIndex(create) if !create.if_not_exists => vec![cleared(create)],
-        Operation::CreateTable(create) if !create.if_not_exists => one("CREATE TABLE IF NOT EXISTS"),
-        Operation::CreateTableAs(create) if !create.if_not_exists => one("CREATE TABLE IF NOT EXISTS"),
+        Operation::CreateTable(create) if !create.if_not_exists => vec![created()],
+        Operation::CreateTableAs(create) if !create.if_not_exists => vec![created()],
         Operation::AlterTable(alter) => alter.actions.iter().filter_map(|action| altered(&action.kind)).collect(),
-        Operation::Drop(drop) if !drop.if_exists => one("DROP … IF EXISTS"),
-        Operation::CreateTrigger(create) if !create.or_replace => one("DROP TRIGGER IF EXISTS before CREATE TRIGGER"),
-        Operation::CreateFunction(create) if !create.or_replace => one("CREATE OR REPLACE FUNCTION"),
-        Operation::CreateType(_) => one("a guard that looks whether the type is there"),
-        Operation::Rename(_) => one("a guard that looks under which name it is there"),
+        Operation::Drop(drop) if !drop.if_exists => {
+            vec![Guard::new("DROP … IF EXISTS", "`if_exists: true` for what is dropped")]
+        }
+        Operation::CreateTrigger(create) if !create.or_replace => {
+            vec![Guard::same("DROP TRIGGER IF EXISTS before CREATE TRIGGER")]
+        }
+        Operation::CreateFunction(create) if !create.or_replace => vec![Guard::same("CREATE OR REPLACE FUNCTION")],
+        Operation::CreateType(_) => vec![Guard::same("a guard that looks whether the type is there")],
+        Operation::Rename(_) => vec![Guard::same("a guard that looks under which name it is there")],
         _ => Vec::new(),
     }
 }
 
-fn altered(kind: &TableActionKind) -> Option<String> {
-    let words = match kind {
-        TableActionKind::AddColumn { if_not_exists: false, .. } => "ADD COLUMN IF NOT EXISTS",
-        TableActionKind::AddConstraint(_) => "DROP CONSTRAINT IF EXISTS in the same ALTER TABLE, before the ADD",
-        TableActionKind::DropColumn { if_exists: false, .. } => "DROP COLUMN IF EXISTS",
-        TableActionKind::DropConstraint { if_exists: false, .. } => "DROP CONSTRAINT IF EXISTS",
+fn created() -> Guard {
+    Guard::new("CREATE TABLE IF NOT EXISTS", "`if_not_exists: true` for the table")
+}
+
+fn altered(kind: &TableActionKind) -> Option<Guard> {
+    Some(match kind {
+        TableActionKind::AddColumn { if_not_exists: false, .. } => {
+            Guard::new("ADD COLUMN IF NOT EXISTS", "`if_not_exists: true` for the column")
+        }
+        TableActionKind::AddConstraint(added) => {
+            let sql = "DROP CONSTRAINT IF EXISTS in the same ALTER TABLE, before the ADD";
+            match added.kind {
+                ConstraintKind::Foreign(_) => {
+                    Guard::new(sql, "`unless foreign_key_exists?(…)` behind `add_foreign_key`")
+                }
+                ConstraintKind::Check(_) => {
+                    Guard::new(sql, "`unless check_constraint_exists?(…)` behind `add_check_constraint`")
+                }
+                _ => Guard::same(sql),
+            }
+        }
+        TableActionKind::DropColumn { if_exists: false, .. } => {
+            Guard::new("DROP COLUMN IF EXISTS", "`if_exists: true` for the column")
+        }
+        TableActionKind::DropConstraint { if_exists: false, .. } => {
+            Guard::new("DROP CONSTRAINT IF EXISTS", "`if_exists: true` for the constraint that is removed")
+        }
         _ => return None,
-    };
-    Some(words.to_owned())
+    })
 }
 
 /// IF NOT EXISTS, or a guard, takes what is broken or different for what is wanted.

@@ -4,6 +4,7 @@
 //! The migrations in `db` run through the Active Record that is installed (Debian: ruby-activerecord, ruby-pg), those for
 //! later versions too where `PLIMSOLL_ACTIVE_RECORD` names a checkout of Rails.
 
+mod advice;
 #[path = "../fidelity/catalog.rs"]
 mod catalog;
 #[path = "../command/mod.rs"]

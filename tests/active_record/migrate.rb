@@ -65,7 +65,7 @@ end
 module Telling
   NAMES = ActiveRecord::Migration::CommandRecorder::ReversibleAndIrreversibleMethods +
     %i[change_table add_columns execute validate_foreign_key validate_check_constraint validate_constraint rename_schema
-       create_enum drop_enum rename_enum add_enum_value rename_enum_value]
+       create_enum drop_enum rename_enum add_enum_value rename_enum_value] - %i[transaction]
 
   NAMES.uniq.each do |name|
     define_method(name) do |*arguments, **options, &block|
