@@ -1,6 +1,6 @@
 //! A synced table that asks more of its rows than its source guarantees: writes to the source fail.
 
-use super::{Findings, say};
+use super::{Findings, copied_rows, say};
 use crate::data::{Demand, Stricter};
 use crate::finding::Severity;
 use crate::history::{Passed, Whole};
@@ -12,6 +12,7 @@ use crate::version::Major;
 /// Judged when the migration is over: a file may loosen first what its trigger then spares, and most runners make it
 /// one transaction.
 pub fn check(whole: &Whole, findings: &mut Findings) {
+    copied_rows::check(whole, findings);
     if whole.after.data.is_like(&whole.before.data) {
         return;
     }

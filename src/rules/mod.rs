@@ -32,6 +32,7 @@ mod column_added;
 mod constraint_before_backfill;
 mod constraint_before_queue;
 mod constraint_scan;
+mod copied_rows;
 mod copy_partition_gap;
 mod copy_stricter_than_source;
 mod copy_traffic;
