@@ -19,7 +19,7 @@ pub struct Inserted<'a> {
     columns: &'a Table,
     pub items: Vec<Item<'a>>,
     values: Vec<(Ident, Given<'a>)>,
-    /// What each row meets: the conjuncts of WHERE and of inner joins, over [`Inserted::named`].
+    /// What each row meets: the conjuncts of WHERE and of inner joins, over [`Inserted::name`].
     conditions: Vec<Expr>,
     /// Likewise, with those of outer joins.
     equal: Vec<(Expr, Expr)>,
@@ -35,7 +35,7 @@ pub struct Item<'a> {
     /// `None` where it is no table whose columns are known.
     pub table: Option<(&'a Relation, &'a Table)>,
     /// An outer join makes NULLs of it.
-    outer: bool,
+    pub outer: bool,
 }
 
 /// What a column of the target gets.
@@ -217,6 +217,16 @@ impl<'a> Inserted<'a> {
         let meant = self.items.iter().enumerate().filter(|(_, item)| qualifier.is_none() || item.label == qualifier);
         let columns = meant.filter_map(|(place, item)| Some((place, item.table?.1)));
         columns.flat_map(|(place, table)| table.columns.iter().map(move |one| Given::Column(place, one))).collect()
+    }
+
+    /// What each row that it puts in meets, over [`Inserted::name`].
+    pub fn conditions(&self) -> &[Expr] {
+        &self.conditions
+    }
+
+    /// A column of an item in a condition.
+    pub fn name(&self, item: usize, column: &Column) -> Expr {
+        name((item, column.id))
     }
 
     /// What a column of the target gets; `None` where the INSERT leaves it out.
@@ -442,7 +452,7 @@ fn is_default(value: &Expr) -> bool {
 }
 
 /// A literal, under casts or a sign.
-fn is_constant(value: &Expr) -> bool {
+pub fn is_constant(value: &Expr) -> bool {
     match value {
         Expr::Constant(_) => true,
         Expr::Cast { value, .. } => is_constant(value),

@@ -15,6 +15,7 @@ mod inserted;
 mod keep;
 mod lost;
 mod queue;
+mod refuted;
 mod swap;
 
 pub use column::*;
@@ -28,6 +29,7 @@ pub use guarantee::*;
 pub use inserted::*;
 pub use lost::*;
 pub use queue::*;
+pub use refuted::*;
 pub use swap::*;
 
 use std::collections::BTreeSet;

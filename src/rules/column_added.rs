@@ -191,7 +191,13 @@ pub fn foreign_key(step: &Step, findings: &mut Findings) {
             found.column.name
         );
         let instead = found.without_constraints();
-        found.report(findings, message).instead(instead);
+        let referred = found.referred();
+        let fails = referred.as_ref().and_then(|(fails, _)| fails.as_deref()).unwrap_or_default();
+        let finding = found.report(findings, format!("{message}{fails}"));
+        finding.instead(instead);
+        if let Some((_, query)) = referred {
+            finding.verify(query);
+        }
     });
 }
 
@@ -288,6 +294,37 @@ impl Found<'_, '_> {
         }
         steps.extend(self.column.constraints.iter().map(|one| self.added_later(one)));
         steps.join("\n")
+    }
+
+    /// The one row that all rows refer to by a constant default: how it fails where no migration has put a row there, and
+    /// the query that counts them.
+    fn referred(&self) -> Option<(Option<String>, String)> {
+        let state = self.altered.step.before;
+        let schema = &state.schema;
+        let default = self.column.default.as_ref().filter(|default| crate::data::is_constant(&default.tree))?;
+        let key = self.column.constraints.iter().find_map(|one| match &one.kind {
+            ConstraintKind::Foreign(key) => Some(key),
+            _ => None,
+        })?;
+        let target = schema.find_table(&key.references).filter(|_| !default.tree.is_null_constant())?;
+        let primary = || {
+            let keys = schema.constraints_of(target.id);
+            let primary = keys
+                .filter(|row| matches!(row.kind, ConstraintRow::Primary { .. }))
+                .find(|row| row.columns.len() == 1)?;
+            Some(schema.column_name(target.id, *primary.columns.first()?))
+        };
+        let column = key.referenced_columns.first().cloned().or_else(primary)?;
+        let (value, name) = (&default.text, target.name.short());
+        let fails = format!(
+            "; it fails unless `{name}` has a row with `{column}` {value} (23503): all rows refer to it, and no migration puts one there"
+        );
+        let query = format!(
+            "SELECT count(*) FROM {} WHERE NOT EXISTS (SELECT FROM {} WHERE {column} = {value})",
+            self.altered.full_name(),
+            target.name
+        );
+        Some(((!state.data.is_fed(schema, target.id)).then_some(fails), query))
     }
 
     /// NOT NULL and the constraints that were written with the column, each in a way that makes nobody wait.

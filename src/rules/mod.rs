@@ -24,6 +24,7 @@ pub mod alike;
 mod back;
 mod backfill;
 mod backfill_before_sync;
+mod broken_rows;
 mod by_database;
 mod cascade;
 mod clean_up;

@@ -1,7 +1,7 @@
 //! Statements that PostgreSQL refuses on this schema, whatever the rows. Each is told by one rule: the one for its
 //! kind of refusal.
 
-use super::{Findings, missing_object, say};
+use super::{Findings, broken_rows, missing_object, say};
 use crate::finding::{FAILS, Finding};
 use crate::history::Step;
 use crate::operation::{
@@ -13,6 +13,7 @@ use crate::schema::{Constraint, Failure, FailureKind, Relation, Schema};
 pub fn statement_refused(step: &Step, findings: &mut Findings) {
     missing_object::report(step, FailureKind::Refused, findings);
     missing_object::report(step, FailureKind::NoCast, findings);
+    broken_rows::check(step, findings);
 }
 
 /// Says that the statement fails, where that is certain, as PostgreSQL will say it.
