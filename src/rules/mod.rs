@@ -73,6 +73,7 @@ mod needless;
 mod never_validated;
 mod no_way_back;
 mod not_valid_fk_on_partitioned;
+mod null_never_equal;
 mod other_locks;
 mod out_of_order;
 mod outside_transaction;
@@ -275,6 +276,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("not-null-scan", Check::Step(constraint_scan::not_null)),
     rule!("not-rerunnable", Check::Whole(rerun::not_rerunnable)),
     rule!("not-valid-fk-on-partitioned", Check::Step(not_valid_fk_on_partitioned::check)),
+    rule!("null-never-equal", Check::Step(null_never_equal::check)),
     rule!("parent-fk-over-unvalidated", Check::Step(parent_fk_over_unvalidated::check)),
     rule!("partial-failure-keeps-constraint", Check::Whole(half_done::keeps_constraint)),
     rule!("partition-drop-loses-fk", Check::Whole(partition_keys::drop_loses)),
