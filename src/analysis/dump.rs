@@ -74,7 +74,8 @@ pub(super) fn check(project: &Project, plan: &Plan, end: &Start, shown: &Schema,
     let ((shown, mut lacks), of_migrations) = side_by_side(compare, || changes_of_history(&before.schema, &end.schema));
     let of_dump = if dump.since_base { changes(&before.schema, &shown) } else { Vec::new() };
     let touched = |change: &Change| of_migrations.iter().chain(&of_dump).any(|one| is_about(change, one));
-    let counted = |change: &Change| touched(change) && !dump_differs::is_made_name(change);
+    let counted =
+        |change: &Change| touched(change) && !dump_differs::is_made_name(change) && !dump_differs::is_rails_own(change);
     lacks.retain(counted);
     if lacks.is_empty() {
         return None;

@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{Event, Framework, History, Late, Migration, Plan, SinceBase, State, replay};
+use crate::history::{AfterEdit, Event, Framework, History, Late, Migration, Plan, SinceBase, State, replay};
+use crate::operation::Ident;
 use crate::project::Project;
 use crate::read::on_deep_stack;
 use crate::rules::alike::renamed_indexes;
-use crate::rules::shipped::{Gone, deleted, renumbered};
+use crate::rules::shipped::{Gone, deleted, hangs_on_path, renumbered};
 use crate::schema::difference::{Change, ChangeKind, Shared};
 use crate::settings::Settings;
 use crate::source::{SourceId, Sources, Span};
@@ -110,12 +111,34 @@ impl Ships<'_> {
             self.unread.get_or_init(|| [unread_before, unread_now]);
             self.by_dump.get_or_init(|| self.changes_by_dump(&new));
             let all = self.differences(&shipped, &new);
-            found.extend(self.edited((&edited, &gone, &fresh), (&shipped, &new), &all));
+            let mut edits = self.edited((&edited, &gone, &fresh), (&shipped, &new), &all);
+            if let Some(schema) = self.lies_in_path(&fresh, &shipped, &all) {
+                edits.iter_mut().for_each(|finding| hangs_on_path(finding, &schema));
+            }
+            found.extend(edits);
             found.extend(self.deleted((&edited, &gone), (&shipped, &new), all));
         }
         found.extend(self.alike(&self.numbers(is(SinceBase::Reformatted)), true));
         found.extend(self.renumbered(&self.numbers(is(SinceBase::Renumbered))));
         found
+    }
+
+    /// The one schema of all tables, where both texts come to the same once names without a schema are looked for in it:
+    /// nobody says along which search_path the runner's connection looks.
+    fn lies_in_path(&self, fresh: &[usize], shipped: &State, all: &[Change]) -> Option<Ident> {
+        let says = !self.settings.search_path.is_empty() || !self.history.search_path.is_empty();
+        if says || all.is_empty() || self.history.runner.after_edit != AfterEdit::Nothing {
+            return None;
+        }
+        let schemas: BTreeSet<&Ident> = shipped.schema.tables().map(|(relation, _)| &relation.name.schema).collect();
+        let only = schemas.first().filter(|only| schemas.len() == 1 && only.as_str() != "public")?;
+        let end = |numbers: &[usize]| {
+            let search_path = vec![(*only).clone(), Ident::new("public")];
+            let history = History { search_path, ..self.of(numbers) };
+            replay(&Plan::new(&history, 0, self.settings, Vec::new()), self.settings.postgres.newest, &mut |_| {})
+        };
+        let before = end(&self.numbers(|one| one.since_base != SinceBase::Edited));
+        differences(&before, &end(fresh)).is_empty().then(|| (*only).clone())
     }
 
     /// As a new database runs them. A repeatable migration runs its shipped text first here: that another text of it

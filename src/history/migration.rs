@@ -215,6 +215,8 @@ pub enum HardlyRan {
     BehindLastTag,
     /// Sqitch's plan has no tag: by its own rule nothing is released.
     NoTagYet,
+    /// PostgreSQL refuses a statement of it in what its runner sends at once, and nothing shows another runner.
+    Refused { runner: &'static str },
 }
 
 impl HardlyRan {
@@ -249,6 +251,9 @@ impl HardlyRan {
             }
             HardlyRan::NoTagYet => {
                 "the plan has no tag yet, and a change may be edited until a tag says that it is released".to_owned()
+            }
+            HardlyRan::Refused { runner } => {
+                format!("PostgreSQL refuses the shipped text as {runner} sends it, so that no database got past it")
             }
         }
     }

@@ -325,6 +325,22 @@ pub enum FromSource {
 }
 
 impl FromItem {
+    /// Rows that stand in the statement itself, here or in its WITH: VALUES, an array, a SELECT of no table.
+    pub fn is_list(&self, with: &[CommonTable]) -> bool {
+        match &self.source {
+            FromSource::Query(query) => query.is_list(),
+            FromSource::Function { name, arguments } => {
+                let is_given = |one: &Expr| one.columns().is_empty() && one.queries().is_empty();
+                name.name.as_str() != "generate_series" && arguments.iter().all(is_given)
+            }
+            FromSource::Relation { name, .. } => with.iter().any(|table| {
+                let list = matches!(&table.body, CommonTableBody::Query(query) if query.is_list());
+                list && name.schema.is_none() && table.name == name.name
+            }),
+            FromSource::Other => false,
+        }
+    }
+
     /// The name that column references use for this item.
     pub fn label(&self) -> Option<&Ident> {
         self.alias.as_ref().or(match &self.source {
@@ -382,6 +398,11 @@ impl Query {
         for arm in &self.arms {
             found.extend(arm.reads());
         }
+    }
+
+    /// It reads no table.
+    fn is_list(&self) -> bool {
+        self.from.is_empty() && self.arms.iter().all(Query::is_list)
     }
 
     /// The expressions of this query's own level: outputs, filter, VALUES.

@@ -13,7 +13,7 @@ use crate::source::{Piece, PieceBuilder};
 pub enum Style {
     /// Nothing.
     None,
-    /// `${…}` and `{{…}}` where SQL has no such thing: a runner that is not known put them there.
+    /// `${…}`, `{{…}}` and `/* … */.` where SQL has no such thing: a runner that is not known put them there.
     Marks,
     /// As psql: `:name`, `:'name'`, `:"name"`, set by `\set`; the marks too.
     Psql,
@@ -125,12 +125,40 @@ impl Placeholders {
                     };
                     replaced.push(Replaced { range, by });
                 }
+                Kind::Comment => self.schemas(text, range, &mut replaced),
                 // psql looks into no body, but runners that replace such names by themselves do.
-                Kind::Dollar if style == Style::Psql => self.body(text, range, &mut replaced, path),
+                Kind::Dollar => {
+                    if style == Style::Psql {
+                        self.body(text, range.clone(), &mut replaced, path);
+                    }
+                    self.schemas(text, range, &mut replaced);
+                }
                 _ => {}
             }
         }
+        replaced.sort_by_key(|one| one.range.start);
         replaced
+    }
+
+    /// `/* SCHEMA */.orders`: a dot begins no name, so what replaces the comment is the schema. Without a value it is the
+    /// one that is looked into anyway, as a name that stands alone beside it means the same table.
+    fn schemas(&mut self, text: &str, range: Range<usize>, replaced: &mut Vec<Replaced>) {
+        let mut at = range.start;
+        while let Some(start) = text[at..range.end].find("/*").map(|found| at + found) {
+            let Some(length) = text[start..range.end].find("*/") else { break };
+            at = start + length + "*/".len();
+            let name = text[start + "/*".len()..start + length].trim();
+            let is_name = !name.is_empty() && name.chars().all(|next| next.is_alphanumeric() || next == '_');
+            let is_first = text[..start].chars().next_back().is_none_or(|next| next.is_whitespace() || next == '(');
+            if is_name && is_first && text[at..].starts_with('.') {
+                let value = self.values.get(name).cloned();
+                let by = value.map(|schema| format!("{schema}."));
+                if by.is_none() {
+                    self.assumed.insert(name.to_owned(), String::new());
+                }
+                replaced.push(Replaced { range: start..at + ".".len(), by: by.unwrap_or_default() });
+            }
+        }
     }
 
     /// `:SCHEMA_NAME` in a body, where the same name stands outside of one too.
@@ -177,7 +205,10 @@ impl Placeholders {
         const SHOWN: usize = 4;
         let mut remarks = Vec::new();
         if !self.assumed.is_empty() {
-            let shown = self.assumed.iter().take(SHOWN).map(|(name, by)| format!("`{name}` as `{by}`"));
+            let shown = self.assumed.iter().take(SHOWN).map(|(name, by)| match by.is_empty() {
+                true => format!("`{name}` as the schema of the search_path"),
+                false => format!("`{name}` as `{by}`"),
+            });
             let shown = shown.collect::<Vec<_>>().join(", ");
             let more = self.assumed.len().saturating_sub(SHOWN);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -350,11 +381,17 @@ mod tests {
                 "create :A_SCHEMA.f() as $$ :A_SCHEMA.t := a::B_C $$",
                 "create a_schema.f() as $$ a_schema.t := a::B_C $$",
             ),
+            (
+                Style::Marks,
+                "on /* A_SCHEMA */.\"T\" /* c */ . a/* b */.c x./* d */y $$ from /* A_SCHEMA */.t $$",
+                "on \"T\" /* c */ . a/* b */.c x./* d */y $$ from t $$",
+            ),
             (Style::River, "from /* TEMPLATE: schema */river_job", "from /* TEMPLATE: schema */river_job"),
         ] {
             assert_eq!(filled(text, style, &[]).0, wanted, "{text}");
         }
         assert_eq!(filled("${é}${a}", Style::Dollar, &[("a", "a long value"), ("é", "")]).0, "a long value");
+        assert_eq!(filled("from /* s */.a", Style::Marks, &[("s", "\"S\"")]).0, "from \"S\".a");
         assert_eq!(filled("/* TEMPLATE: schema */a", Style::River, &[("schema", "s")]).0, "s.a");
     }
 

@@ -2,9 +2,9 @@
 //! or what the files themselves cannot do otherwise, or nothing; of others what is shipped may show that their runner
 //! does not run them as it is known to.
 
-use super::assemble::DraftHistory;
+use super::assemble::{Draft, DraftHistory};
 use super::place::named;
-use crate::history::{Framework, Migration, TransactionUnit};
+use crate::history::{Framework, HardlyRan, Migration, SinceBase, TransactionUnit};
 use crate::operation::{Node, Operation, Statement, Transaction};
 use crate::schema::Schema;
 use crate::server::refused_in_transaction;
@@ -50,8 +50,12 @@ fn take_bare(history: &mut DraftHistory) {
     if history.layout.framework == Framework::Rails {
         return;
     }
+    let is_mended = |draft: &&Draft| draft.migration.since_base == SinceBase::Shipped;
+    let cannot = |draft: &&Draft| !draft.migration.judged && cannot_be_held(&draft.migration);
     let mut drafts = history.drafts.iter();
-    let Some(shown) = drafts.find(|draft| !draft.migration.judged && cannot_be_held(&draft.migration)) else { return };
+    let Some(shown) = drafts.find(|draft| !is_mended(draft) && cannot(draft)) else {
+        return mark_refused(history);
+    };
     history.remarks.push(format!(
         "{}: files with a statement that PostgreSQL refuses in a transaction are taken to run statement by statement: {} has one \
          and is shipped",
@@ -62,6 +66,20 @@ fn take_bare(history: &mut DraftHistory) {
     for draft in &mut history.drafts {
         if cannot_be_held(&draft.migration) {
             draft.migration.transaction = TransactionUnit::Statement;
+        }
+    }
+}
+
+/// A shipped text that its runner cannot have run, as the change that edits it says too.
+fn mark_refused(history: &mut DraftHistory) {
+    let runner = history.layout.framework.name();
+    for at in 1..history.drafts.len() {
+        let shipped = &history.drafts[at].migration;
+        if shipped.since_base == SinceBase::Shipped && !shipped.repeatable && cannot_be_held(shipped) {
+            // The edited one stands right before it.
+            for draft in &mut history.drafts[at - 1..=at] {
+                draft.migration.hardly_ran = Some(HardlyRan::Refused { runner });
+            }
         }
     }
 }

@@ -75,7 +75,7 @@ pub struct Tree {
 pub struct Unlisted {
     pub path: String,
     pub reason: String,
-    /// A link to something that is not there: nothing is hidden behind it but perhaps one file.
+    /// A link to something that is not there, or to itself: nothing is hidden behind it but perhaps one file.
     pub leads_nowhere: bool,
 }
 
@@ -151,7 +151,9 @@ impl Tree {
         };
         // What is no SQL is none of our business, unless nothing below could be seen.
         if error.loop_ancestor().is_none() && (is_migration_file(file_name(&path)) || !file_name(&path).contains('.')) {
-            let leads_nowhere = error.io_error().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+            // To nothing, or in a circle. What must not be seen may still be a folder.
+            let leads_nowhere = error.path().is_some_and(Path::is_symlink)
+                && error.io_error().is_some_and(|error| error.kind() != std::io::ErrorKind::PermissionDenied);
             self.unread.push(Unlisted { path, reason, leads_nowhere });
         }
     }

@@ -6,9 +6,12 @@ use super::in_use::is_in_use;
 use super::{Findings, key_indexes, say};
 use crate::data::{FeedKind, unique_keys};
 use crate::finding::Finding;
-use crate::history::{Passed, State, Step, Whole};
-use crate::operation::{Action, CommonTableBody, Expr, Ident, Operation, Rows, Write, WriteKind, writes_of};
+use crate::history::{Migration, Passed, State, Step, Whole};
+use crate::operation::{
+    Action, CommonTableBody, Expr, Ident, Name, Node, Operation, Rows, Write, WriteKind, writes_of,
+};
 use crate::schema::{RelationId, Schema};
+use crate::source::Span;
 
 /// Tables that one DELETE may reach; beyond them the list says enough.
 const REACH_LIMIT: usize = 200;
@@ -30,7 +33,8 @@ struct Reach {
 }
 
 impl Reach {
-    fn of(state: &State, table: RelationId) -> Reach {
+    /// Nothing goes on from tables that the migration has seen to.
+    fn of(state: &State, table: RelationId, seen_to: &BTreeSet<RelationId>) -> Reach {
         let schema = &state.schema;
         let mut reach = Reach::default();
         let mut waiting = vec![table];
@@ -41,7 +45,7 @@ impl Reach {
             }
             waiting.extend(schema.partitions(next));
             reach.add_triggers(state, next);
-            waiting.extend(reach.add_keys(schema, next, table));
+            waiting.extend(reach.add_keys(schema, next, table, seen_to));
         }
         for list in [&mut reach.deleted, &mut reach.changed, &mut reach.synced, &mut reach.tracked, &mut reach.scanned]
         {
@@ -65,7 +69,13 @@ impl Reach {
     }
 
     /// The tables that a cascade goes on to.
-    fn add_keys(&mut self, schema: &Schema, table: RelationId, first: RelationId) -> Vec<RelationId> {
+    fn add_keys(
+        &mut self,
+        schema: &Schema,
+        table: RelationId,
+        first: RelationId,
+        seen_to: &BTreeSet<RelationId>,
+    ) -> Vec<RelationId> {
         let known = schema.get_relation(table).and_then(|relation| relation.as_table());
         let mut next = Vec::new();
         for key in known.into_iter().flat_map(|table| &table.referenced_by).map(|id| schema.constraint(*id)) {
@@ -82,6 +92,7 @@ impl Reach {
                 self.unserved.push((key.table, columns));
             }
             match foreign.on_delete {
+                _ if seen_to.contains(&root) => {}
                 Action::Cascade if root != schema.partition_root(first) => {
                     self.deleted.push(name);
                     next.push(key.table);
@@ -145,7 +156,8 @@ pub fn cascades(step: &Step, findings: &mut Findings) {
         if !asked {
             continue;
         }
-        let reach = Reach::of(step.before, relation.id);
+        let seen_to = seen_to(step.context.migration, schema, step.origin.span, false);
+        let reach = Reach::of(step.before, relation.id, &seen_to);
         if reach.is_empty() {
             continue;
         }
@@ -251,18 +263,62 @@ fn moves(whole: &Whole, step: &Passed) -> Vec<(RelationId, RelationId)> {
     filled.map(|side| (source, side)).collect()
 }
 
+/// Tables whose rows a migration deletes by name before a place (and puts somewhere, where that is asked), or of which it
+/// asks whether rows are left, and stops.
+fn seen_to(migration: &Migration, schema: &Schema, at: Span, and_kept: bool) -> BTreeSet<RelationId> {
+    let (mut copied, mut deleted, mut asked): (Vec<&Name>, Vec<&Name>, Vec<&Name>) = Default::default();
+    for node in &migration.up.nodes {
+        let Node::Statement(statement) = node else { continue };
+        if statement.span.source != at.source || statement.span.start >= at.start {
+            break;
+        }
+        match &statement.operation {
+            Operation::Write(write) => {
+                deleted.extend(deletes(&statement.operation).into_iter().map(|write| &write.target));
+                if let (WriteKind::Insert, Rows::Query(query)) = (write.kind, &write.rows) {
+                    copied.extend(query.reads());
+                }
+            }
+            Operation::Do(block) => asked_about(&block.body.nodes, &mut asked),
+            _ => {}
+        }
+    }
+    let found = |list: Vec<&Name>| -> BTreeSet<RelationId> {
+        let tables = list.into_iter().filter_map(|name| schema.find_table(name));
+        tables.map(|table| schema.partition_root(table.id)).collect()
+    };
+    let mut seen_to = found(deleted);
+    if and_kept {
+        seen_to = &seen_to & &found(copied);
+    }
+    seen_to.extend(found(asked));
+    seen_to
+}
+
+/// `IF EXISTS (SELECT … FROM t …) THEN RAISE EXCEPTION`.
+fn asked_about<'a>(nodes: &'a [Node], read: &mut Vec<&'a Name>) {
+    for node in nodes {
+        let Node::Guard { branches, .. } = node else { continue };
+        for branch in branches {
+            if branch.body.iter().any(|node| matches!(node, Node::Raise { fails: true, .. })) {
+                read.extend(branch.condition.tree.queries().into_iter().flat_map(|query| query.reads()));
+            }
+        }
+    }
+}
+
 fn report_move(whole: &Whole, step: &Passed, source: RelationId, side: RelationId, findings: &mut Findings) {
     let state = whole.before;
     let schema = &state.schema;
-    let reach = Reach::of(state, source);
+    let reach = Reach::of(state, source, &seen_to(whole.context.migration, schema, step.origin.span, true));
     // The side table may be the copy itself, or a partition that takes them in.
     let feeds_it = state.data.feeds_from(source).any(|feed| feed.target == side);
-    if feeds_it || whole.context.is_new(state, source) || reach.synced.is_empty() && reach.deleted.is_empty() {
+    let mut goes: Vec<String> = reach.synced.iter().chain(&reach.deleted).cloned().collect();
+    goes.dedup();
+    if feeds_it || whole.context.is_new(state, source) || goes.is_empty() {
         return;
     }
     let (table, other) = (say::name(schema, source), say::name(&whole.after.schema, side));
-    let mut goes: Vec<String> = reach.synced.iter().chain(&reach.deleted).cloned().collect();
-    goes.dedup();
     let message = format!(
         "rows that move from `{table}` to `{other}` are deleted from {} as well, and nothing moves them from there",
         say::list(&goes)

@@ -11,6 +11,16 @@ pub fn is_made_name(change: &Change) -> bool {
     made(&change.name) && change.text.strip_prefix("is called ").is_some_and(made)
 }
 
+/// Tables that Active Record makes for itself, and the language that each database has: a dump in Ruby shows the one and
+/// not the other, a dump in SQL the other way round, and no migration makes either.
+pub fn is_rails_own(change: &Change) -> bool {
+    let mut parts = change.name.split('.').map(|part| part.trim_matches('"'));
+    match change.object {
+        "extension" => change.name == "plpgsql",
+        _ => parts.any(|part| matches!(part, "schema_migrations" | "ar_internal_metadata")),
+    }
+}
+
 /// One finding for a dump. `lacks` brings what the migrations make to the dump, `has` the dump to that.
 pub fn finding(
     path: &str,

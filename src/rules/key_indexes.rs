@@ -85,6 +85,11 @@ pub fn index_dropped(whole: &Whole, findings: &mut Findings) {
                     && !is_served(end, row.table, &key.columns)
             });
             let Some((key, foreign)) = lost.and_then(|key| Some((key, key.as_foreign()?))) else { continue };
+            // Built for the work of this release, it served nothing before.
+            let is_young = |existence| whole.context.is_of_this_release(existence);
+            if is_young(&index.existence) && !is_young(&key.existence) {
+                continue;
+            }
             let table = &before.schema.relation(row.table).name;
             let target = say::name(end, foreign.references);
             let message = format!(

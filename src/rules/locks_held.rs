@@ -131,12 +131,13 @@ fn emptied_above(step: &Step) -> Vec<RelationId> {
     found
 }
 
-/// UPDATE … FROM and DELETE … USING without a single constant: every row that has a partner is changed.
+/// UPDATE … FROM and DELETE … USING of tables without a single constant: every row that has a partner is changed.
 fn joined_whole(step: &Step, write: &Write) -> Option<RelationId> {
     if !matches!(write.kind, WriteKind::Update | WriteKind::Delete) || write.from.is_empty() {
         return None;
     }
-    let mut narrowed = false;
+    // A list in the statement names the rows.
+    let mut narrowed = write.from.iter().any(|item| item.is_list(&write.with));
     if let Some(filter) = &write.filter {
         filter.walk(&mut |expr| narrowed |= matches!(expr, Expr::Constant(_) | Expr::Parameter(_)));
     }

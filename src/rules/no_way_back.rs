@@ -49,13 +49,15 @@ fn down(migration: &Migration) -> Option<(&RubyFile, &RubyMethod)> {
         Node::Ruby(script) => Some(&script.file),
         _ => None,
     })?;
-    let mut found = None;
+    let (mut found, mut changes) = (None, false);
     walk(&file.body, &mut |node| {
-        if let RubyKind::Method(method) = &node.kind
-            && &*method.name == "down"
-        {
-            found = Some(&**method);
+        if let RubyKind::Method(method) = &node.kind {
+            changes |= &*method.name == "change";
+            if &*method.name == "down" {
+                found = Some(&**method);
+            }
         }
     });
-    Some((file, found?))
+    // Beside a `change` Active Record calls no `down`.
+    Some((file, found.filter(|_| !changes)?))
 }

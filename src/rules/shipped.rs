@@ -6,6 +6,7 @@ use super::in_order::in_order;
 use super::{bare, say};
 use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{AfterEdit, Framework, HardlyRan};
+use crate::operation::Ident;
 use crate::schema::Schema;
 use crate::schema::difference::{Aspect, Change, ChangeKind, statements};
 use crate::source::Span;
@@ -131,6 +132,12 @@ pub fn if_hardly_ran(finding: &mut Finding, why: Option<&HardlyRan>) {
         finding.message.push_str(&why.words());
         finding.severity = finding.severity.min(Severity::Note);
     }
+}
+
+/// Only where a connection looks for names that stand alone makes the difference.
+pub fn hangs_on_path(finding: &mut Finding, schema: &Ident) {
+    finding.message.push_str(&format!("; with `{schema}` first in the search_path both texts come to the same"));
+    finding.severity = finding.severity.min(Severity::Note);
 }
 
 /// The same indexes under other names serve the same queries: only who names one notices.

@@ -99,14 +99,13 @@ pub(super) fn down_of(whole: &Whole) -> &'static str {
         _ => None,
     });
     let Some(body) = scripts.next() else { return "the down" };
-    let (mut down, mut change) = (false, false);
+    let mut change = false;
     walk(body, &mut |node| {
         if let RubyKind::Method(method) = &node.kind {
-            down |= &*method.name == "down";
             change |= &*method.name == "change";
         }
     });
-    if change && !down { "a `down`, with `up` in the place of `change`" } else { "the down" }
+    if change { "a `down`, with `up` in the place of `change`" } else { "the down" }
 }
 
 /// In a transaction no index is built or dropped CONCURRENTLY.

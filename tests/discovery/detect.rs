@@ -161,9 +161,13 @@ fn links_that_lead_nowhere_are_told_where_they_may_be_migrations() {
         fs::create_dir_all(link.parent().unwrap()).unwrap();
         symlink(tree.0.join("nowhere"), link).unwrap();
     }
+    // To itself, as a copied link may come to stand.
+    for link in ["lib/LICENSE", "db/migrations/5_e"] {
+        symlink(Path::new(link).file_name().unwrap(), tree.0.join(link)).unwrap();
+    }
     let project = tree.load(&["."]).unwrap();
     let unread: Vec<&str> = project.unread_files.iter().map(|file| file.path.as_str()).collect();
-    assert_eq!(unread, ["db/migrations/3_c", "other/4_d.sql"]);
+    assert_eq!(unread, ["db/migrations/3_c", "db/migrations/5_e", "other/4_d.sql"]);
 }
 
 #[test]

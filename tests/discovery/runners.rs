@@ -166,6 +166,25 @@ fn flyway_is_named_by_what_all_profiles_set_alike() {
 }
 
 #[test]
+fn flyway_begins_with_the_baseline_beside_its_migrations() {
+    let tree = Tree::new(&[
+        ("a/baseline/V1.0__first.sql", SQL),
+        ("a/migrations/R__views.sql", SQL),
+        ("a/migrations/V1.10__later.sql", SQL),
+        ("b/baseline/V2.0__first.sql", SQL),
+        ("b/migrations/V1.10__earlier.sql", SQL),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    let roots: Vec<_> = project.histories.iter().map(|one| (one.root.as_str(), names(one))).collect();
+    let wanted = [
+        ("a/migrations", vec!["first", "later", "views"]),
+        ("b/baseline", vec!["first"]),
+        ("b/migrations", vec!["earlier"]),
+    ];
+    assert_eq!(roots, wanted);
+}
+
+#[test]
 fn goose_sections_become_up_and_down() {
     let up_and_down =
         "-- +goose Up\n-- plimsoll:allow-file x: y\ncreate table a (b int);\n\n-- +goose Down\ndrop table a;\n";

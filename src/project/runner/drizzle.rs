@@ -26,7 +26,7 @@ pub const TOOL: Tool = Tool {
     ..ORDINARY
 };
 
-const JOURNAL: &str = "meta/_journal.json";
+pub const JOURNAL: &str = "meta/_journal.json";
 
 /// What stands beside the SQL of a migration with a folder of its own: the schema after it.
 pub const SNAPSHOT: &str = "snapshot.json";
@@ -156,6 +156,12 @@ fn rows(text: &str) -> Result<Vec<Row>, String> {
     let journal: Journal =
         serde_json::from_str(text).map_err(|error| format!("it is no journal of Drizzle: {error}"))?;
     Ok(journal.entries)
+}
+
+/// When a journal says that each of its files was made: by that alone Drizzle knows what ran.
+pub fn moments(text: &str) -> BTreeMap<String, u64> {
+    let rows = rows(text).unwrap_or_default();
+    rows.into_iter().map(|row| (format!("{}.sql", row.tag), row.when as u64)).collect()
 }
 
 /// Without a journal that can be read: the files by name.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::layout::Search;
 use super::super::names::{FlywayKind, FlywayNames, flyway};
 use super::super::order::dotted;
-use super::super::place::{is_below, named};
+use super::super::place::{file_name, folder, is_below, named};
 use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, passed_over, sort};
@@ -68,10 +68,34 @@ fn detect(search: &mut Search<'_>, framework: Framework) {
         roots.insert(named.unwrap_or(&root).to_owned());
     }
     let is_top = |root: &&String| !roots.iter().any(|other| other != *root && is_below(root, other));
-    for root in roots.iter().filter(is_top) {
-        let files = search.take_below(root);
-        search.add(root, framework, files);
+    let tops: Vec<&String> = roots.iter().filter(is_top).collect();
+    let taken: Vec<(&String, Vec<Found>)> = tops.iter().map(|root| (*root, search.take_below(root))).collect();
+    let begins = |one: &(&String, Vec<Found>)| taken.iter().position(|other| is_beginning(one, other));
+    let of: Vec<Option<usize>> = taken.iter().map(begins).collect();
+    for (place, (root, files)) in taken.iter().enumerate().filter(|(place, _)| of[*place].is_none()) {
+        let beginnings = taken.iter().zip(&of).filter(|(_, of)| **of == Some(place)).map(|(one, _)| one);
+        let (mut files, mut more) = (files.clone(), Vec::new());
+        for (folder, first) in beginnings {
+            more.push((*folder).clone());
+            files.extend(first.iter().cloned());
+        }
+        search.add_with(*root, more, framework, files);
     }
+}
+
+/// `baseline` beside `migrations`: a location of the same history, as long as all its versions are below those there.
+fn is_beginning((root, files): &(&String, Vec<Found>), (other, later): &(&String, Vec<Found>)) -> bool {
+    let versions = |files: &[Found]| -> Vec<String> {
+        let versions = files.iter().filter_map(|file| flyway(file.name()));
+        versions.filter(|one| one.0 == FlywayKind::Versioned).map(|(_, version, _)| version.to_owned()).collect()
+    };
+    if file_name(root) != "baseline" || root == other || folder(root) != folder(other) {
+        return false;
+    }
+    let (first, later) = (versions(files), versions(later));
+    !first.is_empty()
+        && !later.is_empty()
+        && first.iter().all(|one| later.iter().all(|other| dotted(one, other).is_lt()))
 }
 
 /// Most files have the names that the settings around them give to Flyway's.

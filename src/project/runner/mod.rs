@@ -2,7 +2,7 @@
 //! order (`list`), and one row of what it does beside (`TOOL`). Sources are in `docs/runners.md`.
 
 mod diesel;
-mod drizzle;
+pub mod drizzle;
 mod flyway;
 mod goose;
 mod graphile_migrate;

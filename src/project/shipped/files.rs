@@ -9,7 +9,7 @@ use super::super::git::Git;
 use super::super::layout::Layout;
 use super::super::place::{file_name, folder};
 use super::super::rails::names::is_migration;
-use super::super::runner::{compare_versions, tool};
+use super::super::runner::{compare_versions, drizzle, tool};
 use super::super::text::{self, Text, decode};
 use super::super::walk::{Found, is_sql};
 use crate::error::Error;
@@ -33,6 +33,8 @@ pub struct Files {
     moved: BTreeMap<String, String>,
     /// Files under another name with the text of one that is gone.
     renamed: BTreeMap<String, String>,
+    /// Of those that Drizzle runs by a journal: the ones that kept their moment in it.
+    timed: BTreeSet<String>,
     /// Sqitch's older scripts of what this change reworks, each with the path at which the base has it.
     reworked: BTreeMap<String, String>,
 }
@@ -77,6 +79,33 @@ impl Names {
     }
 }
 
+/// Moments of files, by their paths, as the journals of Drizzle have them.
+struct Journals {
+    now: BTreeMap<String, u64>,
+    then: BTreeMap<String, u64>,
+}
+
+impl Journals {
+    fn read(histories: &[DraftHistory], git: &Git<'_>, tree: &BTreeMap<String, String>) -> Result<Journals, Error> {
+        let (mut now, mut then) = (BTreeMap::new(), BTreeMap::new());
+        for layout in histories.iter().map(|history| &history.layout) {
+            let path = format!("{}/{}", layout.root, drizzle::JOURNAL);
+            let Some(blob) = tree.get(&path).filter(|_| layout.framework == Framework::Drizzle) else { continue };
+            let before = git.contents(&[blob.as_str()])?.pop().flatten();
+            for (bytes, found) in [(before, &mut then), (text::bytes(&git.root().join(&path)), &mut now)] {
+                let journal = String::from_utf8_lossy(bytes.as_deref().unwrap_or_default());
+                let moments = drizzle::moments(&journal).into_iter();
+                found.extend(moments.map(|(file, moment)| (format!("{}/{file}", layout.root), moment)));
+            }
+        }
+        Ok(Journals { now, then })
+    }
+
+    fn keep(&self, now: &str, before: &str) -> bool {
+        self.now.get(now).is_some_and(|moment| self.then.get(before) == Some(moment))
+    }
+}
+
 impl Files {
     pub fn read(histories: &[DraftHistory], git: &Git<'_>, commit: &str) -> Result<Files, Error> {
         let mut tree = git.files(commit)?;
@@ -84,6 +113,7 @@ impl Files {
         let here: BTreeMap<&str, &Found> = own.map(|file| (file.path.as_str(), file)).collect();
         let moved = moved(&here, &tree, git.root());
         let sources: BTreeSet<&String> = moved.values().collect();
+        let journals = Journals::read(histories, git, &tree)?;
         let names = Names::learn(here.keys().copied().chain(tree.keys().map(String::as_str)), &tree);
         let inside: BTreeSet<String> = tree.keys().filter(|path| names.is_own(path, histories)).cloned().collect();
         tree.retain(|path, _| here.contains_key(path.as_str()) || sources.contains(path) || inside.contains(path));
@@ -97,12 +127,14 @@ impl Files {
         let present: BTreeMap<String, Vec<u8>> = present.collect();
         let gone: BTreeSet<String> = files.keys().filter(|path| !here.contains_key(path.as_str())).cloned().collect();
         let renamed = renamed(&files, &present, &gone);
+        let kept = renamed.iter().filter(|(now, before)| journals.keep(now, before));
+        let timed = kept.map(|(now, _)| now.clone()).collect();
         let of_sqitch = histories.iter().filter(|history| history.layout.framework == Framework::Sqitch);
         let scripts = of_sqitch.flat_map(|history| history.layout.files.iter().map(|file| &file.path));
         let older = scripts.filter(|path| !files.contains_key(*path));
         let older = older.filter_map(|path| Some((path.clone(), reworked(path)?)));
         let reworked = older.filter(|(_, before)| files.contains_key(before)).collect();
-        Ok(Files { files, present, gone, moved, renamed, reworked })
+        Ok(Files { files, present, gone, moved, renamed, timed, reworked })
     }
 
     /// Paths of migrations that only the tip of the base has.
@@ -189,6 +221,7 @@ impl Files {
         let version = super::version_in_name(framework, file_name(before)).unwrap_or_default();
         migration.since_base == SinceBase::Same
             && !migration.repeatable
+            && !self.timed.contains(&draft.up.path)
             && !version.is_empty()
             && file_name(&draft.up.path).contains(&migration.version)
             && !is_version_of(framework, &version, &migration.version)

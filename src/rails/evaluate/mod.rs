@@ -154,14 +154,14 @@ impl<'a> Evaluator<'a> {
         }
     }
 
-    /// `up`, `down`, or `change` in the direction asked for.
+    /// `change` in the direction asked for, whatever stands beside it; else `up` or `down`.
     fn migration(&mut self) {
         let direction = match self.script.direction {
             RubyDirection::Up => "up",
             RubyDirection::Down => "down",
         };
         let class = self.script.class.clone();
-        let found = [(direction, false), (direction, true), ("change", false)]
+        let found = [("change", false), (direction, false), (direction, true)]
             .into_iter()
             .find_map(|(name, on_class)| Some((name, on_class, self.index.method(&class, name, on_class)?)));
         let Some((name, on_class, (owner, method))) = found else { return };

@@ -13,16 +13,17 @@ use crate::schema::{Function, FunctionId};
 impl Change<'_> {
     pub(super) fn create_function(&mut self, create: &CreateFunction) -> Outcome {
         let full = self.place(&create.name, false)?;
-        for argument in &create.arguments {
+        let arguments = self.of_columns(&create.arguments);
+        for argument in &arguments {
             self.require_type(&argument.data_type)?;
         }
-        let existing = self.same_signature(&full, &create.arguments);
+        let existing = self.same_signature(&full, &arguments);
         let mut function = Function {
             id: FunctionId(0),
             name: full.clone(),
             existence: self.created(),
             kind: create.kind,
-            arguments: create.arguments.clone(),
+            arguments,
             returns: create.returns.clone(),
             language: create.language.clone(),
             body: create.body.clone(),
@@ -47,6 +48,30 @@ impl Change<'_> {
         self.schema.function_names.entry(full).or_default().push(function.id);
         self.schema.functions.insert(function.id, Kept::new(function));
         Ok(())
+    }
+
+    /// `t.c%TYPE` is the type that the column has now: the server keeps nothing else of it.
+    fn of_columns(&self, arguments: &[Argument]) -> Vec<Argument> {
+        let settled = |argument: &Argument| match self.type_of_column(&argument.data_type) {
+            Some(data_type) => Argument { data_type, ..argument.clone() },
+            None => argument.clone(),
+        };
+        arguments.iter().map(settled).collect()
+    }
+
+    fn type_of_column(&self, data_type: &TypeName) -> Option<TypeName> {
+        let written = data_type.name.name.as_str();
+        let at = written.len().checked_sub("%type".len())?;
+        let path = written.get(..at).filter(|_| written[at..].eq_ignore_ascii_case("%type"))?;
+        let ident = |part: &str| match part.strip_prefix('"').and_then(|part| part.strip_suffix('"')) {
+            Some(quoted) => Ident::new(quoted),
+            None => Ident::new(part.to_lowercase()),
+        };
+        let mut parts: Vec<Ident> = path.split('.').map(|part| ident(part.trim())).collect();
+        let (column, table) = (parts.pop()?, parts.pop()?);
+        let found = self.schema.find_table(&Name { schema: parts.pop(), name: table })?;
+        let found = found.as_table()?.column(&column)?.data_type.clone()?;
+        Some(TypeName { modifiers: Vec::new(), ..found })
     }
 
     fn same_signature(&self, name: &QualifiedName, arguments: &[Argument]) -> Option<Kept<Function>> {
@@ -104,11 +129,12 @@ impl Change<'_> {
         let all = self.schema.find_functions(&target.name);
         let matching: Vec<(FunctionId, RoutineKind)> = match &target.arguments {
             None => all.iter().filter(|one| wanted(one.kind)).map(|one| (one.id, one.kind)).collect(),
-            Some(arguments) => all
-                .iter()
-                .filter(|one| self.same_types(&input_types(&one.arguments), &input_types(arguments)))
-                .map(|one| (one.id, one.kind))
-                .collect(),
+            Some(arguments) => {
+                let arguments = self.of_columns(arguments);
+                let wanted = input_types(&arguments);
+                let same = all.iter().filter(|one| self.same_types(&input_types(&one.arguments), &wanted));
+                same.map(|one| (one.id, one.kind)).collect()
+            }
         };
         let word = super::index::kind_word(drop.kind);
         match matching.as_slice() {

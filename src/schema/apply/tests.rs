@@ -71,6 +71,20 @@ fn a_failed_statement_leaves_nothing() {
 }
 
 #[test]
+fn the_type_of_a_column_is_part_of_a_signature() {
+    let mut schema = complete();
+    let made =
+        "create table jobs (id bigint, title varchar(9)); create procedure p(a bigint, b varchar) as '' language sql";
+    apply(&mut schema, made).unwrap();
+    let again = "create or replace procedure p(a jobs.id%TYPE, b public.Jobs.\"title\"%type) language sql as ''";
+    apply(&mut schema, again).unwrap();
+    assert_eq!(schema.find_functions(&crate::operation::Name::bare("p")).len(), 1);
+    apply(&mut schema, "create procedure p(a jobs.title%TYPE) language sql as ''").unwrap();
+    assert_eq!(apply(&mut schema, "drop procedure p").unwrap_err().state, "42725");
+    apply(&mut schema, "drop procedure p(jobs.title%TYPE); drop procedure p").unwrap();
+}
+
+#[test]
 fn unseen_names_are_assumed_until_they_are_gone() {
     let mut schema = Schema::new(Major(17));
     apply(&mut schema, "alter table users add column email text; alter table users drop constraint old").unwrap();

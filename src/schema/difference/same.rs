@@ -6,7 +6,20 @@ use crate::schema::{Index, IndexColumn, IndexKey, Schema};
 
 /// Casts, parentheses and the ways to write a list are no difference.
 pub fn same(one: &Expression, other: &Expression) -> bool {
-    one.tree == other.tree || bare(&one.tree) == bare(&other.tree) || same_text(&one.text, &other.text)
+    if one.tree == other.tree || same_text(&one.text, &other.text) {
+        return true;
+    }
+    let (one, other) = (bare(&one.tree), bare(&other.tree));
+    one == other || same_json(&one, &other)
+}
+
+/// Objects and lists of JSON by what they hold: jsonb prints them in its own way.
+fn same_json(one: &Expr, other: &Expr) -> bool {
+    let value = |expr: &Expr| -> Option<serde_json::Value> {
+        let Expr::Constant(Constant::String(text)) = expr else { return None };
+        serde_json::from_str(text).ok().filter(|value: &serde_json::Value| value.is_object() || value.is_array())
+    };
+    value(one).is_some_and(|one| value(other) == Some(one))
 }
 
 pub fn same_option(one: Option<&Expression>, other: Option<&Expression>) -> bool {

@@ -94,6 +94,11 @@ fn directions_and_reversal() {
     let text = "class A < ActiveRecord::Migration[7.1]\ndef change\nexecute 'u'\nend\nend";
     let lines = told(text, RubyDirection::Down, "", "").lines;
     assert!(lines.len() == 1 && lines[0].starts_with("unread"), "{lines:?}");
+    // Beside a `change` neither of the two is called.
+    let text = "class A < ActiveRecord::Migration[7.1]\ndef change\nup_only { execute 'c' }\nend\n\
+        def up\nexecute 'u'\nend\ndef down\nexecute 'd'\nend\nend";
+    assert_eq!(told(text, RubyDirection::Up, "", "").lines, ["c"]);
+    assert!(told(text, RubyDirection::Down, "", "").lines.is_empty());
 }
 
 #[test]
