@@ -4,7 +4,9 @@ use super::fk_without_index::deletes;
 use super::{Findings, say};
 use crate::finding::Severity;
 use crate::history::{Passed, TransactionUnit, Whole, shaped};
-use crate::operation::{CreateIndex, Expr, Ident, KeyPart, Node, ObjectKind, Operation, Transaction};
+use crate::operation::{
+    CreateIndex, Expr, Ident, KeyPart, Name, Node, ObjectKind, Operation, TableActionKind, Transaction,
+};
 use crate::schema::{
     Column, ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexKey, Relation, RelationId, Schema,
 };
@@ -87,7 +89,7 @@ pub fn index_dropped(whole: &Whole, findings: &mut Findings) {
             let Some((key, foreign)) = lost.and_then(|key| Some((key, key.as_foreign()?))) else { continue };
             // Built for the work of this release, it served nothing before.
             let is_young = |existence| whole.context.is_of_this_release(existence);
-            if is_young(&index.existence) && !is_young(&key.existence) {
+            if is_young(&index.existence) && !is_young(&key.existence) || goes_later(whole, key, foreign) {
                 continue;
             }
             let table = &before.schema.relation(row.table).name;
@@ -111,6 +113,36 @@ pub fn index_dropped(whole: &Whole, findings: &mut Findings) {
             ));
         }
     }
+}
+
+/// A later migration of the release takes the key away too, or one of its tables.
+fn goes_later(whole: &Whole, key: &Constraint, foreign: &ForeignRow) -> bool {
+    let (plan, own, schema) = (whole.context.plan, whole.context.at.migration, &whole.after.schema);
+    let is_table = |name: &Name, table: RelationId| schema.find_table(name).is_some_and(|found| found.id == table);
+    let takes = |operation: &Operation| match operation {
+        Operation::Drop(drop) if drop.kind == ObjectKind::Table => drop
+            .targets
+            .iter()
+            .any(|target| is_table(&target.name, key.table) || is_table(&target.name, foreign.references)),
+        Operation::AlterTable(alter) => {
+            let drops = |action: &TableActionKind| match action {
+                TableActionKind::DropConstraint { name, .. } => *name == key.name,
+                TableActionKind::DropColumn { column, .. } => {
+                    key.columns.iter().any(|one| schema.column_name(key.table, *one) == *column)
+                }
+                _ => false,
+            };
+            is_table(&alter.table, key.table) && alter.actions.iter().any(|action| drops(&action.kind))
+        }
+        _ => false,
+    };
+    let later = plan.history.migrations.iter().enumerate().skip(own + 1);
+    let mut nodes = later.filter(|(number, _)| plan.same_release(own, *number)).flat_map(|(_, one)| &one.up.nodes);
+    nodes.any(|node| {
+        let mut found = false;
+        node.statements(&mut |statement| found |= takes(&statement.operation));
+        found
+    })
 }
 
 pub fn replace_gap(whole: &Whole, findings: &mut Findings) {
