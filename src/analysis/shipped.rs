@@ -296,8 +296,8 @@ impl Ships<'_> {
         let majors = [self.settings.postgres.newest];
         let end = replay(&plan, majors[0], &mut |_| {});
         let again = numbers.iter().filter_map(|number| {
-            // It goes by the newest version that ran, and takes this one for done.
-            if self.history.runner.late == Late::Skips && self.history.late.contains(number) {
+            // It goes by the newest version that ran: it takes this one for done, or stops before it runs any.
+            if self.history.runner.late != Late::Runs && self.history.late.contains(number) {
                 return None;
             }
             let place = own.iter().position(|one| one == number)?;

@@ -31,7 +31,7 @@ pub const TOOL: Tool = Tool {
     templates: Style::Dollar,
     by_names: true,
     after_edit: AfterEdit::RefusesOtherLines,
-    late: Late::Skips,
+    late: Late::Refuses,
     ..ORDINARY
 };
 
@@ -136,7 +136,11 @@ fn list_refinery(context: &mut Context<'_>) -> Entries {
 fn list(context: &mut Context<'_>) -> Entries {
     let layout = context.layout;
     let options = Options::around(context.root, &context.root.join(&layout.root));
-    let late = options.out_of_order.then_some(Late::Runs);
+    let late = match options.out_of_order {
+        true => Some(Late::Runs),
+        // It is the validation before each run that stops at what it finds pending below the newest.
+        false => (options.takes_edits || options.passes_over).then_some(Late::Skips),
+    };
     let after_edit = options.takes_edits.then_some(AfterEdit::Nothing);
     let first = options.first_schema().filter(|schema| *schema != "public");
     let search_path = first.map(|schema| vec![Ident::new(schema), Ident::new("public")]).unwrap_or_default();

@@ -16,6 +16,8 @@ pub struct Options {
     pub out_of_order: bool,
     /// `validateOnMigrate` is off: no checksum is compared.
     pub takes_edits: bool,
+    /// `ignoreMigrationPatterns` has what is older than the newest that ran (`*:ignored`).
+    pub passes_over: bool,
     pub outside_transaction: bool,
     pub placeholders: BTreeMap<String, String>,
     pub names: FlywayNames,
@@ -96,6 +98,7 @@ impl Options {
         self.mixed &= other.mixed;
         self.out_of_order &= other.out_of_order;
         self.takes_edits &= other.takes_edits;
+        self.passes_over &= other.passes_over;
         self.outside_transaction &= other.outside_transaction;
         self.placeholders.retain(|name, value| other.placeholders.get(name) == Some(value));
         if self.first_schema() != other.first_schema() {
@@ -161,6 +164,10 @@ impl Options {
             "mixed" => self.mixed = is("true"),
             "outoforder" => self.out_of_order = is("true"),
             "validateonmigrate" => self.takes_edits = is("false"),
+            "ignoremigrationpatterns" => {
+                let mut patterns = value.split(',').map(|one| one.trim().to_lowercase());
+                self.passes_over = patterns.any(|one| matches!(&*one, "*:ignored" | "versioned:ignored"));
+            }
             "executeintransaction" => self.outside_transaction = is("false"),
             // What a variable says when the application runs is not known here.
             _ if value.contains("${") => return,
@@ -316,6 +323,8 @@ mod tests {
         assert!(read("application.properties", "spring.flyway.mixed=true\ngroup=true").mixed);
         assert!(read("application.yml", "spring:\n  flyway:\n    validate-on-migrate: false\n").takes_edits);
         assert!(!read("flyway.conf", "flyway.validateOnMigrate=true").takes_edits);
+        assert!(read("flyway.conf", "flyway.ignoreMigrationPatterns=*:missing, *:Ignored").passes_over);
+        assert!(!read("flyway.conf", "flyway.ignoreMigrationPatterns=*:missing").passes_over);
         assert!(!read("application.properties", "group=true\nx.myflyway.group=true").is_set);
         assert!(read("flyway.toml", "[flyway]\nexecuteInTransaction = false").outside_transaction);
         let set =
