@@ -81,6 +81,15 @@ pub fn has_manifest(folder: &Path) -> bool {
 const OPENED: usize = 12;
 const LOOKED_AT: usize = 64 * 1024;
 
+/// Folders of what only tests run.
+const OF_TESTS: &[&str] = &["test", "tests", "__tests__", "spec", "specs", "e2e", "testdata", "test_data", "fixtures"];
+
+/// A folder that stands below one for tests, as seen from where the walk began.
+fn is_of_tests(folder: &str, start: &str) -> bool {
+    let inside = folder.strip_prefix(start).unwrap_or(folder);
+    inside.split('/').any(|part| OF_TESTS.contains(&part))
+}
+
 /// Finds the histories of a tree.
 pub fn find(tree: Tree, surroundings: Surroundings<'_>) -> Layouts {
     let mut found = Layouts::default();
@@ -95,10 +104,18 @@ pub fn find(tree: Tree, surroundings: Surroundings<'_>) -> Layouts {
         ruby.entry(file.folder().to_owned()).or_default().push(file.clone());
     }
     let wanted = surroundings.wanted;
+    // What tests run is no history of production's, unless nothing else is there.
+    let is_asked_for = surroundings.named_by_user || wanted.is_some();
+    let is_of_tests = |path: &str| !is_asked_for && is_of_tests(path, &tree.start);
+    let (of_tests, folders) = folders.into_iter().partition(|(path, _)| is_of_tests(path));
     let mut search = Search { tree: &tree, surroundings, found, folders, ruby };
     match wanted {
         Some(framework) => search.all_as(framework),
-        None => TOOLS.into_iter().for_each(|tool| (tool.detect)(&mut search)),
+        None => search.detect(),
+    }
+    search.folders.extend(of_tests);
+    if !is_asked_for && !search.has_found() {
+        search.detect();
     }
     let mut found = search.found;
     found.leftover.extend(search.folders.into_values().flatten());
@@ -217,8 +234,18 @@ impl Search<'_> {
         self.found.layouts.iter().any(|layout| !layout.root.is_empty() && layout.holds(path))
     }
 
+    /// Each runner takes what is its own.
+    fn detect(&mut self) {
+        TOOLS.into_iter().for_each(|tool| (tool.detect)(self));
+    }
+
     pub fn has_found(&self) -> bool {
         !self.found.layouts.is_empty()
+    }
+
+    /// A runner has a folder below this one.
+    pub fn has_found_below(&self, folder: &str) -> bool {
+        self.found.layouts.iter().any(|layout| layout.root != folder && is_below(&layout.root, folder))
     }
 
     /// Manifests around a folder name this runner.

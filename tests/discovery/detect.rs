@@ -40,6 +40,44 @@ fn histories_side_by_side_stay_apart() {
 }
 
 #[test]
+fn a_dump_above_a_history_is_none() {
+    let files = [
+        ("migrate/migrations/1_a.up.sql", SQL),
+        ("migrate/migrations/2_b.up.sql", SQL),
+        ("migrate/schema.sql", "CREATE TABLE a (id bigint);"),
+    ];
+    let tree = Tree::new(&files);
+    let project = tree.load(&[]).unwrap();
+    assert_eq!(
+        (only(&project).root.as_str(), only(&project).framework),
+        ("migrate/migrations", Framework::GolangMigrate)
+    );
+    assert!(says(&project, "migrate/schema.sql"));
+    // With a version it is a migration of another history.
+    let tree = Tree::new(&[files[0], files[1], ("migrate/001_schema.sql", SQL)]);
+    assert_eq!(tree.load(&[]).unwrap().histories.len(), 2);
+}
+
+#[test]
+fn what_tests_run_is_no_history() {
+    let files = [
+        ("migrations/1_a.up.sql", SQL),
+        ("migrations/2_b.up.sql", SQL),
+        ("src/test/db/01-auth.sql", SQL),
+        ("src/test/db/02-data.sql", SQL),
+        ("pkg/testdata/migrations/1_x.up.sql", SQL),
+    ];
+    let tree = Tree::new(&files);
+    let project = tree.load(&[]).unwrap();
+    assert_eq!(only(&project).root, "migrations");
+    assert!(says(&project, "pkg/testdata/migrations/1_x.up.sql"));
+    assert_eq!(only(&tree.load(&["src/test/db"]).unwrap()).migrations.len(), 2);
+    // Where nothing else is there, it is what is meant.
+    let tree = Tree::new(&files[2..4]);
+    assert_eq!(only(&tree.load(&[]).unwrap()).root, "src/test/db");
+}
+
+#[test]
 fn migrations_are_found_upwards_too() {
     let tree = Tree::new(&[("migrations/1_a/up.sql", SQL), ("migrations/2_b/up.sql", SQL), ("src/main.rs", "")]);
     for folder in ["", "src", "migrations", "migrations/2_b"] {

@@ -39,6 +39,7 @@ fn detect(search: &mut Search<'_>) {
             roots.entry(root).or_default().push(path);
         }
     }
+    roots.retain(|root, inside| !stands_above(search, root, inside));
     let nothing_known = roots.is_empty() && !search.has_found();
     if search.surroundings.named_by_user && nothing_known && !search.folders.is_empty() {
         roots.insert(search.tree.start.clone(), search.paths());
@@ -49,6 +50,13 @@ fn detect(search: &mut Search<'_>) {
             search.add(root, Framework::Plain, files);
         }
     }
+}
+
+/// `migrate/schema.sql` above `migrate/migrations`, which a runner has: a dump or a helper of that history, and none of its
+/// own. It is left over, which is said.
+fn stands_above(search: &Search<'_>, root: &str, inside: &[String]) -> bool {
+    let has_version = |path: &String| search.files(path).iter().any(|file| !plain(file.name()).version.is_empty());
+    search.has_found_below(root) && !inside.iter().any(has_version)
 }
 
 /// `migrations/tenant/0001-a.sql` and `migrations/shared/0001-b.sql` are two histories: folders side by side,
