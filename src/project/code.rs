@@ -135,8 +135,11 @@ fn made(statement: &Statement, into: &mut BTreeSet<Ident>) {
 fn seen<'a>(git: &Git<'_>, commit: &str, roots: &[String], names: Vec<&'a Ident>) -> Option<BTreeSet<&'a Ident>> {
     let files: BTreeMap<String, String> = git.files(commit).ok()?;
     let is_of_history = |path: &str| roots.iter().any(|root| is_below(path, root));
-    let blobs: Vec<&str> =
-        files.iter().filter(|(path, _)| is_code(path) && !is_of_history(path)).map(|(_, blob)| blob.as_str()).collect();
+    let blobs: Vec<(&str, &str)> = files
+        .iter()
+        .filter(|(path, _)| is_code(path) && !is_of_history(path))
+        .map(|(path, blob)| (path.as_str(), blob.as_str()))
+        .collect();
     if blobs.is_empty() || blobs.len() > MOST_FILES {
         return None;
     }
@@ -149,10 +152,11 @@ fn seen<'a>(git: &Git<'_>, commit: &str, roots: &[String], names: Vec<&'a Ident>
         .ok()?;
     let (mut seen, mut bytes) = (BTreeSet::new(), 0);
     for some in blobs.chunks(AT_ONCE) {
-        for text in git.contents(some).ok()? {
+        let asked: Vec<&str> = some.iter().map(|(_, blob)| *blob).collect();
+        for ((path, _), text) in some.iter().zip(git.contents(&asked).ok()?) {
             let text = text?;
             bytes += text.len();
-            if text.len() <= LONGEST && !text.contains(&0) && !is_dump(&text) {
+            if text.len() <= LONGEST && !text.contains(&0) && !is_definition(path, &text) {
                 seen.extend(search.find_overlapping_iter(&text).map(|found| forms[found.pattern().as_usize()].1));
             }
         }
@@ -198,10 +202,10 @@ fn is_of_tests(folder: &str) -> bool {
     whole || ["test_", "test-"].iter().any(|begin| folder.starts_with(begin)) || folder.ends_with("_test")
 }
 
-/// As pg_dump writes them, under whatever name.
-fn is_dump(text: &[u8]) -> bool {
-    let head = &text[..text.len().min(200)];
-    String::from_utf8_lossy(head).contains("PostgreSQL database dump")
+/// What defines tables names all there is, and runs beside nothing: dumps, and schemas to read.
+fn is_definition(path: &str, text: &[u8]) -> bool {
+    let words = b"create table";
+    path.ends_with(".sql") && text.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words))
 }
 
 #[cfg(test)]
@@ -227,6 +231,7 @@ mod tests {
             assert!(!is_code(path), "{path}");
         }
         assert!(!is_code("internal/integrationtests/seed.go") && is_code("app/contests/latest.go"));
-        assert!(is_dump(b"--\n-- PostgreSQL database dump\n--\n") && !is_dump(b"SELECT 1"));
+        assert!(is_definition("db/all.sql", b"--\n-- PostgreSQL database dump\n--\nCREATE TABLE a (b int);"));
+        assert!(!is_definition("db/queries.sql", b"SELECT 1") && !is_definition("a.go", b"`create table a`"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::key_indexes::{is_served, names, new_keys};
+use super::key_indexes::{indexed_later, is_served, names, new_keys};
 use super::nature::{keeps_rows_briefly, makes_indexes};
 use super::{Findings, say};
 use crate::finding::Severity;
@@ -16,7 +16,7 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
     for (step, key, foreign) in new_keys(whole) {
         let known = end.get_relation(key.table).and_then(Relation::as_table).is_some_and(|table| table.columns_known);
         // On a table that this history did not make an index may be there unseen.
-        if known && !is_served(end, key.table, &key.columns) {
+        if known && !is_served(end, key.table, &key.columns) && !indexed_later(whole, key.table, &key.columns) {
             tables.entry(key.table).or_default().push((step, key, foreign));
         }
     }

@@ -117,7 +117,7 @@ pub fn index_dropped(whole: &Whole, findings: &mut Findings) {
 
 /// A later migration of the release takes the key away too, or one of its tables.
 fn goes_later(whole: &Whole, key: &Constraint, foreign: &ForeignRow) -> bool {
-    let (plan, own, schema) = (whole.context.plan, whole.context.at.migration, &whole.after.schema);
+    let schema = &whole.after.schema;
     let is_table = |name: &Name, table: RelationId| schema.find_table(name).is_some_and(|found| found.id == table);
     let takes = |operation: &Operation| match operation {
         Operation::Drop(drop) if drop.kind == ObjectKind::Table => drop
@@ -136,11 +136,32 @@ fn goes_later(whole: &Whole, key: &Constraint, foreign: &ForeignRow) -> bool {
         }
         _ => false,
     };
+    later_in_release(whole, &takes)
+}
+
+/// A later migration of the release builds an index that begins with columns of the key.
+pub(super) fn indexed_later(whole: &Whole, table: RelationId, columns: &[ColumnId]) -> bool {
+    let schema = &whole.after.schema;
+    let builds = |operation: &Operation| {
+        let Operation::CreateIndex(create) = operation else { return false };
+        let is_it = schema.find_table(&create.table).is_some_and(|found| found.id == table);
+        let begins = create.parts.first().is_some_and(|part| match &part.key {
+            KeyPart::Column(column) => columns.iter().any(|one| schema.column_name(table, *one) == *column),
+            KeyPart::Expression(_) => false,
+        });
+        is_it && begins && create.filter.is_none()
+    };
+    later_in_release(whole, &builds)
+}
+
+/// A statement of a later migration of the release meets a condition.
+fn later_in_release(whole: &Whole, meets: &dyn Fn(&Operation) -> bool) -> bool {
+    let (plan, own) = (whole.context.plan, whole.context.at.migration);
     let later = plan.history.migrations.iter().enumerate().skip(own + 1);
     let mut nodes = later.filter(|(number, _)| plan.same_release(own, *number)).flat_map(|(_, one)| &one.up.nodes);
     nodes.any(|node| {
         let mut found = false;
-        node.statements(&mut |statement| found |= takes(&statement.operation));
+        node.statements(&mut |statement| found |= meets(&statement.operation));
         found
     })
 }
