@@ -1,7 +1,7 @@
 //! Statements that must stand alone, inside a transaction all the same: SQLSTATE 25001, the migration fails.
 
 use super::{Findings, index_not_concurrent, say};
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::history::{Step, TransactionUnit};
 use crate::operation::{FrameKind, ObjectKind, Operation, Reindex, ReindexTarget, TableActionKind};
 
@@ -47,8 +47,13 @@ fn report(step: &Step, what: &str, findings: &mut Findings) {
     if !step.context.majors.iter().any(|major| refuses(&major)) {
         return;
     }
-    let message = format!("PostgreSQL refuses {what} {}: the migration fails", place.words(step));
+    let is_marked = place == Place::Implied && says_autocommit(&step.context.migration.name);
+    let unless = if is_marked { ", unless the project runs files of such a name outside of one" } else { "" };
+    let message = format!("PostgreSQL refuses {what} {}: the migration fails{unless}", place.words(step));
     let finding = findings.report(step.origin, step.operation.word(), step.certain, message);
+    if is_marked {
+        finding.severity = finding.severity.min(Severity::Note);
+    }
     if place == Place::Written
         && let Some(open) = &step.session.transaction
     {
@@ -61,6 +66,14 @@ fn report(step: &Step, what: &str, findings: &mut Findings) {
     };
     let statement = alone(step).map(|statement| format!("\n{statement};")).unwrap_or_default();
     finding.instead(format!("{outside}{statement}"));
+}
+
+/// A project with a runner of its own marks its files by their names: `…_autocommit`, `…-no-transaction`.
+fn says_autocommit(name: &str) -> bool {
+    let name = name.to_ascii_lowercase().replace(['-', ' ', '.'], "_");
+    ["autocommit", "no_transaction", "notransaction", "non_transactional", "nontransactional", "no_tx"]
+        .iter()
+        .any(|word| name.contains(word))
 }
 
 /// What makes the transaction.

@@ -37,6 +37,8 @@ fn one(tally: &mut Tally<'_>, drop: &operation::Drop, target: &DropTarget) {
             tally.take(Form::DropSequence, &[(Role::Sequence, sequence.as_slice())]);
         }
         ObjectKind::Schema => schema(tally, &target.name.name),
+        // Looked for under ACCESS SHARE, which is given back where it is missing.
+        ObjectKind::Trigger | ObjectKind::Policy if drop.if_exists && is_missing(tally, drop.kind, target) => {}
         ObjectKind::Trigger => trigger(tally, target),
         ObjectKind::Rule => on_table(tally, Form::Rule, target.on.as_ref()),
         ObjectKind::Policy => on_table(tally, Form::Policy, target.on.as_ref()),
@@ -116,6 +118,17 @@ fn schema(tally: &mut Tally<'_>, name: &Ident) {
 fn on_table(tally: &mut Tally<'_>, form: Form, table: Option<&Name>) {
     let table = table.and_then(|table| tally.find(table));
     tally.take(form, &[(Role::Target, table.as_slice())]);
+}
+
+/// A table that is known whole has no such trigger or policy.
+fn is_missing(tally: &Tally<'_>, kind: ObjectKind, target: &DropTarget) -> bool {
+    let Some(id) = target.on.as_ref().and_then(|table| tally.find(table)) else { return false };
+    let Some(table) = tally.table(id).filter(|table| table.columns_known) else { return false };
+    let name = &target.name.name;
+    match kind {
+        ObjectKind::Trigger => tally.schema.triggers_of(id).iter().all(|trigger| trigger.name != *name),
+        _ => table.policies.iter().all(|policy| policy.name != *name),
+    }
 }
 
 fn trigger(tally: &mut Tally<'_>, target: &DropTarget) {
