@@ -62,7 +62,7 @@ fn every_form_on_every_major_is_as_measured() {
     assert!(wrong.is_empty(), "{equal} of {compared} equal\n{}", told(&wrong));
     let needless: Vec<_> = needless.into_iter().filter(|(_, equal)| *equal).map(|(form, _)| form).collect();
     assert!(needless.is_empty(), "listed as not compared, but equal: {needless:?}");
-    assert_eq!(compared, 2827 + 1155);
+    assert_eq!(compared, 2827 + 1157);
 }
 
 fn told(wrong: &[(&str, Major, String)]) -> String {
