@@ -263,8 +263,18 @@ fn moves(whole: &Whole, step: &Passed) -> Vec<(RelationId, RelationId)> {
     filled.map(|side| (source, side)).collect()
 }
 
-/// Tables whose rows a migration deletes by name before a place (and puts somewhere, where that is asked), or of which it
-/// asks whether rows are left, and stops.
+/// An UPDATE of columns by which rows refer to others.
+fn refers_anew(write: &Write, schema: &Schema) -> bool {
+    let Some(table) = schema.find_table(&write.target).filter(|_| write.kind == WriteKind::Update) else {
+        return false;
+    };
+    let is_assigned = |name: &Ident| write.assignments.iter().any(|(column, _)| column == name);
+    let mut keys = schema.constraints_of(table.id).filter(|key| key.as_foreign().is_some());
+    keys.any(|key| key.columns.iter().any(|column| is_assigned(&schema.column_name(table.id, *column))))
+}
+
+/// Tables whose rows a migration deletes by name before a place (and puts somewhere, where that is asked), or gives another
+/// row to refer to, or of which it asks whether rows are left, and stops.
 fn seen_to(migration: &Migration, schema: &Schema, at: Span, and_kept: bool) -> BTreeSet<RelationId> {
     let (mut copied, mut deleted, mut asked): (Vec<&Name>, Vec<&Name>, Vec<&Name>) = Default::default();
     for node in &migration.up.nodes {
@@ -275,6 +285,7 @@ fn seen_to(migration: &Migration, schema: &Schema, at: Span, and_kept: bool) -> 
         match &statement.operation {
             Operation::Write(write) => {
                 deleted.extend(deletes(&statement.operation).into_iter().map(|write| &write.target));
+                asked.extend(write.all().into_iter().filter(|one| refers_anew(one, schema)).map(|one| &one.target));
                 if let (WriteKind::Insert, Rows::Query(query)) = (write.kind, &write.rows) {
                     copied.extend(query.reads());
                 }

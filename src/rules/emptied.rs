@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::weight::{later, said_to_be_made_anew, size};
+use super::weight::{later, said_to_be_made_anew, said_why_emptied, size};
 use super::{Findings, say};
 use crate::finding::{Finding, Severity};
 use crate::history::Step;
@@ -40,6 +40,10 @@ pub fn truncate(step: &Step, findings: &mut Findings) {
     if let Some(said) = said_to_be_made_anew(step) {
         finding.severity = finding.severity.min(Severity::Note);
         finding.because(said, "a comment says that it is a cache, whose rows are made anew");
+    }
+    if let Some(said) = said_why_emptied(step) {
+        finding.severity = finding.severity.min(Severity::Note);
+        finding.because(said, "a comment gives the reason: it is meant");
     }
     if let [only] = tables.as_slice() {
         size(step, finding, only.id);

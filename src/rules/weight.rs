@@ -74,6 +74,13 @@ pub fn said_to_be_made_anew(step: &Step) -> Option<Span> {
     (calls_it && MADE_ANEW.iter().any(|word| text.contains(word))).then_some(last)
 }
 
+/// The last comment above a TRUNCATE, where it gives the reason for it.
+pub fn said_why_emptied(step: &Step) -> Option<Span> {
+    let (text, last) = said_above(step)?;
+    let reason = ["because", "so that", "since "].iter().any(|word| text.contains(word));
+    (reason && text.contains("truncat")).then_some(last)
+}
+
 /// What the comments right above a statement say, in small letters, and the last of them.
 fn said_above(step: &Step) -> Option<(String, Span)> {
     let at = step.origin.span;
