@@ -81,21 +81,13 @@ fn settings(arguments: &InitArguments, console: &mut Console<'_>) -> Result<Stri
     Ok(text)
 }
 
-/// The key `paths`. Folders that are tests' own by their names are there to be put back.
+/// The key `paths`.
 fn paths(roots: &[&str]) -> String {
-    const OF_TESTS: &[&str] = &["fixtures", "spec", "test", "testdata", "tests"];
-    let of_tests = |root: &&&str| root.split('/').any(|part| OF_TESTS.contains(&part));
-    let mut kept: Vec<&&str> = roots.iter().filter(|root| !of_tests(root)).collect();
-    if kept.is_empty() {
-        kept = roots.iter().collect();
-    }
-    let left_out = roots.iter().filter(|root| !kept.contains(root));
-    match kept.as_slice() {
-        [one] if roots.len() == 1 => format!("paths = [{}]\n", quoted(one)),
-        kept => {
-            let lines = kept.iter().map(|root| format!("    {},\n", quoted(root)));
-            let tests = left_out.map(|root| format!("    # a test's, by its name: {},\n", quoted(&visible(root))));
-            format!("paths = [\n{}]\n", lines.chain(tests).collect::<String>())
+    match roots {
+        [one] => format!("paths = [{}]\n", quoted(one)),
+        roots => {
+            let lines = roots.iter().map(|root| format!("    {},\n", quoted(root)));
+            format!("paths = [\n{}]\n", lines.collect::<String>())
         }
     }
 }

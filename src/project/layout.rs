@@ -6,7 +6,7 @@ use std::path::Path;
 use super::dialect::{Dialects, is_for_postgres, without_variant};
 use super::manifest::Manifests;
 use super::names;
-use super::place::{Place, file_name, folder, is_below};
+use super::place::{Place, file_name, folder, is_below, is_of_tests};
 use super::runner::{Shape, TOOLS, tool};
 use super::texts::Texts;
 use super::walk::{Found, Tree};
@@ -81,15 +81,6 @@ pub fn has_manifest(folder: &Path) -> bool {
 const OPENED: usize = 12;
 const LOOKED_AT: usize = 64 * 1024;
 
-/// Folders of what only tests run.
-const OF_TESTS: &[&str] = &["test", "tests", "__tests__", "spec", "specs", "e2e", "testdata", "test_data", "fixtures"];
-
-/// A folder that stands below one for tests, as seen from where the walk began.
-fn is_of_tests(folder: &str, start: &str) -> bool {
-    let inside = folder.strip_prefix(start).unwrap_or(folder);
-    inside.split('/').any(|part| OF_TESTS.contains(&part))
-}
-
 /// Finds the histories of a tree.
 pub fn find(tree: Tree, surroundings: Surroundings<'_>) -> Layouts {
     let mut found = Layouts::default();
@@ -106,8 +97,8 @@ pub fn find(tree: Tree, surroundings: Surroundings<'_>) -> Layouts {
     let wanted = surroundings.wanted;
     // What tests run is no history of production's, unless nothing else is there.
     let is_asked_for = surroundings.named_by_user || wanted.is_some();
-    let is_of_tests = |path: &str| !is_asked_for && is_of_tests(path, &tree.start);
-    let (of_tests, folders) = folders.into_iter().partition(|(path, _)| is_of_tests(path));
+    let is_aside = |path: &str| !is_asked_for && is_of_tests(path.strip_prefix(&tree.start).unwrap_or(path));
+    let (of_tests, folders) = folders.into_iter().partition(|(path, _)| is_aside(path));
     let mut search = Search { tree: &tree, surroundings, found, folders, ruby };
     match wanted {
         Some(framework) => search.all_as(framework),

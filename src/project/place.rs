@@ -62,6 +62,13 @@ pub fn is_below(path: &str, folder: &str) -> bool {
     folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// It stands below a folder of what only tests run.
+pub fn is_of_tests(path: &str) -> bool {
+    const OF_TESTS: &[&str] =
+        &["test", "tests", "__tests__", "spec", "specs", "e2e", "testdata", "test_data", "fixtures"];
+    path.split('/').any(|part| OF_TESTS.contains(&part))
+}
+
 /// A path below a folder.
 pub fn below(folder: &str, path: &str) -> String {
     if folder.is_empty() { path.to_owned() } else { format!("{folder}/{path}") }
