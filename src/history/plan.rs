@@ -167,6 +167,16 @@ impl<'a> Plan<'a> {
         })
     }
 
+    /// A statement of a later migration of the same release meets a condition.
+    pub fn any_later_in_release(&self, migration: usize, meets: &dyn Fn(&Operation) -> bool) -> bool {
+        let later = migration + 1..self.history.migrations.len();
+        later.filter(|number| self.same_release(migration, *number)).any(|number| {
+            let mut found = false;
+            self.statements(number, &mut |statement| found |= meets(&statement.operation));
+            found
+        })
+    }
+
     /// What a migration's Ruby sends, as far as its text alone tells.
     pub fn sent_by(&self, number: usize) -> &[Statement] {
         let nodes = &self.history.migrations[number].up.nodes;

@@ -136,7 +136,7 @@ fn goes_later(whole: &Whole, key: &Constraint, foreign: &ForeignRow) -> bool {
         }
         _ => false,
     };
-    later_in_release(whole, &takes)
+    whole.context.plan.any_later_in_release(whole.context.at.migration, &takes)
 }
 
 /// A later migration of the release builds an index that begins with columns of the key.
@@ -151,19 +151,7 @@ pub(super) fn indexed_later(whole: &Whole, table: RelationId, columns: &[ColumnI
         });
         is_it && begins && create.filter.is_none()
     };
-    later_in_release(whole, &builds)
-}
-
-/// A statement of a later migration of the release meets a condition.
-fn later_in_release(whole: &Whole, meets: &dyn Fn(&Operation) -> bool) -> bool {
-    let (plan, own) = (whole.context.plan, whole.context.at.migration);
-    let later = plan.history.migrations.iter().enumerate().skip(own + 1);
-    let mut nodes = later.filter(|(number, _)| plan.same_release(own, *number)).flat_map(|(_, one)| &one.up.nodes);
-    nodes.any(|node| {
-        let mut found = false;
-        node.statements(&mut |statement| found |= meets(&statement.operation));
-        found
-    })
+    whole.context.plan.any_later_in_release(whole.context.at.migration, &builds)
 }
 
 pub fn replace_gap(whole: &Whole, findings: &mut Findings) {
