@@ -6,7 +6,7 @@ use std::path::Path;
 use super::dialect::{Dialects, is_for_postgres, without_variant};
 use super::manifest::Manifests;
 use super::names;
-use super::place::{Place, file_name, folder, is_below, is_of_tests};
+use super::place::{Place, file_name, folder, is_below, test_folder};
 use super::runner::{Shape, TOOLS, tool};
 use super::texts::Texts;
 use super::walk::{Found, Tree};
@@ -97,15 +97,18 @@ pub fn find(tree: Tree, surroundings: Surroundings<'_>) -> Layouts {
     let wanted = surroundings.wanted;
     // What tests run is no history of production's, unless nothing else is there.
     let is_asked_for = surroundings.named_by_user || wanted.is_some();
-    let is_aside = |path: &str| !is_asked_for && is_of_tests(path.strip_prefix(&tree.start).unwrap_or(path));
-    let (of_tests, folders) = folders.into_iter().partition(|(path, _)| is_aside(path));
+    let is_aside = |path: &str| !is_asked_for && test_folder(path, &tree.start).is_some();
+    let (of_tests, folders): (BTreeMap<_, _>, _) = folders.into_iter().partition(|(path, _)| is_aside(path));
+    let remarks = found.remarks.clone();
     let mut search = Search { tree: &tree, surroundings, found, folders, ruby };
     match wanted {
         Some(framework) => search.all_as(framework),
         None => search.detect(),
     }
+    let is_all = !of_tests.is_empty() && !search.has_found();
     search.folders.extend(of_tests);
-    if !is_asked_for && !search.has_found() {
+    if is_all {
+        search.found.remarks.clone_from(&remarks);
         search.detect();
     }
     let mut found = search.found;

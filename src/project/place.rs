@@ -62,11 +62,24 @@ pub fn is_below(path: &str, folder: &str) -> bool {
     folder.is_empty() || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// It stands below a folder of what only tests run.
-pub fn is_of_tests(path: &str) -> bool {
+/// The part of a path up to a folder of what only tests run, where `start` does not stand in it itself. What lies in
+/// `src/main` is built into what runs.
+pub fn test_folder<'a>(path: &'a str, start: &str) -> Option<&'a str> {
     const OF_TESTS: &[&str] =
         &["test", "tests", "__tests__", "spec", "specs", "e2e", "testdata", "test_data", "fixtures"];
-    path.split('/').any(|part| OF_TESTS.contains(&part))
+    if format!("/{path}/").contains("/src/main/") {
+        return None;
+    }
+    let mut end = 0;
+    for part in path.split('/') {
+        end += part.len();
+        let folder = &path[..end];
+        if OF_TESTS.contains(&part) && !is_below(start, folder) {
+            return Some(folder);
+        }
+        end += 1;
+    }
+    None
 }
 
 /// A path below a folder.

@@ -67,6 +67,13 @@ fn what_tests_run_is_no_history() {
         ("src/test/db/02-data.sql", SQL),
         ("pkg/testdata/migrations/1_x.up.sql", SQL),
     ];
+    // What is built into the application is its own, whatever it is called.
+    let built = Tree::new(&[
+        ("src/main/resources/db/migration/V1__a.sql", SQL),
+        ("src/main/resources/db/testdata/V2__b.sql", SQL),
+        ("src/main/resources/application.properties", "spring.flyway.locations=classpath:db"),
+    ]);
+    assert_eq!(names(only(&built.load(&[]).unwrap())), ["a", "b"]);
     let tree = Tree::new(&files);
     let project = tree.load(&[]).unwrap();
     assert_eq!(only(&project).root, "migrations");

@@ -192,16 +192,3 @@ pub fn application(
     let dialect = language::dialect(&place.root, &app, BTreeMap::new());
     models::read(place, &app, &words, &dialect.inflections, base, sources)
 }
-
-/// The part of a path up to a folder of tests.
-pub fn is_test_folder(path: &str) -> Option<&str> {
-    let mut end = 0;
-    for part in path.split('/') {
-        end += part.len();
-        if matches!(part, "spec" | "test" | "tests") {
-            return Some(&path[..end]);
-        }
-        end += 1;
-    }
-    None
-}

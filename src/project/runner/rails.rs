@@ -8,9 +8,9 @@ use std::path::Path;
 
 use super::super::layout::Search;
 use super::super::order::by_number;
-use super::super::place::{below, file_name, folder, is_below, named};
+use super::super::place::{below, file_name, folder, named, test_folder};
 use super::super::rails::names::migration_name;
-use super::super::rails::{App, app_around, inside_app, is_app, is_test_folder};
+use super::super::rails::{App, app_around, inside_app, is_app};
 use super::super::template::Style;
 use super::super::walk::Found;
 use super::{Context, Entries, Entry, ORDINARY, Shape, Tool, sort};
@@ -66,7 +66,7 @@ fn detect(search: &mut Search<'_>) {
             continue;
         }
         // Applications that exist for tests only, unless the search starts inside of one.
-        if let Some(test) = is_test_folder(&path).filter(|test| !is_below(&search.tree.start, test)) {
+        if let Some(test) = test_folder(&path, &search.tree.start) {
             tests.insert(test.to_owned());
             continue;
         }
