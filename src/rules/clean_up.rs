@@ -156,7 +156,7 @@ pub fn cascades(step: &Step, findings: &mut Findings) {
         if !asked {
             continue;
         }
-        let seen_to = seen_to(step.context.migration, schema, step.origin.span, false);
+        let seen_to = seen_to(step.context.migration, schema, relation.id, step.origin.span, false);
         let reach = Reach::of(step.before, relation.id, &seen_to);
         if reach.is_empty() {
             continue;
@@ -263,19 +263,28 @@ fn moves(whole: &Whole, step: &Passed) -> Vec<(RelationId, RelationId)> {
     filled.map(|side| (source, side)).collect()
 }
 
-/// An UPDATE of columns by which rows refer to others.
-fn refers_anew(write: &Write, schema: &Schema) -> bool {
+/// An UPDATE of the columns by which rows refer to a table.
+fn refers_anew(write: &Write, schema: &Schema, to: RelationId) -> bool {
     let Some(table) = schema.find_table(&write.target).filter(|_| write.kind == WriteKind::Update) else {
         return false;
     };
     let is_assigned = |name: &Ident| write.assignments.iter().any(|(column, _)| column == name);
-    let mut keys = schema.constraints_of(table.id).filter(|key| key.as_foreign().is_some());
+    let is_to = |references: RelationId| schema.partition_root(references) == schema.partition_root(to);
+    let mut keys = schema
+        .constraints_of(table.id)
+        .filter(|key| key.as_foreign().is_some_and(|foreign| !foreign.referenced_side && is_to(foreign.references)));
     keys.any(|key| key.columns.iter().any(|column| is_assigned(&schema.column_name(table.id, *column))))
 }
 
-/// Tables whose rows a migration deletes by name before a place (and puts somewhere, where that is asked), or gives another
-/// row to refer to, or of which it asks whether rows are left, and stops.
-fn seen_to(migration: &Migration, schema: &Schema, at: Span, and_kept: bool) -> BTreeSet<RelationId> {
+/// Tables whose rows a migration deletes by name before it deletes those of `first` (and puts somewhere, where that is
+/// asked), or gives another row of that to refer to, or of which it asks whether rows are left, and stops.
+fn seen_to(
+    migration: &Migration,
+    schema: &Schema,
+    first: RelationId,
+    at: Span,
+    and_kept: bool,
+) -> BTreeSet<RelationId> {
     let (mut copied, mut deleted, mut asked): (Vec<&Name>, Vec<&Name>, Vec<&Name>) = Default::default();
     for node in &migration.up.nodes {
         let Node::Statement(statement) = node else { continue };
@@ -285,7 +294,9 @@ fn seen_to(migration: &Migration, schema: &Schema, at: Span, and_kept: bool) -> 
         match &statement.operation {
             Operation::Write(write) => {
                 deleted.extend(deletes(&statement.operation).into_iter().map(|write| &write.target));
-                asked.extend(write.all().into_iter().filter(|one| refers_anew(one, schema)).map(|one| &one.target));
+                asked.extend(
+                    write.all().into_iter().filter(|one| refers_anew(one, schema, first)).map(|one| &one.target),
+                );
                 if let (WriteKind::Insert, Rows::Query(query)) = (write.kind, &write.rows) {
                     copied.extend(query.reads());
                 }
@@ -321,7 +332,7 @@ fn asked_about<'a>(nodes: &'a [Node], read: &mut Vec<&'a Name>) {
 fn report_move(whole: &Whole, step: &Passed, source: RelationId, side: RelationId, findings: &mut Findings) {
     let state = whole.before;
     let schema = &state.schema;
-    let reach = Reach::of(state, source, &seen_to(whole.context.migration, schema, step.origin.span, true));
+    let reach = Reach::of(state, source, &seen_to(whole.context.migration, schema, source, step.origin.span, true));
     // The side table may be the copy itself, or a partition that takes them in.
     let feeds_it = state.data.feeds_from(source).any(|feed| feed.target == side);
     let mut goes: Vec<String> = reach.synced.iter().chain(&reach.deleted).cloned().collect();
