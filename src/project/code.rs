@@ -202,10 +202,12 @@ fn is_of_tests(folder: &str) -> bool {
     whole || ["test_", "test-"].iter().any(|begin| folder.starts_with(begin)) || folder.ends_with("_test")
 }
 
-/// What defines tables names all there is, and runs beside nothing: dumps, and schemas to read.
+/// What defines tables names all there is, and runs beside nothing: what pg_dump writes under whatever name, and SQL.
 fn is_definition(path: &str, text: &[u8]) -> bool {
+    let head = &text[..text.len().min(200)];
     let words = b"create table";
-    path.ends_with(".sql") && text.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words))
+    let defines = || text.windows(words.len()).any(|window| window.eq_ignore_ascii_case(words));
+    String::from_utf8_lossy(head).contains("PostgreSQL database dump") || path.ends_with(".sql") && defines()
 }
 
 #[cfg(test)]
@@ -231,7 +233,8 @@ mod tests {
             assert!(!is_code(path), "{path}");
         }
         assert!(!is_code("internal/integrationtests/seed.go") && is_code("app/contests/latest.go"));
-        assert!(is_definition("db/all.sql", b"--\n-- PostgreSQL database dump\n--\nCREATE TABLE a (b int);"));
+        assert!(is_definition("backup.dump", b"--\n-- PostgreSQL database dump\n--\n"));
+        assert!(is_definition("db/reference.sql", b"-- of orders\nCREATE TABLE a (b int);"));
         assert!(!is_definition("db/queries.sql", b"SELECT 1") && !is_definition("a.go", b"`create table a`"));
     }
 }
