@@ -33,21 +33,15 @@ impl Writer<'_> {
     /// Statements with comments between them, in Ruby; `None` where there is no statement, or one that is not read.
     pub fn ruby(&self, sql: &str) -> Option<String> {
         let piece = Piece::made_at(sql, self.at);
-        let mut splitter = Splitter::new(&piece);
         let mut written = Written::default();
-        let (mut end, mut any) = (0, false);
-        while let Some(part) = splitter.next_part() {
-            let (Part::Statement, [first, .., last] | [first @ last]) = (part, splitter.tokens.as_slice()) else {
-                return None;
-            };
-            let range = first.start as usize..last.end as usize;
+        let mut end = 0;
+        for range in statements(&piece)? {
             written.comments(&sql[end..range.start])?;
             end = range.end;
-            any = true;
             self.statement(&piece, range, &mut written)?;
         }
         written.comments(&sql[end..])?;
-        any.then(|| written.lines.join("\n"))
+        (end > 0).then(|| written.lines.join("\n"))
     }
 
     fn statement(&self, piece: &Piece, range: Range<usize>, written: &mut Written) -> Option<()> {
@@ -76,7 +70,7 @@ impl Writer<'_> {
             Some(calls) => calls.iter().for_each(|call| written.line(&print::call(call))),
             None => print::execute(&piece.text()[range]).iter().for_each(|line| written.line(line)),
         }
-        written.made.extend(made(&operation));
+        written.checks.extend(added_checks(&operation));
         Some(())
     }
 
@@ -243,16 +237,15 @@ impl Writer<'_> {
             TableActionKind::AddConstraint(added) => self.add_constraint(of, added)?,
             TableActionKind::ValidateConstraint { name } => {
                 self.since(5, 2)?;
-                match written.kind_of(name) {
-                    Some(Made::Check) => named(call("validate_check_constraint", Vec::new()), name),
-                    _ => call("validate_constraint", vec![symbol(name)]),
+                match written.checks.contains(name) {
+                    true => named(call("validate_check_constraint", Vec::new()), name),
+                    false => call("validate_constraint", vec![symbol(name)]),
                 }
             }
-            TableActionKind::DropConstraint { name, if_exists: false, cascade: false } => {
-                match written.kind_of(name)? {
-                    Made::Check => named(call("remove_check_constraint", Vec::new()), name),
-                    Made::ForeignKey => return None,
-                }
+            TableActionKind::DropConstraint { name, if_exists: false, cascade: false }
+                if written.checks.contains(name) =>
+            {
+                named(call("remove_check_constraint", Vec::new()), name)
             }
             _ => return None,
         })
@@ -314,20 +307,28 @@ impl Writer<'_> {
     }
 }
 
+/// Where the statements of a text stand; `None` where something else is among them.
+fn statements(piece: &Piece) -> Option<Vec<Range<usize>>> {
+    let mut splitter = Splitter::new(piece);
+    let mut found = Vec::new();
+    while let Some(part) = splitter.next_part() {
+        let (Part::Statement, Some(first), Some(last)) = (part, splitter.tokens.first(), splitter.tokens.last()) else {
+            return None;
+        };
+        found.push(first.start as usize..last.end as usize);
+    }
+    Some(found)
+}
+
 /// Indexes that a text drops.
 pub fn dropped_indexes(sql: &str, at: Span) -> Vec<Ident> {
     let piece = Piece::made_at(sql, at);
-    let mut splitter = Splitter::new(&piece);
-    let mut found = Vec::new();
-    while let Some(part) = splitter.next_part() {
-        let (Part::Statement, [first, .., last]) = (part, splitter.tokens.as_slice()) else { continue };
-        let range = first.start as usize..last.end as usize;
-        if let Operation::Drop(Drop { kind: ObjectKind::Index, targets, .. }) = read_statement(&piece, range).operation
-        {
-            found.extend(targets.into_iter().map(|target| target.name.name));
-        }
-    }
-    found
+    let dropped = |range| match read_statement(&piece, range).operation {
+        Operation::Drop(Drop { kind: ObjectKind::Index, targets, .. }) => targets,
+        _ => Vec::new(),
+    };
+    let ranges = statements(&piece).unwrap_or_default();
+    ranges.into_iter().flat_map(dropped).map(|target| target.name.name).collect()
 }
 
 /// Lines of Ruby, as far as they are written.
@@ -335,14 +336,8 @@ pub fn dropped_indexes(sql: &str, at: Span) -> Vec<Ident> {
 struct Written {
     lines: Vec<String>,
     depth: usize,
-    made: Vec<(Ident, Made)>,
-}
-
-/// A constraint that the text adds: calls name its kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Made {
-    Check,
-    ForeignKey,
+    /// CHECKs that the text adds: calls name the kind of a constraint.
+    checks: Vec<Ident>,
 }
 
 impl Written {
@@ -358,22 +353,13 @@ impl Written {
         }
         Some(())
     }
-
-    fn kind_of(&self, constraint: &Ident) -> Option<Made> {
-        self.made.iter().find(|(name, _)| name == constraint).map(|(_, kind)| *kind)
-    }
 }
 
-fn made(operation: &Operation) -> Vec<(Ident, Made)> {
+fn added_checks(operation: &Operation) -> Vec<Ident> {
     let Operation::AlterTable(alter) = operation else { return Vec::new() };
-    let one = |action: &TableAction| {
-        let TableActionKind::AddConstraint(added) = &action.kind else { return None };
-        let kind = match added.kind {
-            ConstraintKind::Check(_) => Made::Check,
-            ConstraintKind::Foreign(_) => Made::ForeignKey,
-            _ => return None,
-        };
-        Some((added.name.clone()?, kind))
+    let one = |action: &TableAction| match &action.kind {
+        TableActionKind::AddConstraint(added) if matches!(added.kind, ConstraintKind::Check(_)) => added.name.clone(),
+        _ => None,
     };
     alter.actions.iter().filter_map(one).collect()
 }
