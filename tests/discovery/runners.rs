@@ -340,3 +340,19 @@ fn a_lock_timeout_is_believed_where_the_runner_sets_it() {
         assert_eq!(of(&[(other, set), package]), (false, false), "{other}");
     }
 }
+
+#[test]
+fn flyway_stops_at_late_versions_unless_its_settings_let_them_be() {
+    let with = |settings: &str| {
+        let tree = Tree::new(&[
+            ("src/main/resources/db/migration/V1__a.sql", SQL),
+            ("src/main/resources/db/migration/V2__b.sql", SQL),
+            ("src/main/resources/application.properties", settings),
+        ]);
+        only(&tree.load(&[]).unwrap()).runner.late
+    };
+    assert_eq!(with("spring.flyway.enabled=true"), Late::Refuses);
+    assert_eq!(with("spring.flyway.validate-on-migrate=false"), Late::Skips);
+    assert_eq!(with("spring.flyway.ignore-migration-patterns=*:ignored"), Late::Skips);
+    assert_eq!(with("spring.flyway.out-of-order=true"), Late::Runs);
+}
