@@ -167,9 +167,18 @@ impl<'a> Plan<'a> {
         })
     }
 
-    /// A statement of a later migration of the same release meets a condition.
+    /// A statement of a migration's release meets a condition, in it (from its beginning on) or in those behind it.
+    pub fn any_in_release(&self, migration: usize, meets: &dyn Fn(&Operation) -> bool) -> bool {
+        self.any_of_release(migration, migration, meets)
+    }
+
+    /// Likewise, only in those behind it.
     pub fn any_later_in_release(&self, migration: usize, meets: &dyn Fn(&Operation) -> bool) -> bool {
-        let later = migration + 1..self.history.migrations.len();
+        self.any_of_release(migration, migration + 1, meets)
+    }
+
+    fn any_of_release(&self, migration: usize, from: usize, meets: &dyn Fn(&Operation) -> bool) -> bool {
+        let later = from..self.history.migrations.len();
         later.filter(|number| self.same_release(migration, *number)).any(|number| {
             let mut found = false;
             self.statements(number, &mut |statement| found |= meets(&statement.operation));

@@ -4,7 +4,9 @@ use super::in_use::{Altered, is_emptied, is_in_use};
 use super::{Findings, recipe, say};
 use crate::finding::Finding;
 use crate::history::Step;
-use crate::operation::{ColumnDefinition, ConstraintDefinition, ConstraintKind, Ident, Key, TableActionKind};
+use crate::operation::{
+    ColumnDefinition, ConstraintDefinition, ConstraintKind, Ident, Key, Operation, TableActionKind,
+};
 use crate::schema::{ConstraintRow, RelationId, Schema, TypeKind};
 use crate::server::{DataCheckKind, is_constrained_domain};
 use crate::version::Major;
@@ -33,7 +35,8 @@ pub fn not_null_without_default(step: &Step, findings: &mut Findings) {
         let (full, bare) = (found.altered.full_name(), recipe::bare_column(found.column));
         let sample = found.column.data_type.as_ref().and_then(|kind| recipe::value_of(kind, &step.before.schema));
         let mut ways = Vec::new();
-        if let Some(value) = sample {
+        // No one value refers to a row that is there.
+        if let Some(value) = sample.filter(|_| !found.becomes_a_key()) {
             ways.push(format!(
                 "-- with a value that is right for the rows that are there: stored once, it writes no row\n\
                  ALTER TABLE {full} ADD COLUMN {bare} NOT NULL DEFAULT {value};"
@@ -294,6 +297,20 @@ impl Found<'_, '_> {
         }
         steps.extend(self.column.constraints.iter().map(|one| self.added_later(one)));
         steps.join("\n")
+    }
+
+    /// A foreign key is on it, or comes with this release.
+    fn becomes_a_key(&self) -> bool {
+        let is_foreign = |one: &ConstraintDefinition| matches!(one.kind, ConstraintKind::Foreign(_));
+        let (schema, table) = (&self.altered.step.before.schema, self.altered.relation.id);
+        let adds = |operation: &Operation| {
+            operation.added_foreign_keys().iter().any(|added| {
+                let is_here = schema.find_table(added.table).is_some_and(|one| one.id == table);
+                is_here && added.key.columns.contains(&self.column.name)
+            })
+        };
+        let context = &self.altered.step.context;
+        self.column.constraints.iter().any(is_foreign) || context.plan.any_in_release(context.at.migration, &adds)
     }
 
     /// The one row that all rows refer to by a constant default: how it fails where no migration has put a row there, and
