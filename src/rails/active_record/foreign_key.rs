@@ -19,6 +19,8 @@ const OPTIONS: &[&str] = &[
     "if_not_exists",
     "if_exists",
     "to_table",
+    // Of a column, not of a key: Active Record passes over it.
+    "null",
 ];
 
 /// `enforced:` came with 8.1 and needs PostgreSQL 18.

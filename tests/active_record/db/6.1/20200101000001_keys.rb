@@ -18,7 +18,7 @@ class Keys < ActiveRecord::Migration[6.1]
       t.foreign_key :categories, validate: false
       t.timestamps
     end
-    add_foreign_key :letters, :categories, column: :category_code, primary_key: :code, name: "by_code", validate: false
+    add_foreign_key :letters, :categories, column: :category_code, primary_key: :code, name: "by_code", null: true, validate: false
     validate_foreign_key :letters, name: "by_code"
     add_reference :letters, :copy, foreign_key: { to_table: :letters, on_delete: :cascade }
     add_check_constraint :letters, "category_code <> ''", validate: false
