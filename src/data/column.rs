@@ -68,7 +68,7 @@ impl Data {
         let partial = !write.from.is_empty() || write.kind == WriteKind::Merge || write.only;
         let known = self.known_of_all(table, origin, schema);
         for (column, value) in write.assignments.iter().filter(|(_, value)| !value.is_null_constant()) {
-            let plain = Expr::Column { qualifier: None, name: column.clone() };
+            let plain = Expr::bare(column);
             let missing = Expr::IsNull(Box::new(plain));
             let missing = Expr::And(known.iter().cloned().chain([missing]).collect());
             let mut filter = super::fill::filter_of(write.filter.as_ref(), &[], table, schema, at.in_loop);
@@ -92,7 +92,7 @@ impl Data {
             if !is_new || computed {
                 return None;
             }
-            let plain = Box::new(Expr::Column { qualifier: None, name: column.name.clone() });
+            let plain = Box::new(Expr::bare(&column.name));
             match (self.column_fills(table, column.id), &column.default) {
                 ([], None) => Some(Expr::IsNull(plain)),
                 ([only], Some(default)) if only.origin == *made && is_constant(&default.tree) => {

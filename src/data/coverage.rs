@@ -206,7 +206,7 @@ pub(super) fn bound_of(schema: &Schema, partition: RelationId) -> Option<Expr> {
     let place = table.partition_of.as_ref()?;
     let key = schema.relation(place.parent).as_table()?.partition_by.as_ref()?;
     let [KeyPart::Column(column)] = key.parts.as_slice() else { return None };
-    let column = || Box::new(Expr::Column { qualifier: None, name: column.clone() });
+    let column = || Box::new(Expr::bare(column));
     match &place.bound {
         Bound::List(values) => {
             Some(Expr::In { value: column(), list: values.iter().map(|value| value.tree.clone()).collect() })

@@ -190,7 +190,7 @@ impl Judge<'_> {
             None if self.is_insert() && !fills_itself(column) => self.stricter(table, demand(None), true),
             None | Some(Value::Unknown | Value::Old(_)) => None,
             Some(Value::Source(from)) => {
-                let present = Expr::Not(Box::new(Expr::IsNull(Box::new(plain(from)))));
+                let present = Expr::bare(from).is_not_null();
                 let guaranteed = self.source.column(from).is_none_or(|source| source.not_null)
                     || self.promises(&present, table) == Answer::Yes;
                 if guaranteed { None } else { self.stricter(table, demand(Some(from)), true) }
@@ -338,7 +338,7 @@ impl Judge<'_> {
         let mapped = condition.map(&mut |expr| {
             let Expr::Column { name, .. } = expr else { return None };
             match self.write.value_of(name) {
-                Some(Value::Source(source)) => Some(plain(source)),
+                Some(Value::Source(source)) => Some(Expr::bare(source)),
                 Some(Value::Computed(value)) => Some(value.clone()),
                 None if self.is_insert() => match table.column(name) {
                     Some(column) if !fills_itself(column) => Some(Expr::Constant(Constant::Null)),
@@ -381,7 +381,7 @@ impl Judge<'_> {
         let refused = super::feed::refused_before(self.schema, self.feed.source, self.write.events);
         given.extend(refused.into_iter().map(|condition| Expr::Not(Box::new(condition))));
         for name in asked.columns().into_iter().filter(|name| not_null(name)) {
-            given.push(Expr::Not(Box::new(Expr::IsNull(Box::new(plain(name))))));
+            given.push(Expr::bare(name).is_not_null());
         }
         filter_implies_check(&Expr::And(given), asked)
     }
@@ -392,7 +392,7 @@ impl Judge<'_> {
         condition.columns().into_iter().all(from).then(|| {
             condition.map(&mut |expr| match expr {
                 Expr::Column { name, .. } => match self.write.value_of(name) {
-                    Some(Value::Source(source)) => Some(plain(source)),
+                    Some(Value::Source(source)) => Some(Expr::bare(source)),
                     _ => None,
                 },
                 _ => None,
@@ -432,10 +432,6 @@ fn is_never_null(condition: &Expr, not_null: &dyn Fn(&Ident) -> bool) -> bool {
         | Expr::Case { .. }
         | Expr::Other { .. } => false,
     }
-}
-
-fn plain(name: &Ident) -> Expr {
-    Expr::Column { qualifier: None, name: name.clone() }
 }
 
 fn is_key(copy: &Copy, from: &[Ident]) -> bool {

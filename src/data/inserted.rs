@@ -242,7 +242,7 @@ impl<'a> Inserted<'a> {
             let Some(Given::Column(item, from)) = self.value(&column.name) else { continue };
             let source = &self.items[item];
             let Some((relation, _)) = source.table else { continue };
-            let present = Expr::Not(Box::new(Expr::IsNull(Box::new(name((item, from.id))))));
+            let present = name((item, from.id)).is_not_null();
             let past = self.past.get_relation(relation.id).and_then(Relation::as_table);
             let had_value = past.and_then(|table| table.column_by_id(from.id)).is_some_and(|column| column.not_null);
             let has_value = from.not_null || self.is_checked(relation.id, &from.name);
@@ -257,8 +257,8 @@ impl<'a> Inserted<'a> {
 
     /// A valid CHECK of the source asks for a value.
     fn is_checked(&self, table: RelationId, column: &Ident) -> bool {
-        let plain = Expr::Column { qualifier: None, name: column.clone() };
-        let present = Expr::Not(Box::new(Expr::IsNull(Box::new(plain))));
+        let plain = Expr::bare(column);
+        let present = plain.is_not_null();
         self.schema.constraints_of(table).filter(|row| row.enforced && row.validated).any(|row| match &row.kind {
             ConstraintRow::Check { expression } => check_implies_filter(&expression.tree, &present) == Answer::Yes,
             _ => false,

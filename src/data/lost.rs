@@ -93,8 +93,8 @@ impl Compared<'_> {
     }
 
     fn checks_present(&self, column: &Ident) -> bool {
-        let name = Expr::Column { qualifier: None, name: column.clone() };
-        let present = Expr::Not(Box::new(Expr::IsNull(Box::new(name))));
+        let name = Expr::bare(column);
+        let present = name.is_not_null();
         self.checks().any(|check| check_implies_check(&check.tree, &present) == Answer::Yes)
     }
 

@@ -126,7 +126,7 @@ impl<'a> Row<'a> {
                 _ if set.contains(&column.name) || column.generated.is_some() => Known::Unknown,
                 Some((_, Expr::Constant(Constant::Default))) => Known::Unknown,
                 Some((_, value)) => Known::of(value),
-                None => Known::Column(plain(&column.name), column.not_null),
+                None => Known::Column(Expr::bare(&column.name), column.not_null),
             };
             self.add(column, known);
         }
@@ -158,10 +158,10 @@ impl<'a> Row<'a> {
             other => other,
         };
         match &known {
-            Known::Column(name, true) => self.given.push(Expr::Not(Box::new(Expr::IsNull(Box::new(name.clone()))))),
+            Known::Column(name, true) => self.given.push(name.clone().is_not_null()),
             Known::Value(value) if !value.is_null_constant() => self.given.push(Expr::Binary {
                 operator: "=".into(),
-                left: Box::new(plain(&column.name)),
+                left: Box::new(Expr::bare(&column.name)),
                 right: Box::new(value.clone()),
             }),
             Known::Value(_) | Known::Column(..) | Known::Unknown => {}
@@ -246,9 +246,9 @@ impl<'a> Row<'a> {
 
     fn value(&self, name: &Ident) -> Expr {
         match self.of(name) {
-            Some(Known::Value(value)) if !value.is_null_constant() => plain(name),
+            Some(Known::Value(value)) if !value.is_null_constant() => Expr::bare(name),
             Some(Known::Value(value) | Known::Column(value, _)) => value.clone(),
-            Some(Known::Unknown) | None => plain(&Ident::new(format!("? {}", name.as_str()))),
+            Some(Known::Unknown) | None => Expr::bare(&Ident::new(format!("? {}", name.as_str()))),
         }
     }
 
@@ -289,10 +289,6 @@ impl<'a> Row<'a> {
             _ => None,
         }
     }
-}
-
-fn plain(name: &Ident) -> Expr {
-    Expr::Column { qualifier: None, name: name.clone() }
 }
 
 fn without_cast(value: &Expr) -> &Expr {

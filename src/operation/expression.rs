@@ -233,6 +233,15 @@ impl Expr {
         found
     }
 
+    /// A column by its name alone.
+    pub fn bare(name: &Ident) -> Expr {
+        Expr::Column { qualifier: None, name: name.clone() }
+    }
+
+    pub fn is_not_null(self) -> Expr {
+        Expr::Not(Box::new(Expr::IsNull(Box::new(self))))
+    }
+
     /// A plain column reference, whatever its qualifier; casts are looked through.
     pub fn as_column(&self) -> Option<(Option<&Ident>, &Ident)> {
         match self {

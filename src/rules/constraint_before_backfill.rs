@@ -254,7 +254,7 @@ pub(super) fn required(
 }
 
 pub(super) fn wants_value(check: &Expr, name: &Ident) -> bool {
-    let column = Expr::Column { qualifier: None, name: name.clone() };
-    let present = Expr::Not(Box::new(Expr::IsNull(Box::new(column))));
+    let column = Expr::bare(name);
+    let present = column.is_not_null();
     check_implies_check(check, &present) == Answer::Yes
 }

@@ -142,7 +142,7 @@ fn harms(whole: &Whole, stop: &Stop, row: &Constraint) -> bool {
 fn is_default_refused(schema: &Schema, row: &Constraint, check: &Expr) -> bool {
     let Some(table) = schema.get_relation(row.table).and_then(Relation::as_table) else { return false };
     let defaults = row.columns.iter().filter_map(|id| table.column_by_id(*id)).filter_map(|column| {
-        let left = Expr::Column { qualifier: None, name: column.name.clone() };
+        let left = Expr::bare(&column.name);
         let right = column.default.as_ref()?.tree.clone();
         Some(Expr::Binary { operator: "=".into(), left: Box::new(left), right: Box::new(right) })
     });

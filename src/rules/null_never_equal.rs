@@ -96,7 +96,7 @@ fn excluded(step: &Step, write: &Write, relation: &Relation, table: &Table, find
         let rest: Vec<Expr> =
             conjuncts.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, one)| one.clone()).collect();
         let reads = |(_, value): &(Ident, Expr)| value.columns().contains(&&column.name);
-        let is_meant = filter_implies_filter(&Expr::And(rest), &present(&column.name)) == Answer::Yes
+        let is_meant = filter_implies_filter(&Expr::And(rest), &Expr::bare(&column.name).is_not_null()) == Answer::Yes
             || write.assignments.iter().any(reads)
             || !write.from.is_empty();
         if is_meant || !may_be_null(step, relation, column) || asks_for_null(step, relation, &column.name) {
@@ -166,11 +166,10 @@ fn joined(step: &Step, write: &Write, relation: &Relation, table: &Table, findin
         };
         let ((_, name), _) = sides.into_iter().find(|sides| &**operator == "=" && meets(sides))?;
         let column = table.column(name).filter(|column| may_be_null(step, relation, column))?;
-        let is_asked = [Some(filter), query.filter.as_ref()]
-            .into_iter()
-            .flatten()
-            .flat_map(self::conjuncts)
-            .any(|one| one != *conjunct && filter_implies_filter(&one, &present(name)) == Answer::Yes);
+        let is_asked =
+            [Some(filter), query.filter.as_ref()].into_iter().flatten().flat_map(self::conjuncts).any(|one| {
+                one != *conjunct && filter_implies_filter(&one, &Expr::bare(name).is_not_null()) == Answer::Yes
+            });
         (!is_asked).then_some((conjunct, column))
     });
     let Some((conjunct, column)) = lost else { return };
@@ -209,7 +208,7 @@ fn may_be_null(step: &Step, relation: &Relation, column: &Column) -> bool {
     let (schema, data) = (&step.before.schema, &step.before.data);
     let computed = column.generated.is_some() || column.identity.is_some() || column.sequence.is_some();
     let has_default = column.default.as_ref().is_some_and(|default| !default.tree.is_null_constant());
-    let wanted = present(&column.name);
+    let wanted = Expr::bare(&column.name).is_not_null();
     let checked = || {
         schema.constraints_of(relation.id).filter(|row| row.enforced && row.validated).any(|row| match &row.kind {
             ConstraintRow::Check { expression } => check_implies_filter(&expression.tree, &wanted) == Answer::Yes,
@@ -238,10 +237,6 @@ fn asks_for_null(step: &Step, relation: &Relation, column: &Ident) -> bool {
         });
     }
     asked
-}
-
-fn present(name: &Ident) -> Expr {
-    Expr::Not(Box::new(Expr::IsNull(Box::new(Expr::Column { qualifier: None, name: name.clone() }))))
 }
 
 fn conjuncts(filter: &Expr) -> Vec<Expr> {

@@ -269,9 +269,7 @@ pub(super) fn substitute(expr: &Expr, scope: &Scope) -> Expr {
 /// `NEW.a` as `a`; OLD keeps its name, for it is another row.
 pub fn strip_qualifiers(expr: &Expr) -> Expr {
     expr.map(&mut |node| match node {
-        Expr::Column { qualifier: Some(qualifier), name } if qualifier != "old" => {
-            Some(Expr::Column { qualifier: None, name: name.clone() })
-        }
+        Expr::Column { qualifier: Some(qualifier), name } if qualifier != "old" => Some(Expr::bare(name)),
         _ => None,
     })
 }

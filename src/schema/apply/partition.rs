@@ -512,16 +512,16 @@ impl Change<'_> {
 
 /// The partition constraint of a list or range bound over plain columns; hash has no expression of its own.
 pub(super) fn bound_expression(key: &[Ident], bound: &Bound, span: crate::source::Span) -> Option<Expression> {
-    let column = |name: &Ident| Expr::Column { qualifier: None, name: name.clone() };
+    let column = |name: &Ident| Expr::bare(name);
     let (first, more) = key.split_first()?;
-    let mut all = vec![Expr::Not(Box::new(Expr::IsNull(Box::new(column(first)))))];
+    let mut all = vec![column(first).is_not_null()];
     match bound {
         Bound::List(values) => {
             let list = values.iter().map(|value| value.tree.clone()).collect();
             all.push(Expr::In { value: Box::new(column(first)), list });
         }
         Bound::Range { from, to } => {
-            all.extend(more.iter().map(|name| Expr::Not(Box::new(Expr::IsNull(Box::new(column(name)))))));
+            all.extend(more.iter().map(|name| column(name).is_not_null()));
             for (operator, side) in [(">=", from.first()), ("<", to.first())] {
                 if let Some(BoundValue::Value(value)) = side {
                     all.push(Expr::Binary {

@@ -107,7 +107,7 @@ fn bare(tree: &Expr) -> Expr {
             _ => None,
         },
         Expr::Constant(Constant::Number(text)) => Some(Expr::Constant(Constant::String(text.clone()))),
-        Expr::Column { qualifier: Some(_), name } => Some(Expr::Column { qualifier: None, name: name.clone() }),
+        Expr::Column { qualifier: Some(_), name } => Some(Expr::bare(name)),
         _ => None,
     })
 }
