@@ -47,6 +47,7 @@ mod fk_sets_not_null;
 mod fk_validated_on_add;
 mod fk_without_index;
 mod fresh;
+mod function_overloaded;
 mod gone;
 mod guard_never_matches;
 mod half_done;
@@ -245,6 +246,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("fk-without-index", Check::Whole(fk_without_index::check)),
     rule!("fk-without-on-delete", Check::Pattern),
     rule!("float-for-money", Check::Pattern),
+    rule!("function-overloaded", Check::Whole(function_overloaded::check)),
     rule!("guard-never-matches", Check::Whole(guard_never_matches::check)),
     rule!("identifier-too-long", Check::Step(identifier_too_long::check)),
     rule!("index-behind-constraint", Check::Step(refused::index_behind_constraint)),

@@ -14,6 +14,7 @@ mod join;
 mod kept;
 mod model;
 mod not_null;
+mod routine;
 mod since;
 pub mod statement;
 

@@ -5,9 +5,9 @@ use crate::schema::kept::Kept;
 use super::resolve::{quoted, quoted_name};
 use super::{Change, Outcome, because, duplicate, missing, refused};
 use crate::operation::{
-    Argument, ArgumentMode, CreateFunction, Drop, DropTarget, Ident, Name, ObjectKind, QualifiedName, RoutineKind,
-    TypeName,
+    Argument, CreateFunction, Drop, DropTarget, Ident, Name, ObjectKind, QualifiedName, RoutineKind, TypeName,
 };
+use crate::schema::routine::{input_types, is_input};
 use crate::schema::{Function, FunctionId};
 
 impl Change<'_> {
@@ -78,19 +78,7 @@ impl Change<'_> {
         let wanted = input_types(arguments);
         let ids = self.schema.function_names.get(name)?;
         let mut found = ids.iter().filter_map(|id| self.schema.functions.get(id));
-        found.find(|function| self.same_types(&input_types(&function.arguments), &wanted)).cloned()
-    }
-
-    fn same_types(&self, one: &[&TypeName], other: &[&TypeName]) -> bool {
-        let same = |(one, other): (&&TypeName, &&TypeName)| {
-            // Modifiers of argument types do not count.
-            one.array == other.array
-                && (one.name == other.name
-                    || self.schema.find_type(&one.name).map(|found| found.id)
-                        == self.schema.find_type(&other.name).map(|found| found.id)
-                        && self.schema.find_type(&one.name).is_some())
-        };
-        one.len() == other.len() && one.iter().zip(other).all(same)
+        found.find(|function| self.schema.are_same_types(&input_types(&function.arguments), &wanted)).cloned()
     }
 
     fn may_replace(&self, existing: &Function, create: &CreateFunction) -> Outcome {
@@ -132,7 +120,7 @@ impl Change<'_> {
             Some(arguments) => {
                 let arguments = self.of_columns(arguments);
                 let wanted = input_types(&arguments);
-                let same = all.iter().filter(|one| self.same_types(&input_types(&one.arguments), &wanted));
+                let same = all.iter().filter(|one| self.schema.are_same_types(&input_types(&one.arguments), &wanted));
                 same.map(|one| (one.id, one.kind)).collect()
             }
         };
@@ -210,12 +198,4 @@ impl Change<'_> {
         }
         self.schema.function_names.entry(to).or_default().extend(ids);
     }
-}
-
-fn is_input(argument: &Argument) -> bool {
-    !matches!(argument.mode, ArgumentMode::Out | ArgumentMode::Table)
-}
-
-fn input_types(arguments: &[Argument]) -> Vec<&TypeName> {
-    arguments.iter().filter(|one| is_input(one)).map(|one| &one.data_type).collect()
 }
