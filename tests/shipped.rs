@@ -450,3 +450,78 @@ fn what_stands_behind_the_last_tag_of_sqitch_may_be_changed() {
     commit(&root, "2024-03-02T00:00:00Z");
     assert_eq!(said_of_last(&root, ".", "shipped-migration-edited").unwrap().0, "error");
 }
+
+/// A project with six shipped files, of which five were edited, each by a commit of its own.
+fn edits_again_and_again(name: &str, file: impl Fn(usize) -> String, days: u32) -> PathBuf {
+    let base: Vec<_> = (1..=6).map(|number| (file(number), table(number).1)).collect();
+    let root = case(name, &base, &base);
+    commit(&root, "2024-01-01T00:00:00Z");
+    for number in 1..=5 {
+        let path = root.join("migrations").join(file(number));
+        let text = fs::read_to_string(&path).unwrap().replace(");", ", note text);");
+        fs::write(&path, text).unwrap();
+        commit(&root, &format!("2024-02-{:02}T00:00:00Z", 1 + number as u32 * days));
+    }
+    root
+}
+
+#[test]
+fn an_edit_is_a_note_where_such_edits_are_usual() {
+    let named = |number| format!("{number:03}_t{number}.sql");
+    let edit = |root: &Path, name: &str, text: &str, when: &str| {
+        fs::write(root.join("migrations").join(name), text).unwrap();
+        commit(root, when);
+        said_of_last(root, "migrations", "shipped-migration-edited").unwrap()
+    };
+    let root = edits_again_and_again("usual", named, 2);
+    let late = "CREATE TABLE t6 (id bigint PRIMARY KEY, late text);\n";
+    let (severity, message) = edit(&root, &named(6), late, "2024-03-01T00:00:00Z");
+    let words = "such edits are usual here: 5 of the last 5 commits to these files edited 5";
+    assert!(severity == "note" && message.contains(words), "{message}");
+    // A tag that brought the text to whoever installs it.
+    for number in 1..=5 {
+        tag(&root, &format!("v{number}"), &format!("2024-03-0{number}T12:00:00Z"));
+    }
+    let (severity, message) = edit(&root, &named(6), T2, "2024-04-01T00:00:00Z");
+    assert!(severity == "error" && !message.contains("usual"), "{message}");
+    // Four edits are too few.
+    let root = case("few", &(1..=6).map(table).collect::<Vec<_>>(), &(1..=6).map(table).collect::<Vec<_>>());
+    for number in 1..=4 {
+        let text = format!("CREATE TABLE t{number} (id bigint PRIMARY KEY, note text);\n");
+        fs::write(root.join("migrations").join(named(number)), text).unwrap();
+        commit(&root, &format!("2030-02-0{number}T00:00:00Z"));
+    }
+    let (severity, _) = edit(&root, &named(6), late, "2030-03-01T00:00:00Z");
+    assert_eq!(severity, "error");
+}
+
+/// A runner that compares checksums and has no command to make one good would run nothing any more.
+#[test]
+fn edits_that_are_usual_show_that_the_runner_takes_them() {
+    let flyway = |number| format!("V{number}__t{number}.sql");
+    let root = edits_again_and_again("usual-flyway", flyway, 2);
+    let file = root.join("migrations").join(flyway(6));
+    fs::write(&file, "-- Six.\nCREATE TABLE t6 (id bigint PRIMARY KEY);\n").unwrap();
+    commit(&root, "2024-03-01T00:00:00Z");
+    let (severity, message) = said_of_last(&root, "migrations", "shipped-migration-edited").unwrap();
+    assert!(
+        severity == "error" && message.contains("Flyway compares checksums"),
+        "each was repaired by hand: {message}"
+    );
+    // Code that repairs by itself.
+    let code = "class C {\n  void migrate(Flyway flyway) {\n    flyway.repair();\n    flyway.migrate();\n  }\n}\n";
+    fs::write(root.join("C.java"), code).unwrap();
+    commit(&root, "2024-03-02T00:00:00Z");
+    fs::write(&file, "-- The sixth.\nCREATE TABLE t6 (id bigint PRIMARY KEY);\n").unwrap();
+    commit(&root, "2024-04-01T00:00:00Z");
+    assert_eq!(said_of_last(&root, "migrations", "shipped-migration-edited"), None);
+
+    let sqlx = |number| format!("2024010100000{number}_t{number}.sql");
+    let root = edits_again_and_again("usual-sqlx", sqlx, 2);
+    fs::write(root.join("Cargo.toml"), "[package]\nname = \"a\"\n[dependencies]\nsqlx = \"0.8\"\n").unwrap();
+    commit(&root, "2024-03-01T00:00:00Z");
+    fs::write(root.join("migrations").join(sqlx(6)), "-- Six.\nCREATE TABLE t6 (id bigint PRIMARY KEY);\n").unwrap();
+    commit(&root, "2024-03-02T00:00:00Z");
+    let (severity, message) = said_of_last(&root, "migrations", "shipped-migration-edited").unwrap();
+    assert!(severity == "note" && message.contains("usual here: 5 of the last 5"), "{message}");
+}

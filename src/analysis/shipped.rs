@@ -11,7 +11,7 @@ use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{AfterEdit, Event, Framework, History, Late, Migration, Plan, SinceBase, State, replay};
 use crate::operation::Ident;
 use crate::project::Project;
-use crate::read::on_deep_stack;
+use crate::read::{on_deep_stack, unreleased};
 use crate::rules::alike::renamed_indexes;
 use crate::rules::shipped::{Gone, deleted, hangs_on_path, renumbered};
 use crate::schema::difference::{Change, ChangeKind, Shared};
@@ -255,6 +255,7 @@ impl Ships<'_> {
             places: &places,
             framework,
             hardly_ran: self.history.hardly_ran(gone),
+            said_unreleased: self.said_unreleased(None),
             kept_dump: self.history.kept_dump.as_deref(),
             there: Some(&before.schema),
             taken_over,
@@ -309,7 +310,23 @@ impl Ships<'_> {
             };
             Some((self.at(*number), self.first(&self.history.migrations[*number]), fails))
         });
-        renumbered(&again.collect::<Vec<_>>(), self.history.hardly_ran(numbers), self.severities[1])
+        let why = (self.history.hardly_ran(numbers), self.said_unreleased(None));
+        renumbered(&again.collect::<Vec<_>>(), why, self.severities[1])
+    }
+
+    /// A comment says that no production has this yet: one of its own, or at the head of a file that the change brings.
+    fn said_unreleased(&self, own: Option<usize>) -> Option<Span> {
+        let migrations = &self.history.migrations;
+        if let Some(said) = own.and_then(|number| migrations[number].is_said_unreleased()) {
+            return Some(said);
+        }
+        use SinceBase::{Added, Edited, Reformatted};
+        let is_of_change = |one: &&Migration| matches!(one.since_base, Added | Edited | Reformatted);
+        let brought = migrations.iter().filter(is_of_change).map(|one| one.source);
+        brought.chain(self.beside.iter().copied()).find_map(|source| {
+            let line = unreleased::said_at_head(&self.sources.get(source).text)?;
+            Some(self.sources.line(source, line))
+        })
     }
 
     fn at(&self, number: usize) -> MigrationRef {

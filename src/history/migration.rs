@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use super::Application;
 use crate::operation::{Comment, Ident, Script};
 use crate::rails::Language;
-use crate::read::stopped;
+use crate::read::{stopped, unreleased};
 use crate::schema::Told;
 use crate::source::{SourceId, Span};
 
@@ -26,6 +26,8 @@ pub struct History {
     pub fresh: Vec<usize>,
     /// The newest version that is shipped at the tip of the base, where one was named.
     pub newest_shipped: Option<String>,
+    /// How usual it is here that shipped files are edited, where that was asked and it is.
+    pub usual_edits: Option<UsualEdits>,
     /// New migrations whose versions are older than that.
     pub late: Vec<usize>,
     /// The dump that the work tree keeps of what its migrations make, where it is kept up to date.
@@ -78,6 +80,8 @@ pub struct Migration {
     pub since_base: SinceBase,
     /// Why hardly a database has run what the base has of it.
     pub hardly_ran: Option<HardlyRan>,
+    /// The project releases by tags, and one of the newest holds what the base has of it; asked where something rests on it.
+    pub is_released: bool,
     /// Why hardly a database has what it made: its file has no other text that ran before.
     pub hardly_there: Option<HardlyRan>,
     /// It is no migration but a dump of what the shipped ones before it have made: it takes the place of what their
@@ -102,6 +106,7 @@ impl History {
             fresh: (0..migrations.len()).collect(),
             migrations,
             newest_shipped: None,
+            usual_edits: None,
             late: Vec::new(),
             dump: None,
             kept_dump: None,
@@ -132,6 +137,11 @@ impl Migration {
         stopped::said(&self.comments, first?)
     }
 
+    /// The comment that says that no production has it yet.
+    pub fn is_said_unreleased(&self) -> Option<Span> {
+        unreleased::said(&self.comments)
+    }
+
     /// A script that stands for itself: shipped, without a name, a version or a way back, each statement on its own.
     pub fn of_script(source: SourceId, up: Script) -> Migration {
         Migration {
@@ -152,6 +162,7 @@ impl Migration {
             phase: None,
             since_base: SinceBase::Same,
             hardly_ran: None,
+            is_released: false,
             hardly_there: None,
             dump: None,
         }
@@ -256,6 +267,28 @@ impl HardlyRan {
                 format!("PostgreSQL refuses the shipped text as {runner} sends it, so that no database got past it")
             }
         }
+    }
+}
+
+/// Edits of shipped files that a project makes as a habit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsualEdits {
+    /// Different files that were edited.
+    pub files: usize,
+    /// Commits that edited them.
+    pub by: usize,
+    /// Commits that brought or edited any, back to as far as was looked.
+    pub commits: usize,
+}
+
+impl UsualEdits {
+    /// As the end of a sentence that says what an edit comes to.
+    pub fn words(&self) -> String {
+        let UsualEdits { files, by, commits } = self;
+        format!(
+            "such edits are usual here: {by} of the last {commits} commits to these files edited {files} that had been \
+             there for a day at least"
+        )
     }
 }
 

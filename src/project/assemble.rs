@@ -14,7 +14,8 @@ use super::text::Text;
 use super::texts::Texts;
 use super::walk::Found;
 use crate::history::{
-    AfterEdit, Application, Framework, Late, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile, day_of,
+    AfterEdit, Application, Framework, Late, Migration, SchemaDump, SinceBase, TransactionUnit, UnreadFile, UsualEdits,
+    day_of,
 };
 use crate::operation::{Comment, Ident, Node, RubyScript, Script};
 use crate::rails::{self, Language};
@@ -43,6 +44,8 @@ pub struct DraftHistory {
     pub has_gaps: bool,
     pub late: Late,
     pub after_edit: AfterEdit,
+    /// What git shows of edits of what is shipped, where one is looked at.
+    pub usual_edits: Option<UsualEdits>,
     pub drafts: Vec<Draft>,
     pub unread: Vec<UnreadFile>,
     pub remarks: Vec<String>,
@@ -90,6 +93,7 @@ pub fn assemble(
         search_path: found.search_path,
         late,
         after_edit,
+        usual_edits: None,
         drafts: Vec::with_capacity(entries.len()),
         unread: unread.collect(),
         remarks,
@@ -222,6 +226,7 @@ impl Pending {
             phase: class.phase.or(entry.phase),
             since_base: SinceBase::Same,
             hardly_ran: entry.hardly_ran,
+            is_released: false,
             hardly_there: None,
             dump: None,
         };
@@ -268,6 +273,7 @@ pub fn at_base(
         search_path: Vec::new(),
         late: history.late,
         after_edit: history.after_edit,
+        usual_edits: None,
         drafts: Vec::new(),
         unread: Vec::new(),
         remarks: Vec::new(),

@@ -26,6 +26,7 @@ pub fn read_dump(path: &Path) -> Result<(History, Sources), Error> {
         migrations: vec![migration],
         fresh: vec![0],
         newest_shipped: None,
+        usual_edits: None,
         late: Vec::new(),
         dump: None,
         kept_dump: None,

@@ -114,10 +114,10 @@ impl<'a> Git<'a> {
     }
 
     /// A commit and those before it, the newest first and each as its own branch came to it.
-    pub fn line_of(&self, commit: &str, most: usize, path: Option<&str>) -> Vec<Dated> {
+    pub fn line_of(&self, commit: &str, most: usize, paths: &[&str]) -> Vec<Dated> {
         let most = format!("--max-count={most}");
         let mut arguments = vec!["rev-list", "--first-parent", "--timestamp", &most, commit, "--"];
-        arguments.extend(path);
+        arguments.extend(paths);
         let listed = self.run(&arguments).map(|output| String::from_utf8_lossy(&output).into_owned());
         let dated = |line: &str| {
             let (time, commit) = line.split_once(' ')?;
@@ -129,7 +129,7 @@ impl<'a> Git<'a> {
     /// The commit of the work tree.
     pub fn head(&self) -> Option<Dated> {
         let head = self.commit("HEAD")?;
-        self.line_of(&head, 1, None).pop()
+        self.line_of(&head, 1, &[]).pop()
     }
 
     /// What the project's main branch had come to at a time, by its own line, with the branch's name.
@@ -142,7 +142,7 @@ impl<'a> Git<'a> {
         let listed = self.run(&["rev-list", "--first-parent", "--max-count=1", &until, &tip, "--"]).ok()?;
         let commit = String::from_utf8(listed).ok()?.trim().to_owned();
         let name = name.strip_prefix("refs/remotes/").unwrap_or(name);
-        let dated = if commit.is_empty() { None } else { self.line_of(&commit, 1, None).pop() };
+        let dated = if commit.is_empty() { None } else { self.line_of(&commit, 1, &[]).pop() };
         Some((name.to_owned(), dated?))
     }
 
@@ -174,12 +174,60 @@ impl<'a> Git<'a> {
         let mut parts = text.split('\0');
         let mut found = Vec::new();
         while let (Some(about), Some(path)) = (parts.next(), parts.next()) {
-            // `:100644 100644 <before> <after> M`; what is not there has no name but zeros.
-            let mut blobs = about.split(' ').skip(2);
-            let mut blob = || blobs.next().filter(|blob| blob.contains(|one| one != '0')).map(str::to_owned);
-            found.push(Changed { before: blob(), after: blob(), path: path.to_owned() });
+            found.push(changed_file(about, path));
         }
         Ok(found)
+    }
+
+    /// What each commit of a line, the newest first, changes below these paths against the one behind it; nothing of the
+    /// last.
+    pub fn changes_along(&self, line: &[Dated], paths: &[&str]) -> BTreeMap<String, Vec<Changed>> {
+        let pairs = line.iter().zip(line.iter().skip(1));
+        let asked: String = pairs.map(|(commit, before)| format!("{} {}\n", commit.commit, before.commit)).collect();
+        let mut arguments = vec!["diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--"];
+        arguments.extend(paths);
+        let output = self.asked(&arguments, &asked).unwrap_or_default();
+        let text = String::from_utf8_lossy(&output);
+        let mut found: BTreeMap<String, Vec<Changed>> = BTreeMap::new();
+        let mut commit = "";
+        let mut parts = text.split('\0');
+        while let Some(part) = parts.next() {
+            if part.starts_with(':') {
+                let path = parts.next().unwrap_or_default();
+                found.entry(commit.to_owned()).or_default().push(changed_file(part, path));
+            } else {
+                commit = part.trim();
+            }
+        }
+        found
+    }
+
+    /// Files of a commit that match the patterns and hold all of the words, with what they say.
+    pub fn files_with(&self, commit: &str, words: &[&str], patterns: &[&str]) -> Result<Vec<(String, String)>, Error> {
+        let mut arguments = vec!["grep", "-l", "-z", "-F", "--full-name", "--no-color", "--no-textconv", "--all-match"];
+        arguments.extend(words.iter().flat_map(|word| ["-e", *word]));
+        arguments.push(commit);
+        arguments.push("--");
+        arguments.extend(patterns);
+        // It fails where nothing is found.
+        let output = self.run(&arguments).unwrap_or_default();
+        let listed = String::from_utf8_lossy(&output).into_owned();
+        let named: Vec<&str> = listed.split('\0').filter(|name| !name.is_empty()).collect();
+        let contents = self.contents(&named)?;
+        let of = |(name, bytes): (&str, Option<Vec<u8>>)| {
+            let (_, path) = name.split_once(':')?;
+            Some((path.to_owned(), String::from_utf8_lossy(&bytes?).into_owned()))
+        };
+        Ok(named.into_iter().zip(contents).filter_map(of).collect())
+    }
+
+    /// What a command says that reads what it is asked. The question is short: no pipe is full before it is read.
+    fn asked(&self, arguments: &[&str], question: &str) -> std::io::Result<Vec<u8>> {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            input.write_all(question.as_bytes())?;
+        }
+        Ok(child.wait_with_output()?.stdout)
     }
 
     fn is_shallow(&self) -> bool {
@@ -224,6 +272,13 @@ impl<'a> Git<'a> {
         let help = "plimsoll asks git for the base revision; check that the repository is whole".to_owned();
         contents.map_err(|error| Error::Git { message: format!("cat-file: {}", error.kind()), help })
     }
+}
+
+/// `:100644 100644 <before> <after> M` and a path; what is not there has no name but zeros.
+fn changed_file(about: &str, path: &str) -> Changed {
+    let mut blobs = about.split(' ').skip(2);
+    let mut blob = || blobs.next().filter(|blob| blob.contains(|one| one != '0')).map(str::to_owned);
+    Changed { before: blob(), after: blob(), path: path.to_owned() }
 }
 
 /// Asks for one object after the other: neither side waits on a full pipe.

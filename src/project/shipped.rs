@@ -3,11 +3,13 @@
 mod beside;
 mod files;
 mod since;
+mod usual;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use files::{Change, Files, is_version_of};
 use since::{Young, came_back, is_restored};
+use usual::{takes_edits_of_flyway, usual_edits};
 
 use super::assemble::{AtBase, Draft, DraftHistory, at_base};
 use super::git::Git;
@@ -76,6 +78,7 @@ pub fn since(
         compared.keep_returned(git, &base.commit);
         compared.take_gone(&listed);
         compared.mark_young(git, &base.commit);
+        compared.mark_usual(git, &base.commit);
         newest(history, &newer, git);
     }
     Ok(base)
@@ -243,6 +246,7 @@ impl Compared<'_> {
             let path = self.shipped.path_then(&draft.up.path);
             draft.migration.hardly_ran = young.of(path).or(known);
             draft.migration.hardly_there = young.of_file(path);
+            draft.migration.is_released = young.is_released(path);
         }
         // Its shipped text may have had another title, and so another path.
         for at in 1..drafts.len() {
@@ -250,6 +254,33 @@ impl Compared<'_> {
                 drafts[at - 1].migration.hardly_ran = drafts[at].migration.hardly_ran.clone();
             }
         }
+    }
+
+    /// Looks whether edits of what is shipped are taken here, where there are any.
+    fn mark_usual(&mut self, git: &Git<'_>, base: &str) {
+        let history = &mut *self.history;
+        let is = |kind: SinceBase| history.drafts.iter().any(|draft| draft.migration.since_base == kind);
+        let (has_edits, has_formats) = (is(SinceBase::Edited), is(SinceBase::Reformatted));
+        let compares = history.after_edit != AfterEdit::Nothing;
+        if !(has_edits || has_formats && compares) {
+            return;
+        }
+        if history.layout.framework == Framework::Flyway
+            && compares
+            && let Some(path) = takes_edits_of_flyway(git)
+        {
+            history.after_edit = AfterEdit::Nothing;
+            let says = "has Flyway take files whose checksums are others";
+            history.remarks.push(format!("{}: `{path}` {says}", history.layout.root));
+        }
+        let folders: Vec<&str> =
+            std::iter::once(&history.layout.root).chain(&history.layout.more).map(String::as_str).collect();
+        let own = history
+            .drafts
+            .iter()
+            .filter(|draft| !draft.migration.repeatable && draft.migration.since_base != SinceBase::Added);
+        let own: BTreeSet<&str> = own.map(|draft| self.shipped.path_then(&draft.up.path)).collect();
+        history.usual_edits = usual_edits(git, base, &folders, &own);
     }
 
     /// Puts what databases have run, and what is new, into the order in which production sees it.

@@ -9,6 +9,7 @@ pub mod plpgsql;
 pub mod ruby;
 pub mod sql;
 pub mod stopped;
+pub mod unreleased;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::shipped::if_said_unreleased;
 use super::{Findings, say, stopped};
 use crate::finding::Severity;
 use crate::history::{AfterFailure, Course, Framework, Passed, Stop, TransactionUnit, Whole, Why};
@@ -66,6 +67,7 @@ pub fn not_rerunnable(whole: &Whole, findings: &mut Findings) {
             finding.stops.push(stopped::line(whole, stop));
             finding.instead(advice(whole, stop));
             stopped::soften_guess(finding, whole);
+            if_said_unreleased(finding, whole.context.migration.is_said_unreleased());
             stopped::tell_databases(finding, whole, stop);
             return;
         }
@@ -81,6 +83,7 @@ pub fn not_rerunnable(whole: &Whole, findings: &mut Findings) {
             finding.stops.push(stopped::line(whole, stop));
             finding.instead("-- name the constraint: then it cannot be added twice");
             stopped::soften_guess(finding, whole);
+            if_said_unreleased(finding, whole.context.migration.is_said_unreleased());
             return;
         }
     }

@@ -5,7 +5,7 @@ use super::back::is_wider;
 use super::in_order::in_order;
 use super::{bare, say};
 use crate::finding::{Finding, MigrationRef, Severity};
-use crate::history::{AfterEdit, Framework, HardlyRan};
+use crate::history::{AfterEdit, Framework, HardlyRan, UsualEdits};
 use crate::operation::Ident;
 use crate::schema::Schema;
 use crate::schema::difference::{Aspect, Change, ChangeKind, statements};
@@ -25,6 +25,12 @@ pub struct Edit<'a> {
     pub also: &'a [Span],
     pub framework: Framework,
     pub after_edit: AfterEdit,
+    /// How usual it is here that shipped files are edited.
+    pub usual: Option<UsualEdits>,
+    /// A comment says that no production has it yet.
+    pub said_unreleased: Option<Span>,
+    /// A tag by which the project releases holds the shipped text.
+    pub is_released: bool,
     pub only_format: bool,
     /// What brings a database that has run it to the schema of a new one.
     pub changes: &'a [Change],
@@ -57,6 +63,7 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
     let unless = if edit.framework == Framework::Flyway { " (unless its `validateOnMigrate` is off)" } else { "" };
     let of_runner = match edit.after_edit {
         AfterEdit::Nothing => None,
+        _ if edit.is_taken() && !edit.changes.is_empty() => None,
         AfterEdit::RefusesOtherWords if edit.only_format => None,
         AfterEdit::Refuses | AfterEdit::RefusesOtherLines | AfterEdit::RefusesOtherWords => Some(format!(
             "{its} changed after {it_was} shipped: {runner} compares checksums{unless}, and runs nothing any more where \
@@ -114,6 +121,8 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
     if of_runner.is_none() {
         if_only_names(&mut finding, &all);
     }
+    if_usual(&mut finding, edit, of_runner.is_some());
+    if_said_unreleased(&mut finding, edit.said_unreleased);
     if_hardly_ran(&mut finding, edit.hardly_ran);
     if edit.left_to_readers {
         // Whoever wants it has it, and is told how.
@@ -125,11 +134,40 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
     Some(finding)
 }
 
+impl Edit<'_> {
+    /// The runner has no command that makes a checksum good, and edits are usual all the same: the code around it has it
+    /// take them.
+    fn is_taken(&self) -> bool {
+        let by_hand = matches!(self.framework, Framework::Flyway | Framework::Liquibase);
+        let refuses = !matches!(self.after_edit, AfterEdit::Nothing | AfterEdit::RunsAgain);
+        self.usual.is_some() && refuses && !by_hand
+    }
+}
+
+/// Where edits are usual, those who run them are taken to know what they do, unless a release has brought the shipped
+/// text to databases that nobody here knows.
+fn if_usual(finding: &mut Finding, edit: &Edit<'_>, of_runner: bool) {
+    let Some(usual) = edit.usual else { return };
+    let is_known = if of_runner { edit.is_taken() } else { !edit.is_released };
+    if is_known {
+        finding.message.push_str(&format!("; {}", usual.words()));
+        finding.severity = finding.severity.min(Severity::Note);
+    }
+}
+
 /// What rests on a text that hardly a database has run is worth a note.
 pub fn if_hardly_ran(finding: &mut Finding, why: Option<&HardlyRan>) {
     if let Some(why) = why {
         finding.message.push_str("; ");
         finding.message.push_str(&why.words());
+        finding.severity = finding.severity.min(Severity::Note);
+    }
+}
+
+/// Whoever writes that no production has it knows more than the files show.
+pub fn if_said_unreleased(finding: &mut Finding, said: Option<Span>) {
+    if let Some(said) = said {
+        finding.because(said, "this comment says that no production has it yet, or keeps what it holds");
         finding.severity = finding.severity.min(Severity::Note);
     }
 }
@@ -167,6 +205,8 @@ pub struct Gone<'a> {
     pub framework: Framework,
     /// Why hardly a database has run any of them.
     pub hardly_ran: Option<&'a HardlyRan>,
+    /// A comment says that no production has them yet.
+    pub said_unreleased: Option<Span>,
     /// New databases are made from this dump, which the change leaves as it was.
     pub kept_dump: Option<&'a str>,
     /// What databases have that ran them.
@@ -177,7 +217,7 @@ pub struct Gone<'a> {
 
 /// `shipped-migration-deleted`: one finding for all that a history lost.
 pub fn deleted(gone: &Gone<'_>, changes: &[Change], severity: Severity) -> Option<Finding> {
-    let Gone { places, framework, hardly_ran, kept_dump, there, taken_over } = *gone;
+    let Gone { places, framework, hardly_ran, said_unreleased, kept_dump, there, taken_over } = *gone;
     let ((at, place), rest) = places.split_first()?;
     let (gone, it) = match rest.len() {
         0 => (" is gone".to_owned(), "it"),
@@ -212,6 +252,7 @@ pub fn deleted(gone: &Gone<'_>, changes: &[Change], severity: Severity) -> Optio
             "-- nothing where all databases have run them; otherwise say which release must be installed first",
         );
     }
+    if_said_unreleased(&mut finding, said_unreleased);
     if_hardly_ran(&mut finding, hardly_ran);
     if let Some(dump) = kept_dump {
         agrees_with_dump(&mut finding, dump);
@@ -233,7 +274,7 @@ fn if_missing(framework: Framework, them: &str) -> String {
 /// The same rule: its text stands under another version now, which databases have not run.
 pub fn renumbered(
     all: &[(MigrationRef, Span, String)],
-    hardly_ran: Option<&HardlyRan>,
+    (hardly_ran, said_unreleased): (Option<&HardlyRan>, Option<Span>),
     severity: Severity,
 ) -> Option<Finding> {
     let ((at, place, fails), rest) = all.split_first()?;
@@ -248,6 +289,7 @@ pub fn renumbered(
     finding.instead(
         "give the file its shipped version back; where newer ones ran before it, guard what it does (IF NOT EXISTS)",
     );
+    if_said_unreleased(&mut finding, said_unreleased);
     if_hardly_ran(&mut finding, hardly_ran);
     Some(finding)
 }

@@ -332,22 +332,28 @@ fn own_name(path: &str) -> &str {
     &path[above..]
 }
 
-/// New files with the very text of one that is gone.
+/// New files with the very text of one that is gone. Of several with one text it was the one that has its name, nearest
+/// to it.
 fn renamed(
     files: &BTreeMap<String, Option<Vec<u8>>>,
     present: &BTreeMap<String, Vec<u8>>,
     gone: &BTreeSet<String>,
 ) -> BTreeMap<String, String> {
-    let mut by_text: BTreeMap<&[u8], &String> = BTreeMap::new();
-    for path in gone.iter().rev() {
+    let mut by_text: BTreeMap<&[u8], Vec<&String>> = BTreeMap::new();
+    for path in gone {
         if let Some(Some(text)) = files.get(path)
             && !text.is_empty()
         {
-            by_text.insert(text, path);
+            by_text.entry(text).or_default().push(path);
         }
     }
+    let was = |path: &str, text: &[u8]| {
+        let nearness = |one: &&&String| (own_name(one) == own_name(path), common_end(one, path));
+        // The first of those that are as near as another.
+        by_text.get(text)?.iter().rev().max_by_key(nearness).copied()
+    };
     let new = present.iter().filter(|(path, _)| !files.contains_key(*path));
-    new.filter_map(|(path, text)| Some((path.clone(), (*by_text.get(text.as_slice())?).clone()))).collect()
+    new.filter_map(|(path, text)| Some((path.clone(), was(path, text)?.clone()))).collect()
 }
 
 /// Git may check files out with other line ends than it stores: they are no change.

@@ -11,7 +11,7 @@ const AN_HOUR: u64 = 60 * 60;
 const MOST_COMMITS: usize = 32;
 /// A project that has made so many tags within a year releases by them, though the next release may take its time.
 const TAGS: usize = 5;
-const A_DAY: u64 = 24 * AN_HOUR;
+pub const A_DAY: u64 = 24 * AN_HOUR;
 const A_YEAR: u64 = 365 * A_DAY;
 /// What has no tag yet, and whose first migration is no older, has hardly been released.
 const FIRST_DAYS: u64 = 30;
@@ -57,6 +57,11 @@ impl Young {
         self.of(path).filter(|_| !self.edited.contains(path))
     }
 
+    /// The project releases by tags, and one of the newest holds the text of this path.
+    pub fn is_released(&self, path: &str) -> bool {
+        self.untagged.as_ref().is_some_and(|(_, untagged)| !untagged.contains(path))
+    }
+
     pub fn of(&self, path: &str) -> Option<HardlyRan> {
         if let Some(minutes) = self.minutes.get(path) {
             return Some(HardlyRan::For { minutes: *minutes });
@@ -81,7 +86,7 @@ fn minutes(
     edited: &mut BTreeSet<String>,
 ) -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
-    let line = git.line_of(base, MOST_COMMITS + 1, None);
+    let line = git.line_of(base, MOST_COMMITS + 1, &[]);
     for (commit, before) in line.iter().zip(line.iter().skip(1)) {
         let seconds = head.time.saturating_sub(commit.time);
         if seconds >= AN_HOUR || tags.iter().any(|(_, tag)| tag.commit == commit.commit) {
@@ -130,7 +135,7 @@ fn untagged(
         let changed: BTreeSet<String> = new_texts(&changed).into_iter().collect();
         found.retain(|path| changed.contains(path));
         if found.is_empty() {
-            return None;
+            break;
         }
     }
     // Tags that hold none of them are of something else.
@@ -155,10 +160,10 @@ fn unmerged(git: &Git<'_>, base: &str, now: u64, edited: &mut BTreeSet<String>) 
 fn first_days(git: &Git<'_>, base: &str, paths: &BTreeSet<String>, now: u64) -> Option<u64> {
     const MOST_CHANGES: usize = 200;
     let first = paths.first()?;
-    let line = git.line_of(base, MOST_CHANGES, Some(first));
+    let line = git.line_of(base, MOST_CHANGES, &[first]);
     let came = line.last().filter(|_| line.len() < MOST_CHANGES)?;
     let days = now.saturating_sub(came.time) / A_DAY;
-    let before = git.line_of(&came.commit, 2, None).pop().filter(|before| before.commit != came.commit)?;
+    let before = git.line_of(&came.commit, 2, &[]).pop().filter(|before| before.commit != came.commit)?;
     let new = new_texts(&git.changed(&before.commit, &came.commit).ok()?);
     let own = new.iter().filter(|path| paths.contains(*path)).count();
     (days <= FIRST_DAYS && new.contains(first) && own <= MOST_AT_ONCE).then_some(days)
@@ -167,7 +172,7 @@ fn first_days(git: &Git<'_>, base: &str, paths: &BTreeSet<String>, now: u64) -> 
 /// The base has no such file, but had it with this text until it was taken away: databases of that time ran it.
 pub fn came_back(git: &Git<'_>, base: &str, path: &str, now: &[u8]) -> bool {
     const MOST_TEXTS: usize = 8;
-    let line = git.line_of(base, MOST_TEXTS + 1, Some(path));
+    let line = git.line_of(base, MOST_TEXTS + 1, &[path]);
     // The newest one took it away.
     line.iter().skip(1).any(|last| text_at(git, &last.commit, path).is_some_and(|text| text == now))
 }
@@ -181,7 +186,7 @@ fn text_at(git: &Git<'_>, commit: &str, path: &str) -> Option<Vec<u8>> {
 /// The text of a path is the one that stood there before the base's, which was a slip: it stood shorter than that, and
 /// not for long.
 pub fn is_restored(git: &Git<'_>, base: &str, path: &str, now: &[u8]) -> bool {
-    let (Some(head), line) = (git.head(), git.line_of(base, MOST_COMMITS, Some(path))) else { return false };
+    let (Some(head), line) = (git.head(), git.line_of(base, MOST_COMMITS, &[path])) else { return false };
     let Some(slip) = line.first() else { return false };
     let stood = head.time.saturating_sub(slip.time);
     if stood > A_SLIP {
