@@ -117,6 +117,8 @@ pub enum Reach {
     Rows,
     /// One row each time it runs.
     OneRow,
+    /// PostgreSQL's grammar refuses it: it fails.
+    Nothing,
 }
 
 /// A statement without effect on relations, by its leading words (`CREATE ROLE`).

@@ -15,6 +15,7 @@ pub fn unread_statements(unread: &[UnreadStep], judged: [Severity; 2], strict: b
             true => ("unread-ruby", judged[1], "call"),
         };
         let severity = match (step.judged, strict) {
+            (true, _) if step.refused && judged > Severity::Off => Severity::Error,
             (true, true) => Severity::Error,
             // Of what kind it is can be read: a place to look at.
             (true, false) if step.made_text == Some(true) || step.weighed.is_some() => judged.min(Severity::Note),
@@ -26,6 +27,7 @@ pub fn unread_statements(unread: &[UnreadStep], judged: [Severity; 2], strict: b
             names => format!("what it does to {} is not known", super::say::list(names)),
         };
         let mut message = match step.made_text {
+            _ if step.refused => format!("this statement fails: {} (SQLSTATE 42601)", step.reason),
             Some(true) => format!("not checked: {}; {touches}", step.reason),
             _ => format!("this {what} is not understood ({}): {touches}", step.reason),
         };
@@ -41,6 +43,7 @@ pub fn unread_statements(unread: &[UnreadStep], judged: [Severity; 2], strict: b
             finding.object(name);
         }
         match (&step.declare, step.ruby) {
+            _ if step.refused => finding.instead("-- another name, or this one in double quotes: the word is reserved"),
             (Some(declare), _) => {
                 finding.instead(format!("# declare it in a file that `vocabularies` names\n{declare}"))
             }

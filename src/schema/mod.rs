@@ -213,10 +213,10 @@ impl Schema {
     pub fn gone(&self, name: &Name) -> Option<&Gone> {
         match &name.schema {
             Some(schema) => self.gone.get(&QualifiedName::new(schema.clone(), name.name.clone())),
-            None => self
-                .search_path
-                .iter()
-                .find_map(|schema| self.gone.get(&QualifiedName::new(schema.clone(), name.name.clone()))),
+            None => {
+                let gone = |schema: &Ident| self.gone.get(&QualifiedName::new(schema.clone(), name.name.clone()));
+                gone(&Ident::new("pg_temp")).or_else(|| self.search_path.iter().find_map(gone))
+            }
         }
     }
 

@@ -13,6 +13,7 @@ mod measured;
 #[path = "../server/mod.rs"]
 mod server;
 mod waits;
+mod words;
 
 use server::{Server, statements};
 

@@ -54,6 +54,8 @@ pub struct UnreadStep {
     pub judged: bool,
     /// A call in Ruby rather than a statement of SQL.
     pub ruby: bool,
+    /// PostgreSQL does not understand it either.
+    pub refused: bool,
     /// EXECUTE of a text that is not known: whether its kind is, and that it takes no table away.
     pub made_text: Option<bool>,
     /// What would make it known.
@@ -339,7 +341,9 @@ impl<'a> Replay<'a> {
                 Operation::CreateTableAs(create) => drops(create.on_commit),
                 _ => false,
             };
-            if made && self.frames.is_empty() {
+            // Where nothing says that statements commit one by one, a transaction may hold the file together.
+            let is_guess = self.history.migrations[self.at.migration].unit_is_guess;
+            if made && self.frames.is_empty() && !is_guess {
                 self.state.edit_schema().end_transaction(&origin);
             }
             self.end_statement();
@@ -350,13 +354,16 @@ impl<'a> Replay<'a> {
         let mut unread = false;
         let judged = self.history.migrations[self.at.migration].judged;
         let rows = match operation {
-            Operation::Unread(unread) if judged && unread.reach != Reach::Anything => Some(UnreadRows {
-                before: self.state.clone(),
-                tables: unread.touches.clone(),
-                is_one: unread.reach == Reach::OneRow && self.depth.loops == 0,
-            }),
+            Operation::Unread(unread) if judged && matches!(unread.reach, Reach::Rows | Reach::OneRow) => {
+                Some(UnreadRows {
+                    before: self.state.clone(),
+                    tables: unread.touches.clone(),
+                    is_one: unread.reach == Reach::OneRow && self.depth.loops == 0,
+                })
+            }
             _ => None,
         };
+        let refused = matches!(operation, Operation::Unread(unread) if unread.reach == Reach::Nothing);
         let mut tell = |origin: Origin, reason: &Arc<str>, touches: Vec<String>| {
             unread = true;
             let (ruby, declare) = (self.unread.is_some(), self.unread.clone().flatten());
@@ -367,6 +374,7 @@ impl<'a> Replay<'a> {
                 touches,
                 judged,
                 ruby,
+                refused,
                 made_text: self.made_text,
                 declare,
                 rows: rows.clone(),

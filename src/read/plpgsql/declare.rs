@@ -63,8 +63,8 @@ impl Reader<'_> {
                 self.cursors.insert(name.clone(), (query.clone(), tokens.slice(from, end).len()));
                 Some(Expr::Subquery(Box::new(query)))
             }
-            Err(reason) => {
-                self.set_aside(from, end, &reason);
+            Err(refused) => {
+                self.set_aside(from, end, &refused.reason);
                 None
             }
         };

@@ -71,7 +71,7 @@ impl Cursor<'_> {
     fn action(&self, places: Range<usize>) -> TableAction {
         let mut inner = self.inner(places.clone());
         let read = inner.action_kind().and_then(|kind| inner.expect_end().map(|()| kind));
-        let kind = read.unwrap_or_else(|Refused(reason)| TableActionKind::Unread { reason: reason.into() });
+        let kind = read.unwrap_or_else(|Refused { reason, .. }| TableActionKind::Unread { reason: reason.into() });
         TableAction { span: self.span(places), kind }
     }
 

@@ -11,7 +11,27 @@ use crate::source::{Piece, Span};
 
 /// Why a text does not follow the grammar.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Refused(pub String);
+pub struct Refused {
+    pub reason: String,
+    /// PostgreSQL's own grammar refuses it, too.
+    pub by_server: bool,
+}
+
+impl Refused {
+    pub fn new(reason: impl Into<String>) -> Refused {
+        Refused { reason: reason.into(), by_server: false }
+    }
+
+    pub fn by_server(reason: impl Into<String>) -> Refused {
+        Refused { reason: reason.into(), by_server: true }
+    }
+}
+
+impl From<String> for Refused {
+    fn from(reason: String) -> Refused {
+        Refused::new(reason)
+    }
+}
 
 pub type Read<T> = Result<T, Refused>;
 
@@ -152,16 +172,16 @@ impl<'a> Cursor<'a> {
 
     pub fn refuse(&self, expected: &str) -> Refused {
         let Some(token) = self.peek() else {
-            return Refused(format!("expected {expected}, found the end of the statement"));
+            return Refused::new(format!("expected {expected}, found the end of the statement"));
         };
         match token.kind {
-            Kind::Variable => Refused(format!("psql variable `{}` is not known here", token.text(self.text()))),
-            Kind::UnterminatedString => Refused("a string does not end".to_owned()),
-            Kind::UnterminatedQuoted => Refused("a quoted name does not end".to_owned()),
-            Kind::UnterminatedDollar => Refused("a dollar-quoted string does not end".to_owned()),
+            Kind::Variable => Refused::new(format!("psql variable `{}` is not known here", token.text(self.text()))),
+            Kind::UnterminatedString => Refused::new("a string does not end".to_owned()),
+            Kind::UnterminatedQuoted => Refused::new("a quoted name does not end".to_owned()),
+            Kind::UnterminatedDollar => Refused::new("a dollar-quoted string does not end".to_owned()),
             _ => {
                 let found = crate::operation::cut(token.text(self.text()), 40);
-                Refused(format!("expected {expected}, found `{found}`"))
+                Refused::new(format!("expected {expected}, found `{found}`"))
             }
         }
     }
@@ -383,7 +403,7 @@ impl<'a> Cursor<'a> {
                 return Ok(inside);
             }
         }
-        Err(Refused("a parenthesis does not close".to_owned()))
+        Err(Refused::new("a parenthesis does not close".to_owned()))
     }
 
     /// Moves to where `stops` says, to a comma, a closing parenthesis or the end; what stands in
@@ -453,7 +473,7 @@ impl<'a> Cursor<'a> {
         if places.is_empty() {
             return Err(self.inner(places.start..self.tokens.len()).refuse("a query"));
         }
-        expression::query(self.piece, self.bytes(places)).map_err(Refused)
+        expression::query(self.piece, self.bytes(places))
     }
 
     /// A query that other statements may have, too, word for word.
@@ -461,7 +481,7 @@ impl<'a> Cursor<'a> {
         if places.is_empty() {
             return self.query(places).map(Arc::new);
         }
-        expression::query_again(self.piece, self.bytes(places)).map_err(Refused)
+        expression::query_again(self.piece, self.bytes(places))
     }
 
     // Clauses that many statements share.

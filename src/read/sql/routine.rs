@@ -58,9 +58,9 @@ impl Cursor<'_> {
         let language = match clauses.language {
             Some(language) => language,
             None if atomic => Ident::new("sql"),
-            None => return Err(Refused("no language specified".to_owned())),
+            None => return Err(Refused::new("no language specified".to_owned())),
         };
-        let Some(source) = clauses.body else { return Err(Refused("no function body specified".to_owned())) };
+        let Some(source) = clauses.body else { return Err(Refused::new("no function body specified".to_owned())) };
         let body = self.body(source, &language)?;
         Ok(Operation::CreateFunction(Box::new(CreateFunction {
             name,
@@ -224,7 +224,7 @@ impl Cursor<'_> {
             }
             self.skip(1);
         }
-        Err(Refused("BEGIN ATOMIC without END".to_owned()))
+        Err(Refused::new("BEGIN ATOMIC without END".to_owned()))
     }
 
     fn body(&self, source: Source, language: &Ident) -> Read<Body> {

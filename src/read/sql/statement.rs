@@ -4,7 +4,8 @@ use super::cursor::{Cursor, Read, Refused};
 use super::lexer::Kind;
 use super::{expression, unread};
 use crate::operation::{
-    CreateExtension, CreateSchema, CreateTableAs, Operation, Output, Persistence, Query, RoutineKind, TableForm,
+    CreateExtension, CreateSchema, CreateTableAs, Operation, Output, Persistence, Query, Reach, RoutineKind, TableForm,
+    Unread,
 };
 use crate::source::PieceBuilder;
 
@@ -15,7 +16,14 @@ pub fn read(cursor: Cursor<'_>) -> Operation {
     }
     match operation(cursor) {
         Ok(operation) => operation,
-        Err(Refused(reason)) => Operation::Unread(unread::unread(&cursor, reason)),
+        Err(Refused { reason, by_server }) => {
+            let unread = unread::unread(&cursor, reason);
+            Operation::Unread(if by_server {
+                Unread { everything: false, reach: Reach::Nothing, ..unread }
+            } else {
+                unread
+            })
+        }
     }
 }
 
@@ -224,7 +232,7 @@ pub fn rows(cursor: Cursor<'_>) -> Read<Operation> {
     }
     let verb = main_verb(cursor);
     if matches!(verb, "insert" | "update" | "delete" | "merge") {
-        let write = expression::write(cursor.piece, cursor.bytes(places)).map_err(Refused)?;
+        let write = expression::write(cursor.piece, cursor.bytes(places))?;
         return Ok(Operation::Write(Box::new(write)));
     }
     if let Some(into) = select_into(cursor) {
@@ -272,7 +280,7 @@ fn well_formed(cursor: &Cursor<'_>) -> Read<()> {
         ahead.skip(1);
     }
     if depth > 0 {
-        return Err(Refused("a parenthesis does not close".to_owned()));
+        return Err(Refused::new("a parenthesis does not close".to_owned()));
     }
     if comma { Err(ahead.refuse("a value behind the comma")) } else { Ok(()) }
 }
@@ -342,7 +350,7 @@ fn into_table(cursor: Cursor<'_>, place: usize) -> Read<Operation> {
         builder.copy(cursor.piece, rest);
     }
     let piece = builder.finish();
-    let query = expression::query(&piece, 0..piece.text().len()).map_err(Refused)?;
+    let query = expression::query(&piece, 0..piece.text().len())?;
     Ok(Operation::CreateTableAs(Box::new(CreateTableAs {
         name,
         if_not_exists: false,

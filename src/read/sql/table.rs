@@ -199,7 +199,7 @@ impl Cursor<'_> {
         self.expect_kind(Kind::CloseParen, ")")?;
         match (modulus, remainder) {
             (Some(modulus), Some(remainder)) => Ok(Bound::Hash { modulus, remainder }),
-            _ => Err(Refused("a hash partition needs MODULUS and REMAINDER".to_owned())),
+            _ => Err(Refused::new("a hash partition needs MODULUS and REMAINDER".to_owned())),
         }
     }
 

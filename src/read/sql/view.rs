@@ -57,7 +57,7 @@ impl Cursor<'_> {
         builder.substitute(&format!(") SELECT {} FROM {name}", columns.join(", ")), at);
         let piece = builder.finish();
         let whole = 0..piece.text().len();
-        super::expression::query(&piece, whole).map_err(super::cursor::Refused)
+        super::expression::query(&piece, whole)
     }
 
     /// After CREATE [UNLOGGED] MATERIALIZED VIEW.

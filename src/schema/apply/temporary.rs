@@ -33,6 +33,12 @@ impl Schema {
         let types = self.type_names.range(first()..).take_while(|(name, _)| name.schema == OWN);
         objects.extend(types.map(|(_, id)| Object::Type(*id)));
         self.end(objects, at);
+        // The next session knows nothing of it: there the name may be a table's that no statement made.
+        let own = self.gone.range(first()..).take_while(|(name, _)| name.schema == OWN);
+        let names: Vec<QualifiedName> = own.map(|(name, _)| name.clone()).collect();
+        names.iter().for_each(|name| {
+            self.gone.remove(name);
+        });
     }
 
     /// Found by name: histories of thousands of files end as many sessions.

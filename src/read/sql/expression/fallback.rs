@@ -1,6 +1,7 @@
 //! The last resort: what the tokens alone say about an expression or a write that the parser rejects.
 
 use crate::operation::{Expr, FromItem, FromSource, Ident, Join, Name, Output, Query, Rows, Write, WriteKind};
+use crate::read::sql::keywords;
 use crate::read::sql::lexer::Kind;
 use crate::read::sql::tokens::Tokens;
 
@@ -74,6 +75,24 @@ fn relation(name: Name) -> FromItem {
 /// An unquoted word that PostgreSQL would not take for a name.
 fn is_keyword(tokens: &Tokens<'_>, at: usize) -> bool {
     tokens.kind(at) == Some(Kind::Word) && tokens.ident(at).is_some_and(|word| word.to_string().starts_with('"'))
+}
+
+/// A reserved word where UPDATE or DELETE could name its table anew: no other word stands there.
+pub(super) fn misnamed(tokens: &Tokens<'_>) -> Option<String> {
+    let follows: &[&str] = match () {
+        () if tokens.is_word(0, "update") => &["set"],
+        () if tokens.is_word(0, "delete") && tokens.is_word(1, "from") => &["using", "where", "returning"],
+        () => return None,
+    };
+    let mut at = if tokens.is_word(0, "update") { 1 } else { 2 };
+    at += usize::from(tokens.is_word(at, "only"));
+    tokens.name(at)?;
+    at = tokens.name_end(at);
+    at += usize::from(tokens.is_operator(at, "*"));
+    at += usize::from(tokens.is_word(at, "as"));
+    let token = tokens.list.get(at).filter(|token| token.kind == Kind::Word)?;
+    let word = token.text(tokens.text);
+    (!keywords::names_column(word) && !tokens.is_any(at, follows)).then(|| word.to_owned())
 }
 
 /// Kind, target, columns and whether there is a WHERE.

@@ -25,6 +25,8 @@ pub(super) struct Lowering {
     pub rows_open: usize,
     /// Targets of ON CONFLICT that `prepare` read, by their numbers.
     pub conflicts: Vec<ConflictTarget>,
+    /// A name given to a table or query, without quotes, that is none to PostgreSQL.
+    pub reserved: Option<String>,
 }
 
 /// `(columns, expressions) WHERE filter` of ON CONFLICT.
@@ -40,7 +42,14 @@ pub(super) const MARK: char = '\u{1}';
 
 impl Lowering {
     pub fn new(length: usize, conflicts: Vec<ConflictTarget>) -> Lowering {
-        Lowering { text: 8 * length + 65_536, aggregates: false, sampled: false, rows_open: 0, conflicts }
+        Lowering {
+            text: 8 * length + 65_536,
+            aggregates: false,
+            sampled: false,
+            rows_open: 0,
+            conflicts,
+            reserved: None,
+        }
     }
 
     pub fn expr(&mut self, expr: &ast::Expr, depth: usize) -> Lowered<Expr> {

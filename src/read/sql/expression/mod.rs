@@ -25,6 +25,7 @@ use sqlparser::tokenizer::Token as Foreign;
 
 use self::lower::{ConflictTarget, Lowering};
 use self::prepare::{Form, Prepared, prepare};
+use super::cursor::{Read, Refused};
 use super::tokens::Tokens;
 use crate::operation::{Expr, Expression, Name, Query, Rows, Write};
 use crate::source::Piece;
@@ -41,7 +42,7 @@ pub fn expression(piece: &Piece, range: Range<usize>) -> Expression {
 }
 
 /// Reads a query: SELECT, WITH, VALUES, TABLE.
-pub fn query(piece: &Piece, range: Range<usize>) -> Result<Query, String> {
+pub fn query(piece: &Piece, range: Range<usize>) -> Read<Query> {
     read_query(&piece.text()[range], false)
 }
 
@@ -54,7 +55,7 @@ thread_local! {
 const MOST_VIEWS: usize = 1_000;
 
 /// The same, where others of the same text are likely to come.
-pub fn query_again(piece: &Piece, range: Range<usize>) -> Result<Arc<Query>, String> {
+pub fn query_again(piece: &Piece, range: Range<usize>) -> Read<Arc<Query>> {
     let text = &piece.text()[range];
     if let Some(known) = VIEWS.with_borrow(|views| views.get(text).cloned()) {
         return Ok(known);
@@ -70,23 +71,27 @@ pub fn query_again(piece: &Piece, range: Range<usize>) -> Result<Arc<Query>, Str
 }
 
 /// Reads INSERT, UPDATE, DELETE or MERGE, with what stands in their WITH.
-pub fn write(piece: &Piece, range: Range<usize>) -> Result<Write, String> {
+pub fn write(piece: &Piece, range: Range<usize>) -> Read<Write> {
     let tokens = Tokens::new(&piece.text()[range]);
     match parsed_write(&tokens, false) {
         Ok((write, _)) => Ok(write),
-        Err(reason) => fallback::write(&tokens).ok_or(reason),
+        Err(refused) if refused.by_server => Err(refused),
+        Err(refused) => {
+            refuse(fallback::misnamed(&tokens))?;
+            fallback::write(&tokens).ok_or(refused)
+        }
     }
 }
 
 /// A query in PL/pgSQL, where INTO names variables.
 pub(crate) fn query_into_variables(piece: &Piece, range: Range<usize>) -> Result<Query, String> {
-    read_query(&piece.text()[range], true)
+    read_query(&piece.text()[range], true).map_err(|refused| refused.reason)
 }
 
 /// A write in PL/pgSQL, and the variables that its RETURNING goes INTO.
 pub(crate) fn write_into_variables(piece: &Piece, range: Range<usize>) -> Result<(Write, Vec<Name>), String> {
     let tokens = Tokens::new(&piece.text()[range]);
-    parsed_write(&tokens, true).or_else(|reason| Ok((fallback::write(&tokens).ok_or(reason)?, Vec::new())))
+    parsed_write(&tokens, true).or_else(|refused| Ok((fallback::write(&tokens).ok_or(refused.reason)?, Vec::new())))
 }
 
 /// What a statement's first words make it.
@@ -132,13 +137,15 @@ fn read_expression(tokens: &Tokens<'_>) -> Result<Expr, String> {
     Lowering::new(tokens.text.len(), Vec::new()).expr(&expr, 0)
 }
 
-fn read_query(text: &str, variables: bool) -> Result<Query, String> {
+fn read_query(text: &str, variables: bool) -> Read<Query> {
     let tokens = Tokens::new(text);
     let prepared = prepare(&tokens, Form::Query, variables)?;
     let mut parser = parser(&prepared.text)?;
     let query = parser.parse_query().map_err(|error| error.to_string())?;
     at_end(&parser)?;
-    let mut query = lowering(&prepared).query(&query, 0)?;
+    let mut lowering = lowering(&prepared);
+    let mut query = lowering.query(&query, 0)?;
+    refuse(lowering.reserved)?;
     let mut into = prepared.into.into_iter();
     if let Some(first) = into.next() {
         query.into = Some(first);
@@ -147,16 +154,26 @@ fn read_query(text: &str, variables: bool) -> Result<Query, String> {
     Ok(query)
 }
 
-fn parsed_write(tokens: &Tokens<'_>, variables: bool) -> Result<(Write, Vec<Name>), String> {
+fn parsed_write(tokens: &Tokens<'_>, variables: bool) -> Read<(Write, Vec<Name>)> {
     let prepared = prepare(tokens, Form::Write, variables)?;
     let mut parser = parser(&prepared.text)?;
     let statement = parser.parse_statement().map_err(|error| error.to_string())?;
     at_end(&parser)?;
-    let mut write = lowering(&prepared).write(&statement, 0)?;
+    let mut lowering = lowering(&prepared);
+    let mut write = lowering.write(&statement, 0)?;
+    refuse(lowering.reserved)?;
     if let (Rows::Values { count, .. }, Some(rows)) = (&mut write.rows, prepared.rows) {
         *count = rows;
     }
     Ok((write, prepared.into))
+}
+
+/// A word that sqlparser takes for a name and PostgreSQL does not.
+fn refuse(reserved: Option<String>) -> Read<()> {
+    match reserved {
+        None => Ok(()),
+        Some(word) => Err(Refused::by_server(format!("syntax error at or near \"{word}\""))),
+    }
 }
 
 fn lowering(prepared: &Prepared<'_>) -> Lowering {

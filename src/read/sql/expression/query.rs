@@ -7,6 +7,7 @@ use super::prepare::{KEY_MARK, NO_KEY_MARK};
 use crate::operation::{
     CommonTable, CommonTableBody, Expr, FromItem, FromSource, Ident, Join, Name, Output, Query, RowLock, Write,
 };
+use crate::read::sql::keywords;
 
 /// Deepest nesting of queries and joins in parentheses; expressions in them count on their own.
 const DEPTH: usize = 450;
@@ -48,7 +49,15 @@ impl Lowering {
                 CommonTableBody::Query(Box::new(query))
             }
         };
-        Ok(CommonTable { name: ident(&table.alias.name), body })
+        Ok(CommonTable { name: self.given_name(&table.alias.name), body })
+    }
+
+    /// The name that a table or query has in a statement: no reserved word, with or without AS (`ColId`).
+    pub fn given_name(&mut self, written: &ast::Ident) -> Ident {
+        if written.quote_style.is_none() && !keywords::names_column(&written.value) {
+            self.reserved.get_or_insert_with(|| written.value.clone());
+        }
+        ident(written)
     }
 
     fn body(&mut self, body: &ast::SetExpr, depth: usize) -> Lowered<Query> {
@@ -222,7 +231,7 @@ impl Lowering {
             }
             _ => (FromSource::Other, &None),
         };
-        let alias = alias.as_ref().map(|alias| ident(&alias.name));
+        let alias = alias.as_ref().map(|alias| self.given_name(&alias.name));
         items.push(FromItem { source, alias, join, on });
         Ok(())
     }

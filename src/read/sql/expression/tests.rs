@@ -27,16 +27,17 @@ fn not(expr: Expr) -> Expr {
 }
 
 fn read_as_query(text: &str) -> Query {
-    read_query(text, false).unwrap_or_else(|reason| panic!("{text}: {reason}"))
+    read_query(text, false).unwrap_or_else(|refused| panic!("{text}: {}", refused.reason))
 }
 
 fn read_as_write(text: &str) -> Write {
-    parsed_write(&Tokens::new(text), false).unwrap_or_else(|reason| panic!("{text}: {reason}")).0
+    parsed_write(&Tokens::new(text), false).unwrap_or_else(|refused| panic!("{text}: {}", refused.reason)).0
 }
 
 fn read_write(text: &str, variables: bool) -> Result<Write, String> {
     let tokens = Tokens::new(text);
-    parsed_write(&tokens, variables).map(|(write, _)| write).or_else(|reason| fallback::write(&tokens).ok_or(reason))
+    let parsed = parsed_write(&tokens, variables).map(|(write, _)| write);
+    parsed.or_else(|refused| fallback::write(&tokens).ok_or(refused.reason))
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Lowering {
             return Err("the target is no table".to_owned());
         };
         let mut write = Write::new(WriteKind::Insert, name(table));
-        write.alias = insert.table_alias.as_ref().map(|alias| ident(&alias.alias));
+        write.alias = insert.table_alias.as_ref().map(|alias| self.given_name(&alias.alias));
         write.columns = insert.columns.iter().filter_map(first_part).collect();
         write.rows = match &insert.source {
             None => Rows::Defaults,
