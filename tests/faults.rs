@@ -13,6 +13,7 @@ use serde_json::Value;
 
 /// Rules whose findings never say what another's says, with the reason.
 const APART: &[(&str, &str)] = &[
+    ("index-repeats-key", "an index that need not be there, however it is built"),
     ("lock-timeout-missing", "one setting at the top of the file, whatever the statement does"),
     ("fk-without-index", "an index of its own, whatever becomes of the table"),
     ("sync-misses-operation", "another operation in the trigger, whatever the copy is used for"),
@@ -73,6 +74,7 @@ const TWO_FAULTS: &[(&str, &str, &str)] = &[
     ("lock-held-while-scanning", "swap-loses-rows", "where the copy runs; which rows it takes"),
     ("many-tables-locked", "swap-before-backfill", "a transaction for each table; a backfill"),
     ("missing-object", "rename-column", "a later statement with the old name; code with the old name"),
+    ("referenced-rows-deleted", "unbatched-update", "rows that refer to them; the size of the statement"),
     ("rename-column", "trigger-uses-missing-object", "a release for the code; the trigger's function"),
     ("replica-identity-lost", "serial-or-identity-rewrite", "another action of the same statement"),
     ("swap-before-backfill", "swap-leaves-references", "rows that are missing; keys that lead to the old table"),

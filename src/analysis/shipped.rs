@@ -13,7 +13,8 @@ use crate::operation::Ident;
 use crate::project::Project;
 use crate::read::{on_deep_stack, unreleased};
 use crate::rules::alike::renamed_indexes;
-use crate::rules::shipped::{Gone, deleted, hangs_on_path, renumbered};
+use crate::rules::out_of_order::late_anew;
+use crate::rules::shipped::{Gone, deleted, hangs_on_path, if_hardly_ran, renumbered};
 use crate::schema::difference::{Change, ChangeKind, Shared};
 use crate::settings::Settings;
 use crate::source::{SourceId, Sources, Span};
@@ -31,6 +32,7 @@ pub(super) fn check(
         return Vec::new();
     }
     let severities = [severity("shipped-migration-edited"), severity("shipped-migration-deleted")];
+    let if_late = severity("migration-out-of-order");
     let mut found = Vec::new();
     for (index, history) in project.histories.iter().enumerate() {
         let is_told = |one: &Migration| match one.since_base {
@@ -51,6 +53,7 @@ pub(super) fn check(
             settings,
             sources: &project.sources,
             severities,
+            if_late,
             unread: OnceLock::new(),
             by_dump: OnceLock::new(),
         };
@@ -82,6 +85,8 @@ struct Ships<'a> {
     settings: &'a Settings,
     sources: &'a Sources,
     severities: [Severity; 2],
+    /// Of `migration-out-of-order`.
+    if_late: Severity,
     /// Other files of SQL that the change adds or edits.
     beside: &'a [SourceId],
     /// Tables that statements of the shipped texts, and of the new ones, touch in a way that is not known.
@@ -120,6 +125,7 @@ impl Ships<'_> {
         }
         found.extend(self.alike(&self.numbers(is(SinceBase::Reformatted)), true));
         found.extend(self.renumbered(&self.numbers(is(SinceBase::Renumbered))));
+        found.extend(self.late(&self.numbers(is(SinceBase::Renumbered))));
         found
     }
 
@@ -327,6 +333,21 @@ impl Ships<'_> {
             let line = unreleased::said_at_head(&self.sources.get(source).text)?;
             Some(self.sources.line(source, line))
         })
+    }
+
+    /// Under its new version it sorts before what databases ran: a runner that allows no gap runs nothing any more.
+    fn late(&self, numbers: &[usize]) -> Option<Finding> {
+        if self.history.runner.late != Late::Refuses || self.if_late == Severity::Off {
+            return None;
+        }
+        let newest = self.history.newest_shipped.as_ref()?;
+        let number = numbers.iter().find(|number| self.history.late.contains(number))?;
+        let migration = &self.history.migrations[*number];
+        let mut finding =
+            late_anew((self.at(*number), self.first(migration)), (self.history.framework.name(), newest), self.if_late);
+        let newest = self.numbers(|one| one.version == *newest && one.since_base != SinceBase::Added);
+        if_hardly_ran(&mut finding, self.history.hardly_ran(&newest));
+        Some(finding)
     }
 
     fn at(&self, number: usize) -> MigrationRef {

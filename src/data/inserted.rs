@@ -1,6 +1,10 @@
 //! Where the values of an INSERT come from, and what its rows are sure of: told from its text and the schema alone.
 
+mod conflict;
+
 use std::collections::BTreeSet;
+
+pub use conflict::Unanswered;
 
 use super::unique_keys;
 use crate::operation::{

@@ -16,6 +16,7 @@ mod keep;
 mod lost;
 mod queue;
 mod refuted;
+mod rows;
 mod swap;
 
 pub use column::*;
@@ -30,6 +31,7 @@ pub use inserted::*;
 pub use lost::*;
 pub use queue::*;
 pub use refuted::*;
+pub use rows::*;
 pub use swap::*;
 
 use std::collections::BTreeSet;

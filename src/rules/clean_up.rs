@@ -200,7 +200,7 @@ fn deletes(operation: &Operation) -> Vec<&Write> {
 }
 
 /// A unique key is compared with constants.
-fn names_one_row(schema: &Schema, table: RelationId, write: &Write) -> bool {
+pub(super) fn names_one_row(schema: &Schema, table: RelationId, write: &Write) -> bool {
     let conjuncts: &[Expr] = match &write.filter {
         None => return false,
         Some(Expr::And(list)) => list,
@@ -264,7 +264,7 @@ fn moves(whole: &Whole, step: &Passed) -> Vec<(RelationId, RelationId)> {
 }
 
 /// An UPDATE of the columns by which rows refer to a table.
-fn refers_anew(write: &Write, schema: &Schema, to: RelationId) -> bool {
+pub(super) fn refers_anew(write: &Write, schema: &Schema, to: RelationId) -> bool {
     let Some(table) = schema.find_table(&write.target).filter(|_| write.kind == WriteKind::Update) else {
         return false;
     };
@@ -278,7 +278,7 @@ fn refers_anew(write: &Write, schema: &Schema, to: RelationId) -> bool {
 
 /// Tables whose rows a migration deletes by name before it deletes those of `first` (and puts somewhere, where that is
 /// asked), or gives another row of that to refer to, or of which it asks whether rows are left, and stops.
-fn seen_to(
+pub(super) fn seen_to(
     migration: &Migration,
     schema: &Schema,
     first: RelationId,

@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use super::{Findings, constraint_before_queue, say};
-use crate::data::ColumnFill;
+use crate::data::{ColumnFill, row_facts, unique_keys};
 use crate::finding::{Finding, Severity};
 use crate::history::{Passed, Whole};
 use crate::operation::{ColumnDefinition, ConstraintKind, Expr, Ident, Operation, TableActionKind, WriteKind};
-use crate::predicate::{Answer, check_implies_check};
+use crate::predicate::{Answer, check_implies_check, filter_implies_filter};
 use crate::schema::{Column, ConstraintRow, Existence, Relation, RelationId, Schema};
 
 /// Why old rows have no value.
 enum Gap<'a> {
     /// The only backfill leaves rows out.
     Filtered(&'a ColumnFill),
+    /// So do all of several together.
+    EachFiltered(&'a [ColumnFill], Expr),
     /// The backfill stands after the constraint.
     Later(&'a ColumnFill),
     /// The column comes in this migration, and nothing fills it.
@@ -84,10 +86,40 @@ fn gap<'a>(whole: &Whole<'a>, place: usize, table: RelationId, column: &Column) 
                 return None;
             }
             let plain = only.filter.iter().all(is_plain);
-            (plain && !is_known(whole, place, table, &column.name)).then_some(Gap::Filtered(only))
+            let reached = Expr::And(only.filter.clone());
+            let all = filter_implies_filter(&row_facts(&whole.before.schema, table), &reached) == Answer::Yes;
+            (plain && !all && !is_known(whole, place, table, &column.name)).then_some(Gap::Filtered(only))
+        }
+        [_, ..] if later.is_empty() && before.iter().all(|fill| names_its_rows(whole, table, fill)) => {
+            let reached = Expr::Or(before.iter().map(|fill| Expr::And(fill.filter.clone())).collect());
+            // That a value is missing says little: it is other values that leave a row out.
+            let mut facts = vec![row_facts(&whole.before.schema, table)];
+            facts.extend(reached.columns().into_iter().map(|name| Expr::bare(name).is_not_null()));
+            let some_left = filter_implies_filter(&Expr::And(facts), &reached) == Answer::No;
+            let told = some_left && !is_known(whole, place, table, &column.name);
+            told.then_some(Gap::EachFiltered(fills, reached))
         }
         _ => None,
     }
+}
+
+/// It tells rows by what they hold, and by no key of theirs: who lists rows one by one has looked at them.
+fn names_its_rows(whole: &Whole, table: RelationId, fill: &ColumnFill) -> bool {
+    let schema = &whole.before.schema;
+    let named: Vec<&Ident> = fill.filter.iter().flat_map(Expr::columns).collect();
+    let is_there = |name: &&&Ident| {
+        let found = schema.get_relation(table).and_then(Relation::as_table);
+        found.is_some_and(|table| table.column(name).is_some())
+    };
+    let by_key = unique_keys(schema, table)
+        .iter()
+        .any(|key| key.iter().all(|column| named.contains(&&schema.column_name(table, *column))));
+    !fill.filter.is_empty()
+        && !fill.partial
+        && fill.certain
+        && fill.filter.iter().all(is_plain)
+        && named.iter().all(|name| is_there(&name))
+        && !by_key
 }
 
 fn is_added_not_null(operation: &Operation, name: &Ident) -> bool {
@@ -158,6 +190,7 @@ fn report(whole: &Whole, place: usize, table: RelationId, column: &Ident, gap: &
     let table_name = say::name(schema, table);
     let why = match gap {
         Gap::Filtered(_) => "the backfill leaves rows without a value",
+        Gap::EachFiltered(..) => "each UPDATE fills those rows alone that it names",
         Gap::Later(_) => "the backfill stands after it",
         Gap::Never => "nothing gives the old rows one",
     };
@@ -183,6 +216,11 @@ fn report(whole: &Whole, place: usize, table: RelationId, column: &Ident, gap: &
         Gap::Filtered(fill) => {
             finding.because(fill.origin.span, "this backfill has a filter");
         }
+        Gap::EachFiltered(fills, _) => {
+            for fill in *fills {
+                finding.because(fill.origin.span, "reaches the rows that it names");
+            }
+        }
         Gap::Later(fill) => {
             finding.because(fill.origin.span, "this backfill comes too late");
         }
@@ -193,7 +231,11 @@ fn report(whole: &Whole, place: usize, table: RelationId, column: &Ident, gap: &
         "-- before it, batch by batch, until no row is left:\n\
          UPDATE {name} SET {column} = :value WHERE {column} IS NULL AND id > :last AND id <= :last + 1000;"
     ));
-    finding.verify(format!("SELECT count(*) FROM {name} WHERE {column} IS NULL"));
+    finding.verify(match gap {
+        // Asked before the migration runs, when the column is not there yet.
+        Gap::EachFiltered(_, reached) => format!("SELECT count(*) FROM {name} WHERE ({reached}) IS NOT TRUE"),
+        Gap::Filtered(_) | Gap::Later(_) | Gap::Never => format!("SELECT count(*) FROM {name} WHERE {column} IS NULL"),
+    });
 }
 
 /// A CHECK that is NOT VALID: old rows are not read, and every UPDATE of one meets it.

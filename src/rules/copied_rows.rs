@@ -1,7 +1,7 @@
 //! INSERT … SELECT into a table that asks more of its rows than the tables it reads guarantee: the statement fails.
 
 use super::{Findings, say};
-use crate::data::{Gap, Inserted, Repeat};
+use crate::data::{Gap, Inserted, Repeat, Unanswered};
 use crate::finding::Severity;
 use crate::history::{Passed, State, Whole};
 use crate::operation::{Ident, Operation, Persistence, Write, WriteKind};
@@ -28,7 +28,11 @@ pub fn check(whole: &Whole, findings: &mut Findings) {
                 {
                     let copy = Copied { whole, step, before, earlier: &earlier, inserted };
                     copy.report_gaps(findings);
-                    copy.inserted.repeats().iter().for_each(|repeat| copy.report_repeat(repeat, findings));
+                    let repeats = copy.inserted.repeats();
+                    repeats.iter().for_each(|repeat| copy.report_repeat(repeat, findings));
+                    let is_told = |one: &Unanswered| repeats.iter().any(|repeat| repeat.index == one.index.id);
+                    let open = copy.inserted.unanswered();
+                    open.iter().filter(|one| !is_told(one)).for_each(|one| copy.report_unanswered(one, findings));
                 }
                 earlier.push((step, before));
             }
@@ -249,5 +253,32 @@ impl<'a> Copied<'a> {
                 list(&repeat.fixed)
             ));
         }
+    }
+
+    /// ON CONFLICT shows that rows are expected there; it names one of the keys that they may have.
+    fn report_unanswered(&self, open: &Unanswered, findings: &mut Findings) {
+        // What triggers write there are rows of the source: one of the same other key is the same row.
+        let is_fed = self.before.data.feeds_into(&self.before.schema, self.inserted.target).next().is_some();
+        if is_fed || !self.may_hold_rows(self.inserted.target) {
+            return;
+        }
+        let list = |names: &[Ident]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let table = say::name(&self.before.schema, self.inserted.target);
+        let message = format!(
+            "copying rows into `{table}` fails (23505) where it has a row with the ({}) of one: ON CONFLICT answers for ({}) \
+             only, not for `{}`",
+            list(&open.columns),
+            list(&open.answered),
+            open.index.name.name
+        );
+        let finding = findings.report(&self.step.origin, self.step.operation.word(), self.step.certain, message);
+        finding.severity = finding.severity.min(Severity::Note);
+        finding.one_per(format!("{table} conflict ({})", list(&open.columns)));
+        finding.object(&self.before.schema.relation(self.inserted.target).name);
+        finding.because(open.index.existence.origin().span, format!("`{}` is made here", open.index.name.name));
+        finding.instead(
+            "-- ON CONFLICT DO NOTHING without a key answers for all of them; or leave out, by NOT EXISTS, the rows whose other \
+             key is there",
+        );
     }
 }

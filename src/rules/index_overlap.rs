@@ -2,16 +2,23 @@
 
 use super::{Findings, say};
 use crate::history::{Passed, Whole, shaped};
-use crate::schema::{Existence, Index, IndexColumn, IndexKey, Relation, Schema};
+use crate::schema::{ConstraintRow, Existence, Index, IndexColumn, IndexKey, Relation, Schema};
 
 pub fn check(whole: &Whole, findings: &mut Findings) {
     for (step, table) in whole.tables(shaped) {
-        overlaps(whole, step, table, findings);
+        overlaps(whole, step, table, false, findings);
     }
 }
 
-/// Pairs of which this migration made one.
-fn overlaps(whole: &Whole, step: &Passed, table: &Relation, findings: &mut Findings) {
+/// `index-repeats-key`: the very columns that the index of a primary key or unique constraint has already.
+pub fn of_key(whole: &Whole, findings: &mut Findings) {
+    for (step, table) in whole.tables(shaped) {
+        overlaps(whole, step, table, true, findings);
+    }
+}
+
+/// Pairs of which this migration made one: those with a constraint's index that is the same, or the others.
+fn overlaps(whole: &Whole, step: &Passed, table: &Relation, of_key: bool, findings: &mut Findings) {
     let end = &whole.after.schema;
     let ids = table.as_table().map(|table| table.indexes.as_slice()).unwrap_or_default();
     let indexes: Vec<(&Relation, &Index)> = ids
@@ -22,17 +29,31 @@ fn overlaps(whole: &Whole, step: &Passed, table: &Relation, findings: &mut Findi
         .collect();
     let is_new = |relation: &Relation| whole.before.schema.get_relation(relation.id).is_none();
     for narrow in indexes.iter().filter(|(_, index)| is_replaceable(index)) {
-        let wide = indexes.iter().find(|wide| {
+        let covering = |wide: &&(&Relation, &Index)| {
             wide.0.id != narrow.0.id
                 && (is_new(wide.0) || is_new(narrow.0))
                 && covers(wide.1, narrow.1)
                 // Of two that are alike the one goes that a constraint does not need, or the younger one.
                 && !(is_replaceable(wide.1) && covers(narrow.1, wide.1) && wide.0.id > narrow.0.id)
-        });
+        };
+        let key = indexes.iter().filter(covering).find(|wide| repeats(end, narrow.1, wide.1));
+        let wide = match (of_key, key) {
+            (true, key) => key,
+            (false, Some(_)) => None,
+            (false, None) => indexes.iter().find(covering),
+        };
         if let Some(wide) = wide {
-            report(end, whole, step, table, (narrow.0, wide.0), findings);
+            let word = if of_key { "repeats-key" } else { "create-index" };
+            report(end, whole, (step, word), table, (narrow.0, wide.0), findings);
         }
     }
+}
+
+/// The other is a constraint's, over the same columns. One that is checked at the end only keeps rows apart otherwise.
+fn repeats(schema: &Schema, narrow: &Index, wide: &Index) -> bool {
+    let Some(row) = wide.constraint.and_then(|id| schema.get_constraint(id)) else { return false };
+    let is_key = matches!(row.kind, ConstraintRow::Primary { .. } | ConstraintRow::Unique { .. });
+    is_key && narrow.parts.len() == wide.parts.len() && !(narrow.unique && row.deferrable)
 }
 
 /// Nothing but queries asks for it.
@@ -73,7 +94,7 @@ fn covers(wide: &Index, narrow: &Index) -> bool {
 fn report(
     end: &Schema,
     whole: &Whole,
-    step: &Passed,
+    (step, word): (&Passed, &'static str),
     table: &Relation,
     (narrow, wide): (&Relation, &Relation),
     findings: &mut Findings,
@@ -90,7 +111,7 @@ fn report(
         narrow.name.short(),
         wide.name.short()
     );
-    let finding = findings.report(&origin, "create-index", young.existence.is_certain(), message);
+    let finding = findings.report(&origin, word, young.existence.is_certain(), message);
     finding.object(&narrow.name).object(&wide.name).object(&table.name);
     let other = if young.id == narrow.id { wide } else { narrow };
     finding.because(other.existence.origin().span, format!("`{}` is made here", other.name.short()));

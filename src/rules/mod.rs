@@ -52,6 +52,7 @@ mod gone;
 mod guard_never_matches;
 mod half_done;
 mod identifier_too_long;
+mod if_not_exists;
 mod in_order;
 mod in_use;
 mod index_not_concurrent;
@@ -76,7 +77,7 @@ mod no_way_back;
 mod not_valid_fk_on_partitioned;
 mod null_never_equal;
 mod other_locks;
-mod out_of_order;
+pub mod out_of_order;
 mod outside_transaction;
 mod parent_fk_over_unvalidated;
 mod partition_fk_cannot_merge;
@@ -89,6 +90,7 @@ mod phases;
 mod queue;
 mod queue_relied;
 mod recipe;
+mod referenced_rows_deleted;
 mod refused;
 mod renamed;
 mod rerun;
@@ -251,6 +253,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("identifier-too-long", Check::Step(identifier_too_long::check)),
     rule!("index-behind-constraint", Check::Step(refused::index_behind_constraint)),
     rule!("index-not-concurrent", Check::Step(index_not_concurrent::check)),
+    rule!("index-repeats-key", Check::Whole(index_overlap::of_key)),
     rule!("inherited-object-on-partition", Check::Step(refused::inherited_object_on_partition)),
     rule!("int-primary-key", Check::Pattern),
     rule!("invalid-index-possible", Check::Whole(half_done::invalid_index)),
@@ -291,6 +294,7 @@ pub static BUILT_IN: &[Rule] = &[
     rule!("primary-key-builds-index", Check::Step(key_builds_index::primary_key)),
     rule!("primary-key-nullable-scan", Check::Step(key_builds_index::nullable)),
     rule!("public-grant", Check::Pattern),
+    rule!("referenced-rows-deleted", Check::Whole(referenced_rows_deleted::check)),
     rule!("reindex-not-concurrent", Check::Step(other_locks::reindex)),
     rule!("rename-column", Check::Whole(renamed::column)),
     rule!("rename-enum-value", Check::Step(labels::renamed)),

@@ -1,8 +1,8 @@
 //! A new migration whose version stands before shipped ones: databases run it last, or not at all; new ones before them.
 
-use super::Findings;
 use super::shipped::{differences, if_hardly_ran};
-use crate::finding::Severity;
+use super::{Findings, bare};
+use crate::finding::{Finding, MigrationRef, Severity};
 use crate::history::{Course, Late, SinceBase, State, Whole};
 use crate::operation::Origin;
 use crate::schema::difference::Shared;
@@ -45,6 +45,17 @@ fn never_in_time(whole: &Whole, late: Late, findings: &mut Findings) {
     if shipped.iter().any(|number| all[*number].version == *newest) {
         if_hardly_ran(finding, history.hardly_ran(&shipped));
     }
+}
+
+/// A shipped text under another version, which runs nowhere that the runner refuses it.
+pub fn late_anew((at, place): (MigrationRef, Span), (runner, newest): (&str, &str), severity: Severity) -> Finding {
+    let message = format!(
+        "this shipped migration has another version now: {runner} refuses it, and all that is new, on databases that are \
+         at version {newest} already: it sorts before that"
+    );
+    let mut finding = bare("migration-out-of-order", severity, Some(at), place, "late", message);
+    finding.instead("give the file its shipped version back");
+    finding
 }
 
 /// The runner runs it last where the others have run; a new database runs it before them.

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::shipped::if_said_unreleased;
-use super::{Findings, say, stopped};
+use super::{Findings, if_not_exists, stopped};
 use crate::finding::Severity;
 use crate::history::{AfterFailure, Course, Framework, Passed, Stop, TransactionUnit, Whole, Why};
-use crate::operation::{AlterTable, ConstraintKind, CreateIndex, Ident, Operation, TableActionKind};
-use crate::schema::definition::{index_body, type_name};
+use crate::operation::{ConstraintKind, CreateIndex, Operation, TableActionKind};
 use crate::schema::difference::{Aspect, ChangeKind, Shared};
-use crate::schema::{Applied, FailureKind, Phase, Relation, Schema};
+use crate::schema::{FailureKind, Phase};
 
 /// Stops that are tried: the first ones of a long migration tell what the others would.
 const TRIED: usize = 12;
@@ -219,7 +218,7 @@ pub fn keeps_invalid(whole: &Whole, findings: &mut Findings) {
     after_stop(whole, findings);
     for unit in &whole.course().units {
         for (step, before) in unit.steps.iter().zip(&unit.befores) {
-            other_definition(step, &before.schema, findings);
+            if_not_exists::other_definition(whole, step, &before.schema, findings);
         }
     }
 }
@@ -280,75 +279,5 @@ fn after_stop(whole: &Whole, findings: &mut Findings) {
                 finding.instead("-- a guard that asks for `convalidated` too");
             }
         }
-    }
-}
-
-/// What IF NOT EXISTS finds is another thing of that name.
-fn other_definition(step: &Passed, before: &Schema, findings: &mut Findings) {
-    let Applied::Done { notices } = &step.applied else { return };
-    if notices.is_empty() || !step.certain {
-        return;
-    }
-    match &step.operation {
-        Operation::CreateIndex(create) if create.if_not_exists => other_index(step, create, before, findings),
-        Operation::AlterTable(alter) => other_column(step, alter, before, findings),
-        _ => {}
-    }
-}
-
-fn other_index(step: &Passed, create: &CreateIndex, before: &Schema, findings: &mut Findings) {
-    let Some(table) = before.find(&create.table) else { return };
-    let Some(name) = &create.name else { return };
-    let full = crate::operation::QualifiedName::new(table.name.schema.clone(), name.clone());
-    let Some(found) = before.find(&full.as_name()) else { return };
-    let Some(index) = found.as_index() else { return };
-    let mut probe = before.clone();
-    let mut other = create.clone();
-    other.name = Some(Ident::new("plimsoll_wanted"));
-    if probe.apply(&Operation::CreateIndex(Box::new(other)), &step.origin).failure().is_some() {
-        return;
-    }
-    let made = probe.relations_since(before);
-    let Some(wanted) = made.iter().find_map(|id| probe.get_relation(*id).and_then(Relation::as_index)) else { return };
-    let texts = (index_body(before, index, ""), index_body(&probe, wanted, ""));
-    if index.table == wanted.table && index.unique == wanted.unique && texts.0 == texts.1 {
-        return;
-    }
-    let kind = |unique: bool| if unique { "unique, " } else { "" };
-    let message = format!(
-        "takes another index for the one it wants: `{name}` is there, {}{} of `{}`, not {}{}",
-        kind(index.unique),
-        texts.0,
-        say::name(before, index.table),
-        kind(wanted.unique),
-        texts.1
-    );
-    let certain = found.existence.is_certain();
-    let finding = findings.report(&step.origin, "if-not-exists other", certain, message);
-    finding.object(&found.name);
-    finding.because(found.existence.origin().span, format!("makes `{name}`"));
-    finding.instead(format!("-- another name, or first\nDROP INDEX CONCURRENTLY {};", found.name));
-}
-
-fn other_column(step: &Passed, alter: &AlterTable, before: &Schema, findings: &mut Findings) {
-    let Some(relation) = before.find_table(&alter.table) else { return };
-    let Some(table) = relation.as_table() else { return };
-    for action in &alter.actions {
-        let TableActionKind::AddColumn { column: wanted, if_not_exists: true } = &action.kind else { continue };
-        let Some(column) = table.column(&wanted.name) else { continue };
-        let (Some(now), Some(then)) = (&column.data_type, &wanted.data_type) else { continue };
-        let (now, then) = (type_name(before, now), type_name(before, then));
-        if now == then || wanted.serial {
-            continue;
-        }
-        let name = &wanted.name;
-        let message = format!(
-            "takes another column for the one it wants: `{}.{name}` is there and {now}, not {then}",
-            relation.name.short()
-        );
-        let finding = findings.report(&step.origin, "if-not-exists other", column.existence.is_certain(), message);
-        finding.object(format!("{}.{name}", relation.name));
-        finding.because(column.existence.origin().span, format!("makes `{name}`"));
-        finding.instead(format!("ALTER TABLE {} ALTER COLUMN {name} TYPE {then};", relation.name));
     }
 }
