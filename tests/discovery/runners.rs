@@ -185,6 +185,47 @@ fn flyway_begins_with_the_baseline_beside_its_migrations() {
 }
 
 #[test]
+fn flyway_reads_folders_apart_that_share_their_versions() {
+    let tree = Tree::new(&[
+        ("db/migration/ehr/V1__first.sql", SQL),
+        ("db/migration/ehr/V2__second.sql", SQL),
+        ("db/migration/ehr/V3__third.sql", SQL),
+        ("db/migration/ext/V1__baseline.sql", SQL),
+        ("db/migration/ext/V2.0__functions.sql", SQL),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    let roots: Vec<_> = project.histories.iter().map(|one| (one.root.as_str(), names(one))).collect();
+    let wanted = [
+        ("db/migration/ehr", vec!["first", "second", "third"]),
+        ("db/migration/ext", vec!["baseline", "functions"]),
+    ];
+    assert_eq!(roots, wanted);
+
+    // One version that two folders have is a mistake, and what settings name is one history all the same.
+    let once = Tree::new(&[
+        ("db/migration/2024/V1__first.sql", SQL),
+        ("db/migration/2024/V2__second.sql", SQL),
+        ("db/migration/2025/V2__again.sql", SQL),
+    ]);
+    assert_eq!(once.load(&[]).unwrap().histories.len(), 1);
+    tree.write(&[("flyway.conf", "flyway.locations=db/migration\n")]);
+    assert_eq!(tree.load(&[]).unwrap().histories.len(), 1);
+}
+
+#[test]
+fn flyway_takes_the_settings_that_another_module_has() {
+    let tree = Tree::new(&[
+        ("base/src/main/resources/db/migration/V1__a.sql", SQL),
+        ("application/src/main/resources/application.yml", "spring:\n  flyway:\n    schemas: shop\n"),
+        ("other/src/main/resources/application.yml", "server:\n  port: 1\n"),
+    ]);
+    let project = tree.load(&[]).unwrap();
+    assert_eq!(only(&project).search_path.len(), 2);
+    tree.write(&[("other/src/main/resources/application.yml", "spring:\n  flyway:\n    schemas: other\n")]);
+    assert!(only(&tree.load(&[]).unwrap()).search_path.is_empty(), "they do not agree on the schema");
+}
+
+#[test]
 fn goose_sections_become_up_and_down() {
     let up_and_down =
         "-- +goose Up\n-- plimsoll:allow-file x: y\ncreate table a (b int);\n\n-- +goose Down\ndrop table a;\n";

@@ -68,8 +68,8 @@ fn detect(search: &mut Search<'_>, framework: Framework) {
         roots.insert(named.unwrap_or(&root).to_owned());
     }
     let is_top = |root: &&String| !roots.iter().any(|other| other != *root && is_below(root, other));
-    let tops: Vec<&String> = roots.iter().filter(is_top).collect();
-    let taken: Vec<(&String, Vec<Found>)> = tops.iter().map(|root| (*root, search.take_below(root))).collect();
+    let tops: Vec<String> = roots.iter().filter(is_top).flat_map(|root| apart(search, root)).collect();
+    let taken: Vec<(&String, Vec<Found>)> = tops.iter().map(|root| (root, search.take_below(root))).collect();
     let begins = |one: &(&String, Vec<Found>)| taken.iter().position(|other| is_beginning(one, other));
     let of: Vec<Option<usize>> = taken.iter().map(begins).collect();
     for (place, (root, files)) in taken.iter().enumerate().filter(|(place, _)| of[*place].is_none()) {
@@ -83,12 +83,35 @@ fn detect(search: &mut Search<'_>, framework: Framework) {
     }
 }
 
+/// A location, or the folders in it where they share versions over and over: Flyway would refuse them as one history,
+/// so that code names each as a location of its own. A version here and there is a mistake.
+fn apart(search: &Search<'_>, root: &String) -> Vec<String> {
+    let mut folders: BTreeMap<String, BTreeSet<Vec<String>>> = BTreeMap::new();
+    for path in search.paths().iter().filter(|path| is_below(path, root)) {
+        let Some(below) = path.strip_prefix(root).and_then(|path| path.strip_prefix('/')) else {
+            return vec![root.clone()];
+        };
+        let folder = format!("{root}/{}", below.split('/').next().unwrap_or(below));
+        let own = versions(search.files(path)).iter().map(|version| parts(version)).collect::<Vec<_>>();
+        folders.entry(folder).or_default().extend(own);
+    }
+    let clash = folders.values().enumerate().any(|(place, one)| {
+        folders.values().skip(place + 1).any(|other| {
+            let shared = one.intersection(other).count();
+            shared > 1 && shared * 2 >= one.len().min(other.len())
+        })
+    });
+    if clash && !around(search, root).has_locations() { folders.into_keys().collect() } else { vec![root.clone()] }
+}
+
+/// The versions of the versioned migrations among files.
+fn versions(files: &[Found]) -> Vec<String> {
+    let versions = files.iter().filter_map(|file| flyway(file.name()));
+    versions.filter(|one| one.0 == FlywayKind::Versioned).map(|(_, version, _)| version.to_owned()).collect()
+}
+
 /// `baseline` beside `migrations`: a location of the same history, as long as all its versions are below those there.
 fn is_beginning((root, files): &(&String, Vec<Found>), (other, later): &(&String, Vec<Found>)) -> bool {
-    let versions = |files: &[Found]| -> Vec<String> {
-        let versions = files.iter().filter_map(|file| flyway(file.name()));
-        versions.filter(|one| one.0 == FlywayKind::Versioned).map(|(_, version, _)| version.to_owned()).collect()
-    };
     if file_name(root) != "baseline" || root == other || folder(root) != folder(other) {
         return false;
     }

@@ -47,7 +47,10 @@ const FILES: &[&str] = &[
 
 /// Beside those, folders with the settings of one profile each.
 const PROFILES: &str = "profiles";
-const OF_PROFILE: [&str; 3] = ["application.properties", "application.yml", "application.yaml"];
+/// Where a module of Maven or Gradle keeps what all modules find by its name: the settings of one hold for the
+/// migrations of another.
+const RESOURCES: &str = "src/main/resources";
+const OF_SPRING: [&str; 3] = ["application.properties", "application.yml", "application.yaml"];
 
 impl Options {
     /// From the nearest folder at or above the migrations whose files set anything.
@@ -62,29 +65,34 @@ impl Options {
             if options.is_set {
                 return options;
             }
-            if let Some(options) = Options::of_profiles(&folder.join(PROFILES)) {
+            if let Some(options) = Options::of_each(&folder.join(PROFILES), "") {
+                return options;
+            }
+            if migrations.strip_prefix(folder).is_ok_and(|below| is_of_module(below))
+                && let Some(options) = Options::of_each(folder, RESOURCES)
+            {
                 return options;
             }
         }
         Options::default()
     }
 
-    /// What all profiles set alike that set anything: which of them production is, no file says.
-    fn of_profiles(folder: &Path) -> Option<Options> {
-        const MOST: usize = 16;
+    /// What all profiles, or all modules, set alike that set anything: which of them production is, no file says.
+    fn of_each(folder: &Path, below: &str) -> Option<Options> {
+        const MOST: usize = 64;
         let entries = std::fs::read_dir(folder).ok()?.flatten();
-        let mut profiles: Vec<PathBuf> = entries.map(|entry| entry.path()).take(MOST).collect();
-        profiles.sort();
-        let read = |profile: PathBuf| {
+        let mut each: Vec<PathBuf> = entries.map(|entry| entry.path().join(below)).take(MOST).collect();
+        each.sort();
+        let read = |one: PathBuf| {
             let mut options = Options::default();
-            for file in OF_PROFILE {
-                if let Some(text) = peek(&profile.join(file)) {
+            for file in OF_SPRING {
+                if let Some(text) = peek(&one.join(file)) {
                     options.read(file, &text);
                 }
             }
             options.is_set.then_some(options)
         };
-        let mut all = profiles.into_iter().filter_map(read);
+        let mut all = each.into_iter().filter_map(read);
         let first = all.next()?;
         all.try_fold(first, Options::alike)
     }
@@ -190,6 +198,11 @@ impl Options {
         }
         self.is_set = true;
     }
+}
+
+/// A module's resources, seen from the folder that holds the module.
+fn is_of_module(path: &Path) -> bool {
+    path.components().skip(1).collect::<PathBuf>().starts_with(RESOURCES)
 }
 
 /// A folder and those above it.
