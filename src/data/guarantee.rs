@@ -288,7 +288,20 @@ impl Judge<'_> {
         let unique = super::unique_keys(self.schema, self.feed.source).into_iter().any(|columns| {
             columns.iter().all(|column| from.contains(&self.schema.column_name(self.feed.source, *column)))
         });
-        (!unique).then_some(from)
+        (!unique && !self.is_deleted_before(key, &from)).then_some(from)
+    }
+
+    /// The function deletes the target's rows of such a key first, whenever it goes on to write one.
+    fn is_deleted_before(&self, key: &[Ident], from: &[Ident]) -> bool {
+        let pairs: Vec<(&Ident, &Ident)> = key.iter().zip(from).collect();
+        self.feed.writes.iter().any(|earlier| {
+            earlier.kind == FeedKind::Delete
+                && earlier.span.start < self.write.span.start
+                && self.write.events.lie_in(earlier.events)
+                && !earlier.bounded
+                && !earlier.key.is_empty()
+                && earlier.key.iter().all(|(target, source)| pairs.contains(&(target, source)))
+        })
     }
 
     fn foreign(&self, id: RelationId, constraint: &Constraint, key: &ForeignRow) -> Option<Stricter> {

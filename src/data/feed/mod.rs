@@ -153,6 +153,11 @@ impl Events {
         !self.and(other).none()
     }
 
+    /// The other one has all of them.
+    pub fn lie_in(self, other: Events) -> bool {
+        self.and(other) == self
+    }
+
     fn or(self, other: Events) -> Events {
         Events {
             insert: self.insert || other.insert,
