@@ -195,10 +195,8 @@ fn flyway_reads_folders_apart_that_share_their_versions() {
     ]);
     let project = tree.load(&[]).unwrap();
     let roots: Vec<_> = project.histories.iter().map(|one| (one.root.as_str(), names(one))).collect();
-    let wanted = [
-        ("db/migration/ehr", vec!["first", "second", "third"]),
-        ("db/migration/ext", vec!["baseline", "functions"]),
-    ];
+    let wanted =
+        [("db/migration/ehr", vec!["first", "second", "third"]), ("db/migration/ext", vec!["baseline", "functions"])];
     assert_eq!(roots, wanted);
 
     // One version that two folders have is a mistake, and what settings name is one history all the same.

@@ -252,9 +252,11 @@ impl<'a> Lexer<'a> {
     }
 
     fn template(&mut self, close: &str) -> Token {
-        let bytes = self.text.as_bytes();
-        let window = &bytes[self.at..bytes.len().min(self.at + TEMPLATE_BYTES)];
-        match window.windows(close.len()).position(|part| part == close.as_bytes()) {
+        let mut end = self.text.len().min(self.at + TEMPLATE_BYTES);
+        while !self.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        match self.text[self.at..end].find(close) {
             Some(length) => self.token(Kind::Template, self.at + length + close.len()),
             None => self.token(Kind::Stray, self.at + 1),
         }
