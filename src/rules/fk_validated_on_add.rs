@@ -1,6 +1,6 @@
 //! A foreign key added with its check: both tables are read while writes to both wait.
 
-use super::in_use::{is_emptied, may_be_large};
+use super::in_use::{is_emptied, is_in_use, may_be_large};
 use super::weight::{held_alone, is_unseen, soften};
 use super::{Findings, recipe, say};
 use crate::history::Step;
@@ -33,21 +33,21 @@ pub fn check(step: &Step, findings: &mut Findings) {
         let key = added.constraint.name.as_ref().map_or_else(|| "<name>".to_owned(), ToString::to_string);
         let same = referenced.is_some_and(|found| found.id == relation.id);
         let held = held_alone(step, relation.id);
-        let others = if held.is_some() { "reads and writes of" } else { "writes to" };
-        let waits = match referenced {
-            Some(found) if !same && !step.is_new(found.id) && !is_unseen(step, found.id) => match held {
-                Some(_) => format!("reads and writes of it and writes to `{target}` wait"),
-                None => format!("writes to both it and `{target}` wait"),
-            },
-            _ => format!("{others} it wait"),
+        // What this release made and filled is read all the same, but nobody uses it yet.
+        let (own, other) = (is_in_use(step, relation.id), referenced.filter(|one| !same && is_in_use(step, one.id)));
+        let waits = match (own, other, &held) {
+            (true, Some(_), Some(_)) => format!("reads and writes of it and writes to `{target}` wait"),
+            (true, Some(_), None) => format!("writes to both it and `{target}` wait"),
+            (true, None, Some(_)) => "reads and writes of it wait".to_owned(),
+            (true, None, None) => "writes to it wait".to_owned(),
+            (false, Some(_), _) => format!("writes to `{target}` wait"),
+            (false, None, _) => continue,
         };
         let message = format!("adding this foreign key reads all of `{table}` while {waits}");
         let finding = findings.report(step.origin, "add-foreign-key", step.certain, message);
         finding.one_per(relation.name.to_string());
-        finding.because(
-            relation.existence.origin().span,
-            format!("`{table}` is older than this release and may hold rows"),
-        );
+        let holds = if own { "is older than this release and may hold rows" } else { "is filled by this release" };
+        finding.because(relation.existence.origin().span, format!("`{table}` {holds}"));
         if let Some(held) = held.filter(|held| !held.is_explicit()) {
             finding.because(held.by.span, format!("takes ACCESS EXCLUSIVE on `{table}` until the transaction ends"));
         }
