@@ -2,6 +2,7 @@
 
 mod beside;
 mod files;
+mod flyway;
 mod since;
 mod usual;
 
@@ -9,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use files::{Change, Files, is_version_of};
 use since::{Young, came_back, is_restored};
-use usual::{takes_edits_of_flyway, usual_edits};
+use usual::usual_edits;
 
 use super::assemble::{AtBase, Draft, DraftHistory, at_base};
 use super::git::Git;
@@ -267,7 +268,7 @@ impl Compared<'_> {
         }
         if history.layout.framework == Framework::Flyway
             && compares
-            && let Some(path) = takes_edits_of_flyway(git)
+            && let Some(path) = flyway::takes_edits_by(history, git)
         {
             history.after_edit = AfterEdit::Nothing;
             let says = "has Flyway take files whose checksums are others";

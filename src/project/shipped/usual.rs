@@ -1,4 +1,4 @@
-//! Projects that edit what they have shipped again and again, as git tells, and code that has the runner take it.
+//! Projects that edit what they have shipped again and again, as git tells.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,63 +40,4 @@ pub fn usual_edits(git: &Git<'_>, base: &str, folders: &[&str], own: &BTreeSet<&
     let files = edited.len();
     let is_habit = files >= LEAST && by * ONE_IN >= commits || by * OFTEN >= commits;
     (by >= LEAST && is_habit).then_some(UsualEdits { files, by, commits })
-}
-
-/// Code of the application that writes the checksums of the files anew before it migrates, or has none compared.
-pub fn takes_edits_of_flyway(git: &Git<'_>) -> Option<String> {
-    // It runs what is new here: what this change makes of it counts.
-    let head = git.head()?.commit;
-    let code = ["*.java", "*.kt", "*.groovy", "*.scala"];
-    let named = ["lyway", ".repair()"];
-    let of = |words: &[&str]| git.files_with(&head, words, &code).unwrap_or_default();
-    let found = of(&named).into_iter().chain(of(&["lyway", "validateOnMigrate(false)"]));
-    let mut found = found.filter(|(path, _)| !path.contains("/test/"));
-    found.find(|(_, text)| takes_edits(text)).map(|(path, _)| path)
-}
-
-/// Not where a setting decides whether it does.
-fn takes_edits(text: &str) -> bool {
-    if text.contains("validateOnMigrate(false)") {
-        return true;
-    }
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines.windows(2).enumerate().any(|(at, pair)| {
-        let Some(flyway) = pair[0].trim_end_matches(';').strip_suffix(".repair()") else { return false };
-        let flyway = flyway.rsplit(|one: char| !one.is_alphanumeric() && one != '_').next().unwrap_or_default();
-        let above = &lines[at.saturating_sub(3)..at];
-        let decides = |line: &&str| {
-            let of_flyway = line.contains(&format!("{flyway} ->")) || line.contains(&format!("({flyway}) ->"));
-            line.starts_with("if ")
-                || line.contains("case ")
-                || line.contains("else")
-                || line.contains("->") && !of_flyway
-        };
-        let is_next = pair[1].starts_with(&format!("{flyway}.migrate()")) || pair[1].starts_with("return ");
-        is_next && !above.iter().any(decides)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::takes_edits;
-
-    #[test]
-    fn what_repairs_before_it_migrates_takes_edits() {
-        for text in [
-            "public void migrate(Flyway flyway) {\n    flyway.repair();\n    flyway.migrate();\n}",
-            "return flyway -> {\n    flyway.repair();\n    flyway.migrate();\n};",
-            "FlywayMigrationStrategy { flyway ->\n    flyway.repair()\n    flyway.migrate()\n}",
-            "Flyway.configure()\n    .validateOnMigrate(false)\n    .load()",
-        ] {
-            assert!(takes_edits(text), "{text}");
-        }
-        for text in [
-            "when (strategy) {\n    Repair -> {\n        flyway.repair()\n        flyway.migrate()\n    }\n}",
-            "if (repair) {\n    flyway.repair();\n    flyway.migrate();\n}",
-            "void repair() {\n    flyway.repair();\n}\nvoid migrate() {\n    flyway.migrate();\n}",
-            "flyway.migrate();",
-        ] {
-            assert!(!takes_edits(text), "{text}");
-        }
-    }
 }
