@@ -293,6 +293,28 @@ fn what_no_tag_holds_is_not_released_where_releases_have_tags() {
     assert_eq!(old.0, "error", "the tags are of another time: {old:?}");
 }
 
+/// A release branch brought it before the versions that the main one has meanwhile.
+#[test]
+fn what_a_release_from_another_branch_has_is_not_late() {
+    let flyway = |number: usize| (format!("V{number}__t{number}.sql"), table(number).1);
+    let root = case("backported", &[flyway(1), flyway(3)], &[flyway(1), flyway(3)]);
+    let late = root.join("migrations/V2__t2.sql");
+    fs::write(&late, flyway(2).1).unwrap();
+    commit(&root, "2024-01-02T00:00:00Z");
+    let (_, told) = said_of_last(&root, "migrations", "migration-out-of-order").unwrap();
+    assert!(told.contains("Flyway"), "{told}");
+    tag(&root, "v1.0.1", "2024-01-02T00:00:00Z");
+    let back = Command::new("git").current_dir(&root).args(["reset", "-q", "--hard", "HEAD^"]).output().unwrap();
+    assert!(back.status.success());
+    fs::write(&late, flyway(2).1).unwrap();
+    commit(&root, "2024-01-09T00:00:00Z");
+    assert_eq!(said_of_last(&root, "migrations", "migration-out-of-order"), None, "`v1.0.1` has it");
+    fs::write(&late, LATER).unwrap();
+    commit(&root, "2024-01-10T00:00:00Z");
+    let ran = plimsoll_in(&root, &["check", "migrations", "--since", "HEAD^^", "--notes", "--format=json"]);
+    assert!(ran.out.contains("migration-out-of-order"), "another text: {}", ran.out);
+}
+
 /// Where releases have tags, nobody waits for a table and no code names a column that none of them holds.
 #[test]
 fn what_no_release_has_brought_yet_is_worth_a_note() {

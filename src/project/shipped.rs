@@ -204,14 +204,17 @@ impl Compared<'_> {
         });
     }
 
-    /// A file that was taken away and comes back as it was, before others that are shipped, is no new migration: what ran
-    /// those ran it. Where a runner takes late ones, it runs.
+    /// A file that was taken away and comes back as it was, or that a release from another branch has, before others that are
+    /// shipped, is no new migration: what ran those ran it. Where a runner takes late ones, it runs.
     fn keep_returned(&mut self, git: &Git<'_>, base: &str) {
         const MOST: usize = 32;
         if self.history.late == crate::history::Late::Runs {
             return;
         }
-        let is_shipped = |draft: &&Draft| draft.migration.since_base == SinceBase::Same;
+        let is_shipped = |draft: &&Draft| {
+            use SinceBase::{Edited, Reformatted, Same};
+            matches!(draft.migration.since_base, Same | Edited | Reformatted)
+        };
         let Some(last) = self.history.drafts.iter().filter(is_shipped).map(|draft| draft.order).max() else { return };
         let (changes, shipped) = (&self.changes, self.shipped);
         let is_late = |draft: &&mut Draft| {

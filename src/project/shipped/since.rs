@@ -9,7 +9,8 @@ use crate::history::HardlyRan;
 const AN_HOUR: u64 = 60 * 60;
 /// Commits that are looked at for what came within it.
 const MOST_COMMITS: usize = 32;
-/// A project that has made so many tags within a year releases by them, though the next release may take its time.
+/// A project that has made so many tags within a year, or twice as many ever and so many within two, releases by them,
+/// though the next release may take its time.
 const TAGS: usize = 5;
 pub const A_DAY: u64 = 24 * AN_HOUR;
 const A_YEAR: u64 = 365 * A_DAY;
@@ -125,7 +126,8 @@ fn untagged(
 ) -> Option<(String, BTreeSet<String>)> {
     let newest = tags.get(..TAGS)?;
     let (first, last) = (newest.first()?.1.time, newest.last()?.1.time);
-    if last + A_YEAR < first || first + A_YEAR + A_YEAR / 2 < now {
+    let within = if tags.len() >= 2 * TAGS { 2 * A_YEAR } else { A_YEAR };
+    if last + within < first || first + A_YEAR + A_YEAR / 2 < now {
         return None;
     }
     let mut found = paths.clone();
@@ -169,12 +171,18 @@ fn first_days(git: &Git<'_>, base: &str, paths: &BTreeSet<String>, now: u64) -> 
     (days <= FIRST_DAYS && new.contains(first) && own <= MOST_AT_ONCE).then_some(days)
 }
 
-/// The base has no such file, but had it with this text until it was taken away: databases of that time ran it.
+/// The base has no such file, but had it with this text until it was taken away, or a release from another branch has it:
+/// databases of that time ran it.
 pub fn came_back(git: &Git<'_>, base: &str, path: &str, now: &[u8]) -> bool {
     const MOST_TEXTS: usize = 8;
+    let is_it = |commit: &Dated| text_at(git, &commit.commit, path).is_some_and(|text| text == now);
+    let time = git.head().map_or(0, |head| head.time);
+    if git.tags().iter().filter(|(_, tag)| tag.time <= time).take(TAGS).any(|(_, tag)| is_it(tag)) {
+        return true;
+    }
     let line = git.line_of(base, MOST_TEXTS + 1, &[path]);
     // The newest one took it away.
-    line.iter().skip(1).any(|last| text_at(git, &last.commit, path).is_some_and(|text| text == now))
+    line.iter().skip(1).any(is_it)
 }
 
 fn text_at(git: &Git<'_>, commit: &str, path: &str) -> Option<Vec<u8>> {
