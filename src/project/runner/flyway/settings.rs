@@ -68,7 +68,7 @@ impl Options {
             if let Some(options) = Options::of_each(&folder.join(PROFILES), "") {
                 return options;
             }
-            if migrations.strip_prefix(folder).is_ok_and(|below| is_of_module(below))
+            if migrations.strip_prefix(folder).is_ok_and(is_of_module)
                 && let Some(options) = Options::of_each(folder, RESOURCES)
             {
                 return options;
