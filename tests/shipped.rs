@@ -506,6 +506,15 @@ fn an_edit_is_a_note_where_such_edits_are_usual() {
     }
     let (severity, message) = edit(&root, &named(6), T2, "2024-04-01T00:00:00Z");
     assert!(severity == "error" && !message.contains("usual"), "{message}");
+    // What is so beside it, by the same runner, is so here.
+    let other = root.join("other/migrations");
+    fs::create_dir_all(&other).unwrap();
+    fs::write(other.join("001_t1.sql"), T2).unwrap();
+    commit(&root, "2026-01-01T00:00:00Z");
+    fs::write(other.join("001_t1.sql"), LATER).unwrap();
+    commit(&root, "2026-02-01T00:00:00Z");
+    let (severity, message) = said_of_last(&root, ".", "shipped-migration-edited").unwrap();
+    assert!(severity == "note" && message.contains("usual here"), "{message}");
     // Four edits are too few.
     let root = case("few", &(1..=6).map(table).collect::<Vec<_>>(), &(1..=6).map(table).collect::<Vec<_>>());
     for number in 1..=4 {

@@ -151,7 +151,7 @@ impl Asked {
         let about = |catalog: &str| self.catalogs.iter().any(|asked| asked == catalog);
         if about("columns") || about("pg_attribute") {
             let column = self.column.as_ref()?;
-            let relation = schema.find(&table.or_else(|| self.object.as_ref().map(|name| self.named(name)))?)?;
+            let relation = anywhere(schema, &table.or_else(|| self.object.as_ref().map(|name| self.named(name)))?)?;
             let table = relation.as_table()?;
             return match table.column(column) {
                 Some(column) if column.existence.is_certain() => {
@@ -201,6 +201,15 @@ impl Asked {
         }
         None
     }
+}
+
+/// A catalog lists all schemas: without one in the question, the only relation of that name answers it.
+fn anywhere<'a>(schema: &'a Schema, name: &Name) -> Option<&'a Relation> {
+    let only = || {
+        let mut named = schema.relations().filter(|relation| relation.name.name == name.name);
+        named.next().filter(|_| name.schema.is_none() && named.next().is_none())
+    };
+    schema.find(name).or_else(only)
 }
 
 /// Absent is certain only where nothing can exist unseen, or where this history itself removed it.

@@ -9,7 +9,7 @@ use std::ops::{Deref, RangeInclusive};
 use super::{Ends, Migration, Past, Plan, Session};
 use crate::data::Data;
 use crate::finding::MigrationRef;
-use crate::operation::{Name, Operation, Origin};
+use crate::operation::{Ident, Name, Operation, Origin};
 use crate::schema::{Applied, Existence, Relation, RelationId, Schema};
 use crate::server::{Effects, effects_alike};
 use crate::settings::Settings;
@@ -173,6 +173,16 @@ pub struct Whole<'a> {
 }
 
 impl<'a> Whole<'a> {
+    /// A name that stands alone may mean what this schema holds: all tables lie in it, and nothing says along which
+    /// search_path the connection looks.
+    pub fn may_lie_in_path(&self, schema: &Schema, name: &Name, of: &Ident) -> bool {
+        let plan = self.context.plan;
+        let is_said = !plan.settings.search_path.is_empty() || !plan.history.search_path.is_empty();
+        let known = |one: &Relation| !matches!(one.existence, Existence::Assumed { .. });
+        let mut tables = schema.tables().filter(|(table, _)| known(table));
+        name.schema.is_none() && !is_said && tables.all(|(table, _)| table.name.schema == *of)
+    }
+
     /// Tables that are there at the end and that statements name which passed: each once, with the first of them.
     pub fn tables(&self, named: fn(&Operation) -> Option<&Name>) -> impl Iterator<Item = (&'a Passed, &'a Relation)> {
         let (schema, mut seen) = (&self.after.schema, BTreeSet::new());

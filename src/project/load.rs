@@ -15,9 +15,10 @@ use super::template::Placeholders;
 use super::text;
 use super::texts::Texts;
 use super::walk::{Found, Unlisted, is_migration_file, walk};
-use super::{Project, Request, code, judge, lock_waits, runner, shipped, unit};
+use super::{Project, Request, code, judge, lock_waits, runner, search_path, shipped, unit};
 use crate::error::Error;
 use crate::history::{Application, Framework, History, Migration, Runner, SinceBase, UnreadFile};
+use crate::operation::Ident;
 use crate::read::side_by_side;
 use crate::settings::{Settings, SettingsFile};
 use crate::source::Sources;
@@ -173,7 +174,7 @@ fn finish(draft: DraftHistory, settings: &Settings, lock_wait: Option<lock_waits
         has_down,
         has_gaps,
         runs_bare,
-        search_path,
+        mut search_path,
         late: if_late,
         after_edit,
         usual_edits,
@@ -201,6 +202,15 @@ fn finish(draft: DraftHistory, settings: &Settings, lock_wait: Option<lock_waits
     let migrations = if count == 1 { "migration" } else { "migrations" };
     project.remarks.push(format!("{root}: {count} {migrations}, read as {word}"));
     project.remarks.extend(remarks);
+    let says = !search_path.is_empty() || !settings.search_path.is_empty();
+    let shown = if says { None } else { search_path::shown(&drafts) };
+    if let Some(schema) = &shown {
+        project.remarks.push(format!(
+            "{root}: shipped statements name alone what lies in `{schema}`: their connection is taken to look there first; \
+             `search-path` in plimsoll.toml says otherwise"
+        ));
+        search_path = vec![schema.clone(), Ident::new("public")];
+    }
     project.remarks.extend(lock_wait.as_ref().map(|found| found.remark(&root)));
     let limits_lock_waits = settings.lock_timeout_set.unwrap_or(language.limits_lock_waits || lock_wait.is_some());
     let databases = settings.databases.iter();

@@ -17,6 +17,7 @@ mod order;
 mod place;
 mod rails;
 mod runner;
+mod search_path;
 mod settings_file;
 mod shipped;
 mod template;

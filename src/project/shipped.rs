@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use files::{Change, Files, is_version_of};
 use since::{Young, came_back, is_restored};
-use usual::usual_edits;
+use usual::{Lies, usual_edits};
 
 use super::assemble::{AtBase, Draft, DraftHistory, at_base};
 use super::git::Git;
@@ -47,6 +47,7 @@ pub fn since(
     }
     let tip = git.known(revision)?;
     let newer = if tip == base.commit { Vec::new() } else { Files::newer(histories, git, &tip, &shipped)? };
+    let lies: Vec<Lies> = histories.iter().map(|history| Lies::of(history, &shipped)).collect();
     for history in histories.iter_mut() {
         let mut wanted = gone.clone();
         let changes = judge(history, &shipped, |draft, path| {
@@ -79,7 +80,7 @@ pub fn since(
         compared.keep_returned(git, &base.commit);
         compared.take_gone(&listed);
         compared.mark_young(git, &base.commit);
-        compared.mark_usual(git, &base.commit);
+        compared.mark_usual(git, &base.commit, &lies);
         newest(history, &newer, git);
     }
     Ok(base)
@@ -261,7 +262,7 @@ impl Compared<'_> {
     }
 
     /// Looks whether edits of what is shipped are taken here, where there are any.
-    fn mark_usual(&mut self, git: &Git<'_>, base: &str) {
+    fn mark_usual(&mut self, git: &Git<'_>, base: &str, lies: &[Lies]) {
         let history = &mut *self.history;
         let is = |kind: SinceBase| history.drafts.iter().any(|draft| draft.migration.since_base == kind);
         let (has_edits, has_formats) = (is(SinceBase::Edited), is(SinceBase::Reformatted));
@@ -269,7 +270,8 @@ impl Compared<'_> {
         if !(has_edits || has_formats && compares) {
             return;
         }
-        if history.layout.framework == Framework::Flyway
+        let framework = history.layout.framework;
+        if framework == Framework::Flyway
             && compares
             && let Some(path) = flyway::takes_edits_by(history, git)
         {
@@ -277,14 +279,7 @@ impl Compared<'_> {
             let says = "has Flyway take files whose checksums are others";
             history.remarks.push(format!("{}: `{path}` {says}", history.layout.root));
         }
-        let folders: Vec<&str> =
-            std::iter::once(&history.layout.root).chain(&history.layout.more).map(String::as_str).collect();
-        let own = history
-            .drafts
-            .iter()
-            .filter(|draft| !draft.migration.repeatable && draft.migration.since_base != SinceBase::Added);
-        let own: BTreeSet<&str> = own.map(|draft| self.shipped.path_then(&draft.up.path)).collect();
-        history.usual_edits = usual_edits(git, base, &folders, &own);
+        history.usual_edits = usual_edits(git, base, framework, lies);
     }
 
     /// Puts what databases have run, and what is new, into the order in which production sees it.

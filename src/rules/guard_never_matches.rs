@@ -1,6 +1,8 @@
 //! IF EXISTS that can match nothing: another table, another name. The statement passes and does nothing.
 
+use super::shipped::if_in_path;
 use super::{Findings, say};
+use crate::finding::Finding;
 use crate::history::{Passed, Whole};
 use crate::operation::{Drop, Ident, Name, ObjectKind, Operation, TableActionKind};
 use crate::schema::{Existence, Part, Relation, RelationKind, Schema};
@@ -42,7 +44,14 @@ fn is_guarded(operation: &Operation) -> bool {
     }
 }
 
-fn report(whole: &Whole, step: &Passed, what: &str, nearest: &str, object: String, findings: &mut Findings) {
+fn report<'a>(
+    whole: &Whole,
+    step: &Passed,
+    what: &str,
+    nearest: &str,
+    object: String,
+    findings: &'a mut Findings,
+) -> &'a mut Finding {
     let message = format!("does nothing, and says so to nobody: {what}; {nearest}");
     let finding = findings.report(&step.origin, "guard", step.certain, message);
     finding.object(object);
@@ -50,6 +59,7 @@ fn report(whole: &Whole, step: &Passed, what: &str, nearest: &str, object: Strin
     finding.instead(format!(
         "-- name what is meant, without IF EXISTS: a wrong name then fails where it is run first{checked}"
     ));
+    finding
 }
 
 fn constraint(whole: &Whole, step: &Passed, before: &Schema, table: &Relation, name: &Ident, findings: &mut Findings) {
@@ -130,7 +140,11 @@ fn relation(whole: &Whole, step: &Passed, before: &Schema, kind: ObjectKind, nam
     let what = format!("there is no {words} `{name}`");
     let elsewhere = before.relations().filter(same_kind).find(|one| one.name.name == name.name);
     if let Some(found) = elsewhere {
-        report(whole, step, &what, &format!("`{}` is there", found.name), name.to_string(), findings);
+        let nearest = format!("`{}` is there", found.name);
+        let finding = report(whole, step, &what, &nearest, name.to_string(), findings);
+        if whole.may_lie_in_path(before, name, &found.name.schema) {
+            if_in_path(finding, &found.name.schema);
+        }
         return;
     }
     let names = before.relations().filter(same_kind).map(|relation| &relation.name.name);

@@ -1,8 +1,11 @@
 //! IF NOT EXISTS that finds another thing of that name, or passes over more than the name.
 
+use super::shipped::if_in_path;
 use super::{Findings, say};
 use crate::history::{Passed, Whole};
-use crate::operation::{AlterTable, ColumnDefinition, ConstraintKind, CreateIndex, Ident, Operation, TableActionKind};
+use crate::operation::{
+    AlterTable, ColumnDefinition, ConstraintKind, CreateIndex, Ident, Name, Operation, TableActionKind,
+};
 use crate::schema::definition::{index_body, type_name};
 use crate::schema::{Applied, Column, Constraint, ConstraintRow, IndexKey, Relation, RelationId, Schema};
 
@@ -13,13 +16,13 @@ pub(super) fn other_definition(whole: &Whole, step: &Passed, before: &Schema, fi
         return;
     }
     match &step.operation {
-        Operation::CreateIndex(create) if create.if_not_exists => other_index(step, create, before, findings),
+        Operation::CreateIndex(create) if create.if_not_exists => other_index(whole, step, create, before, findings),
         Operation::AlterTable(alter) => other_column(whole, step, alter, before, findings),
         _ => {}
     }
 }
 
-fn other_index(step: &Passed, create: &CreateIndex, before: &Schema, findings: &mut Findings) {
+fn other_index(whole: &Whole, step: &Passed, create: &CreateIndex, before: &Schema, findings: &mut Findings) {
     let Some(table) = before.find(&create.table) else { return };
     let Some(name) = &create.name else { return };
     let full = crate::operation::QualifiedName::new(table.name.schema.clone(), name.clone());
@@ -51,6 +54,16 @@ fn other_index(step: &Passed, create: &CreateIndex, before: &Schema, findings: &
     finding.object(&found.name);
     finding.because(found.existence.origin().span, format!("makes `{name}`"));
     finding.instead(format!("-- another name, or first\nDROP INDEX CONCURRENTLY {};", found.name));
+    // Dropped by a name that stands alone, it may be gone by then.
+    let is_it = |target: &Name| target.name == found.name.name && target.schema.is_none();
+    let mut passed = whole.course().units.iter().flat_map(|unit| &unit.steps);
+    let dropped = passed.find_map(|step| match &step.operation {
+        Operation::Drop(drop) => drop.targets.iter().map(|target| &target.name).find(|name| is_it(name)),
+        _ => None,
+    });
+    if dropped.is_some_and(|name| whole.may_lie_in_path(before, name, &found.name.schema)) {
+        if_in_path(finding, &found.name.schema);
+    }
 }
 
 fn other_column(whole: &Whole, step: &Passed, alter: &AlterTable, before: &Schema, findings: &mut Findings) {

@@ -27,6 +27,8 @@ pub struct Edit<'a> {
     pub after_edit: AfterEdit,
     /// How usual it is here that shipped files are edited.
     pub usual: Option<UsualEdits>,
+    /// The table of which the shipped text fails wherever it holds a row.
+    pub fails_on_rows: Option<String>,
     /// A comment says that no production has it yet.
     pub said_unreleased: Option<Span>,
     /// A tag by which the project releases holds the shipped text.
@@ -122,6 +124,12 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
         if_only_names(&mut finding, &all);
     }
     if_usual(&mut finding, edit, of_runner.is_some());
+    if let Some(table) = &edit.fails_on_rows {
+        finding.message.push_str(&format!(
+            "; the shipped text fails wherever `{table}` holds a row, so that it ran only where that is empty"
+        ));
+        finding.severity = finding.severity.min(Severity::Note);
+    }
     if_said_unreleased(&mut finding, edit.said_unreleased);
     if_hardly_ran(&mut finding, edit.hardly_ran);
     if edit.left_to_readers {
@@ -170,6 +178,12 @@ pub fn if_said_unreleased(finding: &mut Finding, said: Option<Span>) {
         finding.because(said, "this comment says that no production has it yet, or keeps what it holds");
         finding.severity = finding.severity.min(Severity::Note);
     }
+}
+
+/// Nobody says along which search_path the connection looks for a name that stands alone.
+pub fn if_in_path(finding: &mut Finding, schema: &Ident) {
+    finding.message.push_str(&format!("; not where `{schema}` is in the search_path of the connection"));
+    finding.severity = finding.severity.min(Severity::Note);
 }
 
 /// Only where a connection looks for names that stand alone makes the difference.
@@ -378,7 +392,8 @@ pub fn differences(changes: &[Change]) -> String {
     let of = |kind: ChangeKind| {
         let named = changes.iter().filter(move |change| change.kind == kind);
         let named = named.filter(|change| !(kind == ChangeKind::Missing && is_kept(change)));
-        named.map(|change| format!("{} `{}`", change.object, say::changed(change))).collect::<Vec<_>>()
+        // Functions may share a name, and it is the arguments that say which is meant.
+        named.map(|change| format!("{} `{}`", change.object, say::short(&change.name))).collect::<Vec<_>>()
     };
     let mut parts = Vec::new();
     for (verb, names) in [("keep", of(ChangeKind::Extra)), ("lack", of(ChangeKind::Missing))] {

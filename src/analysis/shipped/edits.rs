@@ -110,6 +110,7 @@ impl Ships<'_> {
             framework: self.history.framework,
             after_edit: self.history.runner.after_edit,
             usual: self.history.usual_edits,
+            fails_on_rows: self.fails_on_rows(number),
             said_unreleased: self.said_unreleased(Some(number)),
             is_released: self.history.migrations[number].is_released,
             only_format: false,

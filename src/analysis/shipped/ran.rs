@@ -1,14 +1,20 @@
 //! What databases have that ran a shipped text, or stopped in the middle of it.
 
 use super::{Ships, differences};
-use crate::history::{AfterFailure, Event, Plan, SinceBase, State, TransactionUnit, replay, stops};
+use crate::history::{AfterFailure, Event, Migration, Plan, SinceBase, State, TransactionUnit, replay, stops};
+use crate::operation::{ColumnDefinition, Ident, Name, Operation, TableActionKind};
 use crate::rules::stopped::doing;
+use crate::schema::Existence;
 use crate::schema::difference::Change;
 
 /// Stops from which the rest is run.
 const MOST_STOPS: usize = 24;
 /// Migrations after a stop that are run from it.
 const MOST_AFTER: usize = 64;
+
+/// A table that is so old when a migration comes holds rows; where versions are no dates, so many others lie between.
+const OLD_DAYS: u32 = 10;
+const OLD_FILES: usize = 10;
 
 impl Ships<'_> {
     /// The shipped text fails for certain where it stands: no database has come past it, and all run the new one.
@@ -44,6 +50,31 @@ impl Ships<'_> {
         let mut ends: Vec<_> = self.settings.postgres.majors().collect();
         ends.drain(1..ends.len().saturating_sub(1));
         ends.into_iter().all(fails)
+    }
+
+    /// The table of which the shipped text fails wherever it holds a row: it asks for a value in a new column that has
+    /// none. An old table holds rows.
+    pub(super) fn fails_on_rows(&self, edited: usize) -> Option<String> {
+        let shipped = self.shipped(edited)?;
+        let text = &self.history.migrations[shipped];
+        let name = asks_without_value(text)?;
+        let numbers = self.numbers(|one| one.since_base != SinceBase::Edited);
+        let place = numbers.iter().position(|number| *number == shipped)?;
+        let before = self.end(&numbers[..place]);
+        let table = before.schema.find_table(&name)?;
+        let is_old = match &table.existence {
+            Existence::Assumed { .. } => true,
+            existence => {
+                let source = existence.origin().span.source;
+                let maker = numbers.iter().position(|number| self.history.migrations[*number].source == source)?;
+                let made = self.history.migrations[numbers[maker]].made;
+                match made.zip(text.made) {
+                    Some((made, then)) => made + OLD_DAYS <= then,
+                    None => maker + OLD_FILES <= place,
+                }
+            }
+        };
+        is_old.then(|| table.name.short())
     }
 
     /// Where databases on which the shipped text stopped half way come to with all that follows, and would not if it
@@ -105,4 +136,37 @@ impl Ships<'_> {
         }
         found
     }
+}
+
+/// The table to which it adds a column that must have a value, at once or in the next breath, and has none.
+fn asks_without_value(migration: &Migration) -> Option<Name> {
+    let has_none = |column: &ColumnDefinition| {
+        column.default.is_none() && column.identity.is_none() && column.generated.is_none() && !column.serial
+    };
+    let mut empty: Vec<(Name, Ident)> = Vec::new();
+    let (mut found, mut is_plain): (Option<Name>, bool) = (None, true);
+    let mut read = |operation: &Operation| match operation {
+        Operation::AlterTable(alter) => {
+            for action in &alter.actions {
+                let asks = match &action.kind {
+                    TableActionKind::AddColumn { column, .. } if has_none(column) => {
+                        empty.push((alter.table.clone(), column.name.clone()));
+                        column.not_null.is_some()
+                    }
+                    TableActionKind::SetNotNull { column } => {
+                        empty.iter().any(|(table, name)| *table == alter.table && name == column)
+                    }
+                    _ => false,
+                };
+                if asks && is_plain && found.is_none() {
+                    found = Some(alter.table.clone());
+                }
+            }
+        }
+        Operation::CreateTable(_) | Operation::CreateIndex(_) | Operation::Drop(_) => {}
+        // Whatever else it is may fill the column, or empty the table.
+        _ => is_plain = false,
+    };
+    migration.up.nodes.iter().for_each(|node| node.statements(&mut |statement| read(&statement.operation)));
+    found
 }

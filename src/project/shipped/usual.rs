@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::assemble::DraftHistory;
 use super::super::git::Git;
+use super::super::place::named;
+use super::files::Files;
 use super::since::A_DAY;
-use crate::history::UsualEdits;
+use crate::history::{Framework, UsualEdits};
 
 /// Commits to the folder that are looked at.
 const MOST_COMMITS: usize = 300;
@@ -16,8 +19,33 @@ const OFTEN: usize = 4;
 /// Whoever edits more of them at once writes them in another format, or moves them.
 const MOST_AT_ONCE: usize = 5;
 
-/// How the base came to what it has in these folders, where that shows that shipped files are edited as a habit.
-pub fn usual_edits(git: &Git<'_>, base: &str, folders: &[&str], own: &BTreeSet<&str>) -> Option<UsualEdits> {
+/// Where a history's files lie at the base, to be asked of together with those of others that the same runner runs.
+#[derive(Debug)]
+pub struct Lies {
+    framework: Framework,
+    folders: Vec<String>,
+    own: BTreeSet<String>,
+}
+
+impl Lies {
+    pub fn of(history: &DraftHistory, shipped: &Files) -> Lies {
+        let layout = &history.layout;
+        let own = history.drafts.iter().filter(|draft| !draft.migration.repeatable);
+        let own = own.map(|draft| shipped.path_then(&draft.up.path)).filter(|path| shipped.was_there(path));
+        Lies {
+            framework: layout.framework,
+            folders: std::iter::once(&layout.root).chain(&layout.more).cloned().collect(),
+            own: own.map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// How the base came to what it has of a runner's files, where that shows that shipped ones are edited as a habit.
+pub fn usual_edits(git: &Git<'_>, base: &str, framework: Framework, all: &[Lies]) -> Option<UsualEdits> {
+    let lies = || all.iter().filter(|one| one.framework == framework);
+    let folders: Vec<&str> = lies().flat_map(|one| &one.folders).map(|folder| named(folder)).collect();
+    let own: BTreeSet<&str> = lies().flat_map(|one| &one.own).map(String::as_str).collect();
+    let folders = folders.as_slice();
     let mut line = git.line_of(base, MOST_COMMITS, folders);
     let changes = git.changes_along(&line, folders);
     line.reverse();
