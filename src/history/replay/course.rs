@@ -1,7 +1,7 @@
 //! One script run by itself from a state: where its transactions end, and where it fails.
 
 use super::super::{Passed, Plan, State};
-use super::{Replay, Start};
+use super::{Bounds, Replay, Start};
 use crate::data::Moment;
 use crate::operation::Script;
 use crate::schema::Failure;
@@ -77,7 +77,7 @@ pub fn course(
     let mut replay = Replay::of(plan, Start::aside(number, start, majors, moment));
     (replay.tells, replay.follows, replay.record) = (false, follows, Some(Box::default()));
     let migration = &plan.history.migrations[number];
-    replay.script(migration, &script.nodes, false);
+    replay.script(migration, &script.nodes, Bounds { begins: true, commits: true });
     replay.end_unit();
     let record = replay.record.take().map(|record| *record).unwrap_or_default();
     Course { units: record.units, failed: record.failed, end: replay.state, unread: record.unread }

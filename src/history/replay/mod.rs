@@ -136,6 +136,13 @@ pub struct Replay<'a> {
     made_text: Option<bool>,
 }
 
+/// What of its runner's transaction is a script's own: with others it shares one.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    begins: bool,
+    commits: bool,
+}
+
 /// How sure and how often the statement at hand runs.
 #[derive(Debug, Clone, Copy, Default)]
 struct Depth {
@@ -224,17 +231,12 @@ impl<'a> Replay<'a> {
         }
         let before = self.state.clone();
         self.past.keep(number, &before);
-        // What is pending is one deploy's: an earlier release has committed.
-        let goes_on =
-            migration.transaction == TransactionUnit::AllPending
-                && self.history.migrations.get(number + 1).is_some_and(|next| {
-                    next.judged == migration.judged && next.transaction == TransactionUnit::AllPending
-                })
-                && self.plan.same_release(number, number + 1);
+        let begins = number == 0 || !self.goes_on(number - 1);
+        let commits = !self.goes_on(number);
         // What shares a transaction with others takes another course by itself.
-        let alone = self.session.transaction.is_none() && !goes_on;
+        let alone = begins && self.session.transaction.is_none() && commits;
         self.record = (self.is_told() && alone).then(|| Box::new(course::Record::beside()));
-        self.script(migration, &migration.up.nodes, goes_on);
+        self.script(migration, &migration.up.nodes, Bounds { begins, commits });
         let record = self.record.take();
         let steps = std::mem::take(&mut self.migration_steps);
         if self.is_told() && parted().is_none() {
@@ -249,8 +251,18 @@ impl<'a> Replay<'a> {
         }
     }
 
+    /// The runner sends the next migration in the same transaction. What is pending is one deploy's: an earlier release has
+    /// committed.
+    fn goes_on(&self, number: usize) -> bool {
+        let is_one = |migration: &Migration| migration.transaction == TransactionUnit::AllPending;
+        let (migration, next) = (&self.history.migrations[number], self.history.migrations.get(number + 1));
+        is_one(migration)
+            && next.is_some_and(|next| next.judged == migration.judged && is_one(next))
+            && self.plan.same_release(number, number + 1)
+    }
+
     /// Runs a migration's up, or its down, in the transactions of its runner.
-    fn script(&mut self, migration: &Migration, script: &[Node], goes_on: bool) {
+    fn script(&mut self, migration: &Migration, script: &[Node], bounds: Bounds) {
         let first = Origin::at(Span { source: migration.source, start: 0, end: 0 });
         self.session.begin_script(&self.state.schema);
         self.look_along_search_path();
@@ -261,14 +273,14 @@ impl<'a> Replay<'a> {
         };
         for (place, node) in script.iter().enumerate() {
             // After a COMMIT inside one query string the rest of it is a new implicit transaction; a runner's own
-            // BEGIN is sent once.
-            let begins = place == 0 || migration.transaction == TransactionUnit::SimpleQuery;
+            // BEGIN is sent once, before the first of all files that share it.
+            let begins = place == 0 && bounds.begins || migration.transaction == TransactionUnit::SimpleQuery;
             if wraps && begins && self.session.transaction.is_none() {
                 self.begin(&first, true);
             }
             self.node(node, &mut Variables::default());
         }
-        if !goes_on {
+        if bounds.commits {
             self.commit();
         }
         if self.session.transaction.is_none() {

@@ -4,7 +4,7 @@ use super::resolve::quoted;
 use super::{Change, Outcome, because, duplicate, failure, inherited, refused};
 use crate::operation::{ColumnDefinition, Constant, Expr, Expression, Ident, KeyPart, Name, NotNull, Rename, TypeName};
 use crate::schema::{
-    ColumnId, ConstraintRow, FailureKind, IndexKey, Part, Relation, RelationId, RelationKind, TypeKind,
+    ColumnId, ConstraintRow, Existence, FailureKind, IndexKey, Part, Relation, RelationId, RelationKind, TypeKind,
 };
 
 /// What ALTER COLUMN … TYPE asks for.
@@ -441,7 +441,9 @@ impl Change<'_> {
             let message = format!("cannot rename inherited column {}", quoted(from));
             return Err(inherited("42P16", object, message));
         }
-        if self.schema.table(table).column(to).is_some() {
+        if let Some(taken) = self.schema.table(table).column(to) {
+            // What is known of it may come from a statement that fails itself.
+            self.certain &= matches!(taken.existence, Existence::Created { .. });
             let message = format!("column {} of relation {} already exists", quoted(to), quoted(&self.label(table)));
             return Err(duplicate("42701", format!("{}.{to}", self.full(table)), message));
         }
