@@ -1,11 +1,11 @@
 //! Foreign keys and the indexes that serve them: dropped, built too late; keys of the wrong type, made twice.
 
 use super::fk_without_index::deletes;
-use super::{Findings, say};
+use super::{Findings, say, stopped};
 use crate::finding::Severity;
 use crate::history::{Passed, TransactionUnit, Whole, shaped};
 use crate::operation::{
-    CreateIndex, Expr, Ident, KeyPart, Name, Node, ObjectKind, Operation, TableActionKind, Transaction,
+    CreateIndex, Expr, Ident, KeyPart, Name, Node, ObjectKind, Operation, TableAction, TableActionKind, Transaction,
 };
 use crate::schema::{
     Column, ColumnId, Constraint, ConstraintRow, ForeignRow, Index, IndexKey, Relation, RelationId, Schema,
@@ -184,6 +184,7 @@ pub fn replace_gap(whole: &Whole, findings: &mut Findings) {
             finding.object(&index.name);
             finding.object(&table.name);
             finding.because(made.origin.span, "the new index is built here");
+            stopped::soften_guess(finding, whole);
             finding.instead(format!(
                 "-- the new index first, under another name; then\nDROP INDEX CONCURRENTLY {};",
                 index.name
@@ -318,10 +319,31 @@ pub fn replica_identity_lost(whole: &Whole, findings: &mut Findings) {
         );
         let finding = findings.report(&step.origin, step.operation.word(), step.certain, message);
         finding.object(&relation.name);
+        if !publishes(whole) {
+            finding.severity = finding.severity.min(Severity::Note);
+            finding.message.push_str("; no migration publishes anything");
+        }
         finding.instead(format!(
             "-- first, over a unique index on columns that are NOT NULL:\n\
              ALTER TABLE {} REPLICA IDENTITY USING INDEX …;",
             relation.name
         ));
     }
+}
+
+/// A migration makes a publication, or says what identifies the rows of one.
+fn publishes(whole: &Whole) -> bool {
+    let identifies = |action: &TableAction| matches!(action.kind, TableActionKind::ReplicaIdentity(_));
+    let of_publications = |operation: &Operation| match operation {
+        Operation::Publication(_) => true,
+        Operation::AlterTable(alter) => alter.actions.iter().any(identifies),
+        _ => false,
+    };
+    whole.context.plan.history.migrations.iter().any(|migration| {
+        let mut found = false;
+        for node in &migration.up.nodes {
+            node.statements(&mut |statement| found |= of_publications(&statement.operation));
+        }
+        found
+    })
 }
