@@ -15,7 +15,8 @@ use crate::read::{on_deep_stack, unreleased};
 use crate::rules::alike::renamed_indexes;
 use crate::rules::out_of_order::late_anew;
 use crate::rules::shipped::{Gone, deleted, hangs_on_path, if_hardly_ran, renumbered};
-use crate::schema::difference::{Change, ChangeKind, Shared};
+use crate::schema::difference::{Aspect, Change, ChangeKind, Shared};
+use crate::schema::{Existence, Schema};
 use crate::settings::Settings;
 use crate::source::{SourceId, Sources, Span};
 
@@ -387,5 +388,28 @@ fn own_name(name: &str) -> &str {
 
 /// What brings the one schema to the other, where that is certain.
 fn differences(from: &State, to: &State) -> Vec<Change> {
-    from.schema.certain_difference(&to.schema, Shared::Nothing)
+    let mut changes = from.schema.certain_difference(&to.schema, Shared::Nothing);
+    changes.retain(|change| !is_unknown(change, &from.schema, &to.schema));
+    changes
+}
+
+/// A table that new databases are known to have from mere use may have all that its CREATE TABLE gives others; and where a
+/// column is known from use, so that it may be NULL is a guess.
+fn is_unknown(change: &Change, from: &Schema, to: &Schema) -> bool {
+    let Some((owner, name)) = change.name.rsplit_once('.') else { return false };
+    let table =
+        |schema: &Schema| schema.tables().find(|(relation, _)| relation.name.prints_as(owner)).map(|(one, _)| one.id);
+    let (Some(now), Some(then)) = (table(from), table(to)) else { return false };
+    let (now, then) = (from.relation(now), to.relation(then));
+    let is_assumed = |existence: &Existence| matches!(existence, Existence::Assumed { .. });
+    if is_assumed(&then.existence) && !is_assumed(&now.existence) {
+        return true;
+    }
+    let may_be_null = match change.aspect {
+        Aspect::NotNull { now: true } => then,
+        Aspect::NotNull { now: false } => now,
+        _ => return false,
+    };
+    let mut columns = may_be_null.as_table().into_iter().flat_map(|table| &table.columns);
+    columns.any(|column| column.name.as_str() == name.trim_matches('"') && is_assumed(&column.existence))
 }

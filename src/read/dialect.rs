@@ -94,6 +94,8 @@ fn sign(window: [Option<Token>; 3], text: &str) -> Option<&'static str> {
         (Kind::Word, "delimiter", _) if starts => Some("MySQL"),
         (Kind::Word, "autoincrement", Some(_)) => Some("SQLite"),
         (Kind::Word, "rowid", Some("without")) => Some("SQLite"),
+        // `CREATE TABLE … (…) STRICT;`: PostgreSQL has the word in functions alone, whose text comes behind it then.
+        (Kind::Semicolon, _, Some("strict")) if third.is_some_and(|token| token.text(text) == ")") => Some("SQLite"),
         (Kind::Word, "pragma", _) if starts => Some("SQLite"),
         (Kind::Word, "varchar2" | "nvarchar2", Some(_)) => Some("Oracle"),
         (Kind::Word, "datetime2" | "uniqueidentifier", _) => Some("SQL Server"),
@@ -133,6 +135,7 @@ mod tests {
             ("create table a (id integer primary key autoincrement)", Some("SQLite")),
             ("PRAGMA foreign_keys = off; create table a (b int)", Some("SQLite")),
             ("create table a (b int) without rowid", Some("SQLite")),
+            ("create table a (b blob) strict;", Some("SQLite")),
             ("create table [dbo].[a] (b int)", Some("SQL Server")),
             ("create table a (b nvarchar(max))", Some("SQL Server")),
             ("create table a (b varchar2(10))", Some("Oracle")),

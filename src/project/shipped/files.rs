@@ -306,8 +306,8 @@ fn moved(here: &BTreeMap<&str, &Found>, tree: &BTreeMap<String, String>, root: &
     let was = |path: &str| {
         let gone = by_name.get(own_name(path))?.iter().filter(|one| is_gone(one));
         // Several were moved: the nearest, where one of them is.
-        let mut near: Vec<(usize, &String)> = gone.map(|one| (common_end(one, path), *one)).collect();
-        near.sort_by_key(|(common, _)| std::cmp::Reverse(*common));
+        let mut near: Vec<((usize, usize), &String)> = gone.map(|one| (nearness(one, path), *one)).collect();
+        near.sort_by_key(|(nearness, _)| std::cmp::Reverse(*nearness));
         match near.as_slice() {
             [(_, one)] => Some((*one).clone()),
             [(most, one), (next, _), ..] if most > next => Some((*one).clone()),
@@ -317,9 +317,11 @@ fn moved(here: &BTreeMap<&str, &Found>, tree: &BTreeMap<String, String>, root: &
     new.into_iter().filter_map(|path| Some((path.to_owned(), was(path)?))).collect()
 }
 
-/// Folders and names at the end of both paths.
-fn common_end(one: &str, other: &str) -> usize {
-    one.rsplit('/').zip(other.rsplit('/')).take_while(|(one, other)| one == other).count()
+/// Folders and names at the end of both paths, and then those that stand anywhere in both: `db/postgres/migration/1.sql`
+/// went to `migration/postgres/1.sql`, not to that of another database.
+fn nearness(one: &str, other: &str) -> (usize, usize) {
+    let end = one.rsplit('/').zip(other.rsplit('/')).take_while(|(one, other)| one == other).count();
+    (end, one.split('/').filter(|part| other.split('/').any(|own| own == *part)).count())
 }
 
 /// A file's name; with its folder's where each migration has a folder of its own.
@@ -348,9 +350,9 @@ fn renamed(
         }
     }
     let was = |path: &str, text: &[u8]| {
-        let nearness = |one: &&&String| (own_name(one) == own_name(path), common_end(one, path));
+        let near = |one: &&&String| (own_name(one) == own_name(path), nearness(one, path));
         // The first of those that are as near as another.
-        by_text.get(text)?.iter().rev().max_by_key(nearness).copied()
+        by_text.get(text)?.iter().rev().max_by_key(near).copied()
     };
     let new = present.iter().filter(|(path, _)| !files.contains_key(*path));
     new.filter_map(|(path, text)| Some((path.clone(), was(path, text)?.clone()))).collect()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::git::{Changed, Dated, Git};
+use super::super::place::folder;
 use crate::history::HardlyRan;
 
 /// A deploy takes its time, and who finds a fault at once mends it before.
@@ -130,9 +131,11 @@ fn untagged(
     if last + within < first || first + A_YEAR + A_YEAR / 2 < now {
         return None;
     }
-    let mut found = paths.clone();
+    let folders: BTreeSet<&str> = paths.iter().map(|path| folder(path)).collect();
+    let (mut found, mut is_own) = (paths.clone(), false);
     for (_, tag) in newest {
         let changed = git.changed(&tag.commit, base).ok()?;
+        is_own |= changed.iter().any(|one| one.before.is_some() && folders.contains(folder(&one.path)));
         edited.extend(edited_texts(&changed));
         let changed: BTreeSet<String> = new_texts(&changed).into_iter().collect();
         found.retain(|path| changed.contains(path));
@@ -140,8 +143,8 @@ fn untagged(
             break;
         }
     }
-    // Tags that hold none of them are of something else.
-    (found.len() < paths.len()).then(|| (newest[0].0.clone(), found))
+    // Tags that hold none of them, and nothing that stood where they are, are of something else.
+    (is_own || found.len() < paths.len()).then(|| (newest[0].0.clone(), found))
 }
 
 /// The base stands on a branch of its own: what came to it there, main does not have.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::super::super::dialect::is_for_postgres;
 use super::super::super::names::{FlywayKind, FlywayNames};
 use super::super::super::text::peek;
 
@@ -155,7 +156,12 @@ impl Options {
 
     fn set(&mut self, key: &str, value: &str) {
         let value = &by_default(value);
-        let key = key.strip_prefix("datasources.default.").unwrap_or(key);
+        // Micronaut has settings for each data source; those for other databases are not asked.
+        let key = match key.strip_prefix("datasources.").and_then(|key| key.split_once('.')) {
+            Some((source, key)) if source == "default" || is_for_postgres(&format!("x.{source}")) => key,
+            Some(_) => return,
+            None => key,
+        };
         if let Some(name) = key.strip_prefix("placeholders.") {
             // A value that holds a placeholder itself is filled in elsewhere.
             if !value.contains("${") {
@@ -365,6 +371,9 @@ mod tests {
         assert_eq!(set.names.parse("M1_2-a.sql"), Some((FlywayKind::Versioned, "1_2", "a")));
         let set = read("flyway.conf", "flyway.locations=classpath:db/{vendor}, filesystem:./sql/**\n");
         assert!(set.is_location("x/db/postgresql") && set.is_location("sql") && !set.is_location("mysql"));
+        let set = read("application.yml", "flyway:\n  datasources:\n    postgres:\n      out-of-order: true\n");
+        assert!(set.out_of_order);
+        assert!(!read("application.yml", "flyway:\n  datasources:\n    h2:\n      out-of-order: true\n").out_of_order);
         let set = read("application.properties", "spring.flyway.schemas=shop, public\n");
         assert_eq!(set.first_schema(), Some("shop"));
         let set = read("application.yml", "spring:\n  flyway:\n    schemas: [a, b]\n    default-schema: b\n");
