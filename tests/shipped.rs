@@ -293,6 +293,27 @@ fn what_no_tag_holds_is_not_released_where_releases_have_tags() {
     assert_eq!(old.0, "error", "the tags are of another time: {old:?}");
 }
 
+#[test]
+fn what_is_deployed_before_production_alone_ran_hardly_anywhere() {
+    let root = case("deployed", &[table(1)], &[table(1)]);
+    let write = |path: &str, text: &str, when: &str| {
+        fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+        fs::write(root.join(path), text).unwrap();
+        commit(&root, when);
+    };
+    write("migrations/002_t2.sql", T2, "2024-01-02T00:00:00Z");
+    let edited = |text: &str, when: &str| {
+        write("migrations/002_t2.sql", text, when);
+        said_of_last(&root, "migrations", "shipped-migration-edited").unwrap()
+    };
+    assert_eq!(edited(LATER, "2024-05-01T00:00:00Z").0, "error", "nothing says where it is deployed");
+    write(".nais/nais-dev.yaml", "cluster: dev\n", "2024-06-01T00:00:00Z");
+    let (severity, message) = edited(T2, "2024-07-01T00:00:00Z");
+    assert!(severity == "note" && message.contains("`.nais/nais-dev.yaml` deploys it"), "{message}");
+    write(".github/workflows/deploy.yaml", "environment: prod\n", "2024-08-01T00:00:00Z");
+    assert_eq!(edited(LATER, "2024-09-01T00:00:00Z").0, "error", "production has it");
+}
+
 /// A release branch brought it before the versions that the main one has meanwhile.
 #[test]
 fn what_a_release_from_another_branch_has_is_not_late() {

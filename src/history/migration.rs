@@ -222,6 +222,8 @@ pub enum HardlyRan {
     Unmerged { main: String },
     /// Nothing in the repository has a tag yet, and its first migration came so many days before this change.
     FirstDays { days: u64 },
+    /// The base is deployed by this file to an environment before production, and by none to production.
+    BeforeProduction { path: String },
     /// Sqitch's plan has it behind its last tag: until the next one it may be changed.
     BehindLastTag,
     /// Sqitch's plan has no tag: by its own rule nothing is released.
@@ -252,6 +254,9 @@ impl HardlyRan {
             HardlyRan::Unmerged { main } => format!(
                 "it stands on a branch that `{main}` had not taken in when this change was made, so that hardly a database \
                  but those of developers ran it"
+            ),
+            HardlyRan::BeforeProduction { path } => format!(
+                "`{path}` deploys it, and no file beside it deploys anything to production, so that hardly a database ran it"
             ),
             HardlyRan::FirstDays { days } => format!(
                 "the first migration came {days} days before this change and nothing has a tag yet, so that hardly a \

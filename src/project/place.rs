@@ -74,7 +74,10 @@ pub fn test_folder<'a>(path: &'a str, start: &str) -> Option<&'a str> {
     for part in path.split('/') {
         end += part.len();
         let folder = &path[..end];
-        if OF_TESTS.contains(&part) && !is_below(start, folder) {
+        // Gradle keeps tests of other kinds in source sets of their own: `src/integrationTest`.
+        let is_set_of_tests =
+            end > part.len() && file_name(&path[..end - part.len() - 1]) == "src" && part.ends_with("Test");
+        if (OF_TESTS.contains(&part) || is_set_of_tests) && !is_below(start, folder) {
             return Some(folder);
         }
         end += 1;

@@ -1,6 +1,7 @@
 //! What a base revision ships, and how the migrations of the work tree stand to it.
 
 mod beside;
+mod deploys;
 mod files;
 mod flyway;
 mod since;

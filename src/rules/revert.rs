@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::in_order::{Stuck, in_order};
 use super::{Findings, say};
+use crate::finding::Severity;
 use crate::history::{Follows, SinceBase, State, Stop, Whole, course, stops};
 use crate::operation::{Ident, ObjectKind, Operation, Origin, TableActionKind};
 use crate::schema::difference::{Change, ChangeKind, Shared, statements};
@@ -193,6 +194,10 @@ fn report(whole: &Whole, undone: &Undone, left: &[(String, Vec<Change>)], findin
         _ => format!("does not undo all{when}: {} stay and go on as before", say::list(&names)),
     };
     let finding = findings.report(&undone.at, "revert", true, message);
+    if changes.iter().all(|change| stops_nobody(&whole.after.schema, change)) {
+        finding.severity = finding.severity.min(Severity::Note);
+        finding.message.push_str("; columns that need no value stop nobody");
+    }
     for change in &changes {
         finding.object(&change.name);
         if let Some(made) = change.made.as_ref().filter(|_| finding.because.len() < 6) {
@@ -211,6 +216,15 @@ fn report(whole: &Whole, undone: &Undone, left: &[(String, Vec<Change>)], findin
     };
     let all: Vec<String> = statements.into_iter().chain(stuck.iter().map(Stuck::words)).collect();
     finding.instead(format!("SET lock_timeout = '5s';\n{}", all.join("\n")));
+}
+
+/// A column that may be left out of an INSERT.
+fn stops_nobody(schema: &Schema, change: &Change) -> bool {
+    let Some((owner, name)) = change.name.rsplit_once('.').filter(|_| change.object == "column") else { return false };
+    let mut tables = schema.tables().filter(|(relation, _)| relation.name.prints_as(owner));
+    let column =
+        tables.find_map(|(_, table)| table.columns.iter().find(|one| one.name.as_str() == name.trim_matches('"')));
+    column.is_some_and(|column| !column.not_null || column.default.is_some() || column.identity.is_some())
 }
 
 /// The same statement where the object may be gone already.

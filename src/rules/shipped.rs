@@ -122,6 +122,9 @@ pub fn edited(edit: &Edit<'_>, severity: Severity) -> Option<Finding> {
     }
     if of_runner.is_none() {
         if_only_names(&mut finding, &all);
+        if !edit.changes.is_empty() && edit.changes.iter().all(|change| change.object == "extension") {
+            finding.severity = finding.severity.min(Severity::Note);
+        }
     }
     if_usual(&mut finding, edit, of_runner.is_some());
     if let Some(table) = &edit.fails_on_rows {

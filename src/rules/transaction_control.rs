@@ -2,7 +2,8 @@
 
 use super::in_use::is_in_use;
 use super::{Findings, say};
-use crate::history::{Step, TransactionUnit, Whole};
+use crate::finding::Severity;
+use crate::history::{Migration, Step, TransactionUnit, Whole};
 use crate::operation::{Node, Operation, Origin, TableActionKind, Transaction, TriggerChoice, TriggerState};
 use crate::server::Effects;
 use crate::source::Span;
@@ -47,7 +48,11 @@ pub fn nested(whole: &Whole, findings: &mut Findings) {
     for (span, control) in controls(whole) {
         match control {
             Transaction::Begin if open => {
-                let message = if wrapped {
+                // After the COMMIT nothing is left that could fail.
+                let is_all = wrapped && ends_with_commit(context.migration);
+                let message = if is_all {
+                    format!("{runner} has begun a transaction already: this BEGIN and the COMMIT of {runner} only warn")
+                } else if wrapped {
                     format!(
                         "{runner} has begun a transaction already: this BEGIN only warns, and the COMMIT that belongs to it \
                          ends the transaction of {runner}, so that what follows is not undone when it fails"
@@ -56,6 +61,9 @@ pub fn nested(whole: &Whole, findings: &mut Findings) {
                     "a transaction is open already: this BEGIN only warns, and the next COMMIT ends both".to_owned()
                 };
                 let finding = findings.report(&Origin::at(span), "transaction", true, message);
+                if is_all {
+                    finding.severity = finding.severity.min(Severity::Note);
+                }
                 let without = say::outside_transaction(context).replacen("each statement ", "", 1);
                 finding.instead(if wrapped {
                     format!("-- without BEGIN and COMMIT; or with them, {}", without.trim_start_matches("-- "))
@@ -69,6 +77,13 @@ pub fn nested(whole: &Whole, findings: &mut Findings) {
             _ => {}
         }
     }
+}
+
+/// Its one COMMIT is its last statement.
+fn ends_with_commit(migration: &Migration) -> bool {
+    let is_commit = |node: &Node| matches!(node, Node::Statement(one) if one.operation == Operation::Transaction(Transaction::Commit));
+    let nodes = &migration.up.nodes;
+    nodes.last().is_some_and(is_commit) && nodes.iter().filter(|node| is_commit(node)).count() == 1
 }
 
 /// Longer than any lock is worth waiting for, in milliseconds: everything behind it waits as long.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::git::{Changed, Dated, Git};
 use super::super::place::folder;
+use super::deploys::without_production;
 use crate::history::HardlyRan;
 
 /// A deploy takes its time, and who finds a fault at once mends it before.
@@ -33,6 +34,8 @@ pub struct Young {
     first_days: Option<u64>,
     /// The main branch, and the paths whose text came on a branch that it had not taken in.
     unmerged: Option<(String, BTreeSet<String>)>,
+    /// A description of a deploy before production, where there is none to production yet.
+    before_production: Option<String>,
     /// Of all these the paths that had another text before: their text is young, and what they made is not.
     edited: BTreeSet<String>,
 }
@@ -51,12 +54,15 @@ impl Young {
         };
         let first_days = if known.is_empty() { first_days(git, base, paths, head.time) } else { None };
         let unmerged = unmerged(git, base, head.time, &mut edited);
-        Young { minutes, untagged, first_days, unmerged, edited }
+        let before_production = if known.is_empty() { without_production(git, base) } else { None };
+        Young { minutes, untagged, first_days, unmerged, before_production, edited }
     }
 
     /// Likewise, where the file itself is young.
     pub fn of_file(&self, path: &str) -> Option<HardlyRan> {
-        self.of(path).filter(|_| !self.edited.contains(path))
+        // Where else it is deployed, the repository need not say: what it has is no less in use for that.
+        let is_told = |why: &HardlyRan| !matches!(why, HardlyRan::BeforeProduction { .. });
+        self.of(path).filter(is_told).filter(|_| !self.edited.contains(path))
     }
 
     /// The project releases by tags, and one of the newest holds the text of this path.
@@ -73,6 +79,9 @@ impl Young {
         }
         if let Some(days) = self.first_days {
             return Some(HardlyRan::FirstDays { days });
+        }
+        if let Some(path) = &self.before_production {
+            return Some(HardlyRan::BeforeProduction { path: path.clone() });
         }
         let (newest, paths) = self.untagged.as_ref()?;
         paths.contains(path).then(|| HardlyRan::Untagged { newest: newest.clone() })
