@@ -17,7 +17,7 @@ pub fn without_production(git: &Git<'_>, base: &str) -> Option<String> {
     let tree = git.files(base).ok()?;
     let is_one = |path: &str| folder(path).split('/').any(|part| FOLDERS.contains(&part));
     let found: Vec<(&String, &String)> = tree.iter().filter(|(path, _)| is_one(path)).collect();
-    let early = found.iter().map(|(path, _)| *path).find(|path| says(file_name(path), BEFORE_PRODUCTION))?;
+    let early = found.iter().map(|(path, _)| *path).find(|path| is_before_production(file_name(path)))?;
     if found.len() > MOST_FILES || found.iter().any(|(path, _)| says(path, PRODUCTION)) {
         return None;
     }
@@ -26,6 +26,11 @@ pub fn without_production(git: &Git<'_>, base: &str) -> Option<String> {
         text.is_some_and(|text| text.len() <= LONGEST && !says(&String::from_utf8_lossy(&text), PRODUCTION))
     };
     git.contents(&blobs).ok()?.into_iter().all(is_silent).then(|| early.clone())
+}
+
+/// A tag or a file is named after an environment before production.
+pub fn is_before_production(name: &str) -> bool {
+    says(name, BEFORE_PRODUCTION) && !says(name, PRODUCTION)
 }
 
 /// One of the words stands in a text.

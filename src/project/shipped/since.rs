@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::git::{Changed, Dated, Git};
 use super::super::place::folder;
-use super::deploys::without_production;
+use super::deploys;
 use crate::history::HardlyRan;
 
 /// A deploy takes its time, and who finds a fault at once mends it before.
@@ -54,7 +54,9 @@ impl Young {
         };
         let first_days = if known.is_empty() { first_days(git, base, paths, head.time) } else { None };
         let unmerged = unmerged(git, base, head.time, &mut edited);
-        let before_production = if known.is_empty() { without_production(git, base) } else { None };
+        // A tag of another kind may be what production runs.
+        let is_early = |(name, _): &&(String, Dated)| deploys::is_before_production(name);
+        let before_production = known.iter().all(is_early).then(|| deploys::without_production(git, base)).flatten();
         Young { minutes, untagged, first_days, unmerged, before_production, edited }
     }
 
