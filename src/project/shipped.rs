@@ -10,7 +10,7 @@ mod usual;
 use std::collections::{BTreeMap, BTreeSet};
 
 use files::{Change, Files, is_version_of};
-use since::{Young, came_back, is_restored};
+use since::{Young, came_back, is_restored, releases};
 use usual::{Lies, usual_edits};
 
 use super::assemble::{AtBase, Draft, DraftHistory, at_base};
@@ -219,12 +219,13 @@ impl Compared<'_> {
         };
         let Some(last) = self.history.drafts.iter().filter(is_shipped).map(|draft| draft.order).max() else { return };
         let (changes, shipped) = (&self.changes, self.shipped);
+        let releases = std::cell::LazyCell::new(|| releases(git));
         let is_late = |draft: &&mut Draft| {
             draft.migration.since_base == SinceBase::Added && !draft.migration.repeatable && draft.order < last
         };
         for draft in self.history.drafts.iter_mut().filter(is_late).take(MOST) {
             let Some(now) = shipped.bytes_now(&draft.up.path) else { continue };
-            if draft.part.is_none() && came_back(git, base, &draft.up.path, now) {
+            if draft.part.is_none() && came_back(git, (base, &releases), &draft.up.path, now) {
                 draft.migration.since_base = SinceBase::Same;
                 draft.migration.judged = changes.get(draft.order).is_some_and(|undo| *undo != Change::None);
             }
@@ -241,12 +242,13 @@ impl Compared<'_> {
         let is_new = |draft: &Draft| draft.migration.since_base == SinceBase::Added && !draft.migration.repeatable;
         let first_new = drafts.iter().filter(|draft| is_new(draft)).map(|draft| draft.order).min();
         // What a new one changes may have come after the last release, and so may what it comes too late for.
-        if first_new.is_none() && !drafts.iter().any(is_told) {
+        let has_edits = drafts.iter().any(is_told);
+        if first_new.is_none() && !has_edits {
             return;
         }
         let of_base = drafts.iter().filter(|draft| draft.migration.since_base != SinceBase::Added);
         let paths: BTreeSet<String> = of_base.map(|draft| self.shipped.path_then(&draft.up.path).to_owned()).collect();
-        let young = Young::at(git, base, &paths);
+        let young = Young::at(git, base, &paths, has_edits);
         for draft in drafts.iter_mut().filter(|draft| draft.migration.since_base != SinceBase::Added) {
             let known = draft.migration.hardly_ran.take();
             let path = self.shipped.path_then(&draft.up.path);

@@ -41,8 +41,9 @@ pub struct Young {
 }
 
 impl Young {
-    /// What came to a base shortly before the head, or after the last release, of these paths.
-    pub fn at(git: &Git<'_>, base: &str, paths: &BTreeSet<String>) -> Young {
+    /// What came to a base shortly before the head, or after the last release, of these paths. Where it is deployed is asked
+    /// for edits alone: it takes the base's whole tree.
+    pub fn at(git: &Git<'_>, base: &str, paths: &BTreeSet<String>, has_edits: bool) -> Young {
         let Some(head) = git.head() else { return Young::default() };
         let tags = git.tags();
         let known: Vec<&(String, Dated)> = tags.iter().filter(|(_, tag)| tag.time <= head.time).collect();
@@ -56,7 +57,8 @@ impl Young {
         let unmerged = unmerged(git, base, head.time, &mut edited);
         // A tag of another kind may be what production runs.
         let is_early = |(name, _): &&(String, Dated)| deploys::is_before_production(name);
-        let before_production = known.iter().all(is_early).then(|| deploys::without_production(git, base)).flatten();
+        let asks = has_edits && known.iter().all(is_early);
+        let before_production = asks.then(|| deploys::without_production(git, base)).flatten();
         Young { minutes, untagged, first_days, unmerged, before_production, edited }
     }
 
@@ -185,18 +187,21 @@ fn first_days(git: &Git<'_>, base: &str, paths: &BTreeSet<String>, now: u64) -> 
     (days <= FIRST_DAYS && new.contains(first) && own <= MOST_AT_ONCE).then_some(days)
 }
 
+/// The newest releases up to the head.
+pub fn releases(git: &Git<'_>) -> Vec<Dated> {
+    let Some(head) = git.head() else { return Vec::new() };
+    let known = git.tags().into_iter().map(|(_, tag)| tag).filter(|tag| tag.time <= head.time);
+    known.take(TAGS).collect()
+}
+
 /// The base has no such file, but had it with this text until it was taken away, or a release from another branch has it:
 /// databases of that time ran it.
-pub fn came_back(git: &Git<'_>, base: &str, path: &str, now: &[u8]) -> bool {
+pub fn came_back(git: &Git<'_>, (base, releases): (&str, &[Dated]), path: &str, now: &[u8]) -> bool {
     const MOST_TEXTS: usize = 8;
     let is_it = |commit: &Dated| text_at(git, &commit.commit, path).is_some_and(|text| text == now);
-    let time = git.head().map_or(0, |head| head.time);
-    if git.tags().iter().filter(|(_, tag)| tag.time <= time).take(TAGS).any(|(_, tag)| is_it(tag)) {
-        return true;
-    }
     let line = git.line_of(base, MOST_TEXTS + 1, &[path]);
     // The newest one took it away.
-    line.iter().skip(1).any(is_it)
+    releases.iter().any(is_it) || line.iter().skip(1).any(is_it)
 }
 
 fn text_at(git: &Git<'_>, commit: &str, path: &str) -> Option<Vec<u8>> {
