@@ -24,8 +24,9 @@ const SAYS: &[&str] = &[
     "no live data",
     "no data preserved",
     "no data is preserved",
-    "not been released",
-    "hasn't been released",
+    "not been released yet",
+    "not yet been released",
+    "hasn't been released yet",
     "not released yet",
     "not yet released",
     "not been deployed",
@@ -97,6 +98,7 @@ mod tests {
             "CREATE TABLE a ();\n-- not in production yet",
             "-- Deployed to production in May. Not in use.",
             "-- The live data go to b.",
+            "-- Waits while the lock has not been released.",
         ] {
             assert_eq!(said_at_head(text), None, "{text}");
         }
