@@ -111,7 +111,7 @@ fn report(
     let others: BTreeSet<RelationId> = keys.iter().map(|key| schema.partition_root(key.table)).collect();
     let others: Vec<String> = others.into_iter().map(|other| say::name(schema, other)).collect();
     let message = format!(
-        "this DELETE fails (23503) where a row of {} refers to one that it deletes, and no statement before it sees to that",
+        "deleting rows of `{name}` fails (23503) where a row of {} refers to one of them, and no statement before it sees to that",
         say::any_of(&others),
     );
     let finding = findings.report(&step.origin, step.operation.word(), step.certain, message);
