@@ -5,6 +5,8 @@
 
 mod print;
 
+pub use print::string;
+
 use std::ops::Range;
 
 use super::active_record::{Dialect, Release, answer};

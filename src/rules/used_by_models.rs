@@ -7,6 +7,7 @@ use super::{Findings, say};
 use crate::finding::{Finding, Severity};
 use crate::history::{Ignored, Model, Passed, Phase, TransactionUnit, Use, Whole};
 use crate::operation::{Ident, Operation, TypeName};
+use crate::rails::write;
 use crate::schema::{Column, Relation};
 
 /// Functions named where many use a column.
@@ -84,8 +85,8 @@ fn taken(whole: &Whole, taken: &Taken, findings: &mut Findings) {
     }
     let callers = callers_of(whole, taken);
     if let Some((_, model)) = used.first() {
-        let names: Vec<String> = used.iter().map(|(column, _)| column.to_string()).collect();
-        still_used(taken, &names, model, &callers, findings);
+        let columns: Vec<&Ident> = used.iter().map(|(column, _)| *column).collect();
+        still_used(taken, &columns, model, &callers, findings);
     } else if !callers.is_empty() {
         still_named(taken, &callers, findings);
     }
@@ -148,26 +149,28 @@ fn because_of(finding: &mut Finding, callers: &[Caller]) {
     }
 }
 
-fn still_used(taken: &Taken, names: &[String], model: &Model, callers: &[Caller], findings: &mut Findings) {
-    let (class, table, list) = (&model.class, taken.relation.name.short(), say::list(names));
+fn still_used(taken: &Taken, columns: &[&Ident], model: &Model, callers: &[Caller], findings: &mut Findings) {
+    let names: Vec<String> = columns.iter().map(ToString::to_string).collect();
+    let (class, table, list) = (&model.class, taken.relation.name.short(), say::list(&names));
     let message = format!(
         "`{class}` uses {list} of `{table}`: code that runs has read the table's columns and names {} until it is \
          started anew",
-        them(names)
+        them(&names)
     );
     let certain = taken.step.certain && taken.columns.iter().all(|column| column.existence.is_certain());
-    let finding = report(taken, names, certain, message, findings);
+    let finding = report(taken, &names, certain, message, findings);
     finding.because(model.span, format!("`{class}` does not ignore {list}"));
     because_of(finding, callers);
     if taken.is_rename {
         finding.instead(format!(
             "# add the new name as a column of its own, let the model write both, fill the old rows in batches; \
              then ignore {list} in one release and drop {} in the next",
-            them(names)
+            them(&names)
         ));
         return;
     }
-    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    // Ruby's strings hold a name as it is, whatever quotes SQL asks for.
+    let quoted: Vec<String> = columns.iter().map(|column| write::string(column.as_str())).collect();
     finding.instead(format!(
         "# in a release before the one with this migration:\nself.ignored_columns += [{}]",
         quoted.join(", ")

@@ -49,8 +49,8 @@ fn filled(sql: &str) -> Option<String> {
 fn value(given: &Value) -> String {
     match given {
         Value::Symbol(name) if is_word(name) => format!(":{name}"),
-        Value::Symbol(name) => format!(":{}", quoted(name)),
-        Value::Text(text) => quoted(text.as_str()),
+        Value::Symbol(name) => format!(":{}", string(name)),
+        Value::Text(text) => string(text.as_str()),
         Value::Array(items) => format!("[{}]", items.iter().map(value).collect::<Vec<_>>().join(", ")),
         Value::Hash(pairs) => {
             let pair = |(key, given): &(Value, Value)| match key {
@@ -70,7 +70,8 @@ fn is_word(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn quoted(text: &str) -> String {
+/// A string between double quotes.
+pub fn string(text: &str) -> String {
     let mut written = String::with_capacity(text.len() + 2);
     written.push('"');
     for letter in text.chars() {
