@@ -54,7 +54,9 @@ pub fn late_anew((at, place): (MigrationRef, Span), (runner, newest): (&str, &st
          at version {newest} already: it sorts before that"
     );
     let mut finding = bare("migration-out-of-order", severity, Some(at), place, "late", message);
-    finding.instead("give the file its shipped version back");
+    finding.instead(format!(
+        "give the file its shipped version back; where no database has run it, give it a version after {newest}"
+    ));
     finding
 }
 
